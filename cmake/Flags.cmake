@@ -1,0 +1,40 @@
+# Compiler and linker flags, as two interface targets that every target of ours links.
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+endif()
+find_program(MOLD mold)
+
+add_library(rage_flags INTERFACE)
+target_compile_options(rage_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
+  -Wswitch -Wextra-semi -fno-omit-frame-pointer)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(rage_flags INTERFACE -Wthread-safety -Wno-missing-designated-field-initializers)
+else()
+  # g++ 12 reports fields that have a default member initialiser; we rely on those.
+  target_compile_options(rage_flags INTERFACE -Wno-missing-field-initializers)
+endif()
+if(RAGE_WERROR)
+  target_compile_options(rage_flags INTERFACE -Werror)
+endif()
+if(RAGE_SANITIZE)
+  target_compile_options(rage_flags INTERFACE -fsanitize=${RAGE_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(rage_flags INTERFACE -fsanitize=${RAGE_SANITIZE})
+  string(FIND "${RAGE_SANITIZE}" "thread" tsan_at)
+  if(NOT tsan_at EQUAL -1)
+    # ThreadSanitizer sees our rooms only; the inference runtime stays out of the process (docs/adr/0004).
+    target_compile_definitions(rage_flags INTERFACE RAGE_TSAN=1)
+    set(RAGE_WITHOUT_OPENVINO ON)
+  endif()
+elseif(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
+  target_compile_options(rage_flags INTERFACE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+  target_link_options(rage_flags INTERFACE -Wl,-z,relro,-z,now)
+endif()
+if(MOLD)
+  target_link_options(rage_flags INTERFACE -fuse-ld=mold)
+endif()
+# Linking is what needs memory: one link at a time.
+set_property(GLOBAL PROPERTY JOB_POOLS link=1)
+set(CMAKE_JOB_POOL_LINK link)

@@ -1,0 +1,42 @@
+# add_room(): one static library per room. A dependency must sit on a lower layer, so a cycle
+# cannot be written. Tests become one executable, <room>_test; fuzz targets one each.
+function(add_room name)
+  cmake_parse_arguments(PARSE_ARGV 1 ROOM "" "LAYER" "HEADERS;SOURCES;TESTS;FUZZ;DEPS;LIBS;TEST_LIBS")
+  if(ROOM_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "room '${name}': unknown argument '${ROOM_UNPARSED_ARGUMENTS}'")
+  endif()
+  add_library(${name} STATIC)
+  target_sources(${name}
+    PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/src FILES ${ROOM_HEADERS}
+    PRIVATE ${ROOM_SOURCES})
+  set_target_properties(${name} PROPERTIES
+    ROOM_LAYER ${ROOM_LAYER} LINKER_LANGUAGE CXX VERIFY_INTERFACE_HEADER_SETS ON)
+  foreach(dep IN LISTS ROOM_DEPS)
+    if(NOT TARGET ${dep})
+      message(FATAL_ERROR "room '${name}': unknown room '${dep}'")
+    endif()
+    get_target_property(layer ${dep} ROOM_LAYER)
+    if(NOT layer LESS ROOM_LAYER)
+      message(FATAL_ERROR "room '${name}' (layer ${ROOM_LAYER}) may not depend on '${dep}' (layer ${layer})")
+    endif()
+  endforeach()
+  target_link_libraries(${name} PUBLIC ${ROOM_DEPS} ${ROOM_LIBS} rage_flags)
+
+  if(RAGE_TESTS AND ROOM_TESTS)
+    add_executable(${name}_test ${ROOM_TESTS})
+    target_link_libraries(${name}_test PRIVATE ${name} ${ROOM_TEST_LIBS} GTest::gmock GTest::gtest_main)
+    target_compile_definitions(${name}_test PRIVATE
+      RAGE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" RAGE_CACHE_DIR="${RAGE_CACHE_DIR}")
+    gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
+      EXTRA_ARGS --gtest_shuffle PROPERTIES TIMEOUT 120 LABELS unit)
+  endif()
+  if(RAGE_FUZZ)
+    foreach(source IN LISTS ROOM_FUZZ)
+      get_filename_component(target ${source} NAME_WE)
+      add_executable(${target} ${source})
+      target_link_libraries(${target} PRIVATE ${name})
+      target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+      set_property(GLOBAL APPEND PROPERTY RAGE_FUZZ_TARGETS ${target})
+    endforeach()
+  endif()
+endfunction()

@@ -36,7 +36,9 @@ function(add_room name)
       add_executable(${target} ${source})
       target_link_libraries(${target} PRIVATE ${name})
       target_link_options(${target} PRIVATE -fsanitize=fuzzer)
-      set_property(GLOBAL APPEND PROPERTY RAGE_FUZZ_TARGETS ${target})
+      # Where tools/fuzz.sh looks for them.
+      set_target_properties(${target} PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/targets)
     endforeach()
   endif()
 endfunction()

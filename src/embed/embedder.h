@@ -31,15 +31,16 @@ class Embedder {
  public:
   virtual ~Embedder() = default;
 
-  // One row a text, in order. Longer texts are cut at tokens_max(). kResourceExhausted when the queue
-  // is full, kCancelled or kDeadlineExceeded as the context says.
+  // One row a text, in order. Longer texts are cut at tokens_max(). kResourceExhausted when the
+  // queue is full, kCancelled or kDeadlineExceeded as the context says.
   virtual Result<EmbeddingMatrix> embed(const Context& context, std::span<const std::string> texts,
                                         TextKind kind) = 0;
 
-  // Same answer for the same model, whatever the machine: an index remembers it ("all-MiniLM-L6-v2").
+  // Same answer for the same model, whatever the machine: an index remembers it
+  // ("all-MiniLM-L6-v2").
   virtual std::string_view id() const = 0;
   virtual std::size_t dimension() const = 0;
-  virtual std::size_t tokens_max() const = 0;                 // Of one text, special tokens included.
+  virtual std::size_t tokens_max() const = 0;  // Of one text, special tokens included.
   virtual std::size_t count_tokens(std::string_view text) const = 0;  // Without special tokens.
 };
 

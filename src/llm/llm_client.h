@@ -1,4 +1,5 @@
-// A client of any OpenAI-compatible chat endpoint (https://platform.openai.com/docs/api-reference/chat).
+// A client of any OpenAI-compatible chat endpoint
+// (https://platform.openai.com/docs/api-reference/chat).
 #pragma once
 
 #include <functional>
@@ -36,8 +37,8 @@ class LlmClient {
   // kResourceExhausted with retry_after, 4xx kInvalidArgument, 5xx kUnavailable).
   virtual Result<codec::Json> complete(const Context& context, const codec::Json& body) = 0;
 
-  // Posts `body` with "stream": true; `on_chunk` gets each parsed chunk until [DONE]. Returning false
-  // ends the generation (the connection is closed, so the server stops too).
+  // Posts `body` with "stream": true; `on_chunk` gets each parsed chunk until [DONE]. Returning
+  // false ends the generation (the connection is closed, so the server stops too).
   virtual Result<void> stream(const Context& context, const codec::Json& body,
                               const std::function<bool(const codec::Json& chunk)>& on_chunk) = 0;
 

@@ -1,6 +1,7 @@
 // BM25 over immutable segments, as Lucene does it: a write adds a small segment, segments are merged
 // as they pile up, deletions are a bit per row. Scores use statistics summed over all live segments, so
-// they do not depend on how rows happen to be spread.
+// they do not depend on how rows happen to be spread. N, df and avgdl count deleted rows until a merge
+// drops them, as in Lucene: a deletion shifts scores a little, never the set of rows found.
 //
 // Formula (Robertson and Zaragoza 2009; Lucene's idf): sum over query terms of
 //   ln(1 + (N - df + 0.5) / (df + 0.5)) * f / (f + k1 * (1 - b + b * dl / avgdl)),  k1 = 1.5, b = 0.75.
@@ -37,6 +38,7 @@ class RowSet final {
 // Value. Immutable once built; Thread-safe to read. Shapes: row r has lengths()[r] terms.
 class SparseSegment final {
  public:
+  SparseSegment();  // No rows.
   // `rows[r]` are the analysed terms of row r, in order, duplicates included.
   static SparseSegment build(std::span<const std::vector<std::string>> rows);
   // Rows of `parts` in order, without those in `deleted[i]` (may be null): how segments are merged.
@@ -49,11 +51,13 @@ class SparseSegment final {
   std::uint32_t length(RowId row) const;
   std::size_t bytes() const;  // Memory, about.
 
-  // The implementation needs postings; only sparse_index.cc looks inside.
+  // The implementation needs postings; only sparse_index.cc and sparse_search.cc look inside.
   struct Postings;
   const Postings& postings() const { return *postings_; }
 
  private:
+  explicit SparseSegment(std::shared_ptr<const Postings> postings);
+
   std::shared_ptr<const Postings> postings_;
 };
 
@@ -70,7 +74,9 @@ struct SparseHit {
   bool operator==(const SparseHit&) const = default;
 };
 
-// The best `hits_max` rows with a score above zero, best first; ties by segment, then row.
+// The best `hits_max` rows with a score above zero, best first; ties by segment, then row. A term that
+// occurs twice in the query counts twice. Deterministic: the same rows give the same floats, in whatever
+// segments they lie. At most 2^32 rows a segment.
 std::vector<SparseHit> search_sparse(std::span<const SegmentView> segments,
                                      std::span<const std::string> query_terms, std::size_t hits_max);
 

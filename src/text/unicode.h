@@ -16,6 +16,8 @@ std::string to_valid_utf8(std::string_view text);
 // Decodes the code point at `at` and moves `at` past it; kReplacement for an invalid byte.
 char32_t next_code_point(std::string_view text, std::size_t& at);
 void append_utf8(std::string& out, char32_t code_point);
+// The property White_Space of Unicode 15.
+bool is_white_space(char32_t code_point);
 std::size_t count_code_points(std::string_view text);
 // The first `code_points_max` code points; the whole text if it has no more.
 std::string_view take_code_points(std::string_view text, std::size_t code_points_max);

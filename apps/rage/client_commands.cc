@@ -1,0 +1,108 @@
+// `rage index`, `rage retrieve`, `rage ask`.
+#include <cstdlib>
+#include <memory>
+
+#include "cli/commands.h"
+#include "net/http_client.h"
+#include "subcommands.h"
+
+namespace rage::app {
+namespace {
+
+// The options every command against a service has.
+struct Connection {
+  std::string server = "http://127.0.0.1:8300";
+  bool json = false;
+
+  void add_to(CLI::App& command) {
+    command.add_option("--server", server, "URL of the RAG service")
+        ->envname("RAGE_SERVER")
+        ->capture_default_str();
+    command.add_flag("--json", json, "Print JSON");
+  }
+  cli::OutputFormat format() const {
+    return json ? cli::OutputFormat::kJson : cli::OutputFormat::kText;
+  }
+  template <class Run>
+  int run(Run&& body) const {
+    const auto transport = net::make_http_transport();
+    std::string url = server;
+    while (url.ends_with('/')) url.pop_back();
+    cli::RagClient client(*transport, {.base_url = url});
+    return exit_code_of(body(client));
+  }
+};
+
+}  // namespace
+
+void add_index(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("index", "Put files, folders or standard input into an index");
+  auto connection = std::make_shared<Connection>();
+  auto options = std::make_shared<cli::IndexCommand>();
+  command->add_option("index", options->index, "Name of the index; created if absent")->required();
+  command->add_option("paths", options->paths, "Files, folders, or - for standard input")->required();
+  command->add_option("--batch", options->documents_per_request, "Documents a request")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  connection->add_to(*command);
+  command->footer(
+      "Reads text, Markdown, JSON ({\"documents\": [{\"text\", \"metadata\"}]} or a list) and JSON lines.\n"
+      "What is already there is skipped, so running the command again resumes it.\n"
+      "Examples:\n"
+      "  rage index handbook docs/ README.md\n"
+      "  rage index schedule examples/scale23x/schedule_index.json\n"
+      "  generate-jsonl | rage index events -");
+  command->callback([=, &exit_code] {
+    options->format = connection->format();
+    exit_code = connection->run(
+        [&](cli::RagClient& client) { return cli::run_index(Context{}, client, *options); });
+  });
+}
+
+void add_retrieve(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("retrieve", "Search an index without asking a model");
+  auto connection = std::make_shared<Connection>();
+  auto options = std::make_shared<cli::RetrieveCommand>();
+  command->add_option("index", options->index, "Name of the index")->required();
+  command->add_option("query", options->query, "What to search for")->required();
+  command->add_option("-n,--hits", options->hits_max, "Results at most")
+      ->check(CLI::Range(1, 300))
+      ->capture_default_str();
+  command->add_option("--filter", options->metadata_filter, "JSON object that the metadata must match");
+  connection->add_to(*command);
+  command->footer(
+      "Without a terminal it prints score, document id, title and text, separated by tabs.\n"
+      "Examples:\n"
+      "  rage retrieve schedule \"kubernetes at the edge\"\n"
+      "  rage retrieve schedule postgres -n 20 --filter '{\"location\": \"Ballroom H\"}'");
+  command->callback([=, &exit_code] {
+    options->format = connection->format();
+    exit_code = connection->run(
+        [&](cli::RagClient& client) { return cli::run_retrieve(Context{}, client, *options); });
+  });
+}
+
+void add_ask(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("ask", "Ask a question; the answer stays with the sources");
+  auto connection = std::make_shared<Connection>();
+  auto options = std::make_shared<cli::AskCommand>();
+  auto ungrounded = std::make_shared<bool>(false);
+  command->add_option("index", options->index, "Name of the index")->required();
+  command->add_option("question", options->question, "The question")->required();
+  command->add_option("--model", options->model, "Model to ask; the service's default if absent");
+  command->add_flag("--ungrounded", *ungrounded, "Ask the bare model, without the index");
+  connection->add_to(*command);
+  command->footer(
+      "Examples:\n"
+      "  rage ask schedule \"Who gives the keynote on Sunday and where?\"\n"
+      "  rage ask schedule \"When does Linus Torvalds speak?\"      says that the sources do not tell\n"
+      "  rage ask schedule --ungrounded \"Who gives the keynote?\"  what the bare model invents");
+  command->callback([=, &exit_code] {
+    options->format = connection->format();
+    if (*ungrounded) options->index.clear();
+    exit_code = connection->run(
+        [&](cli::RagClient& client) { return cli::run_ask(Context{}, client, *options); });
+  });
+}
+
+}  // namespace rage::app

@@ -1,0 +1,52 @@
+// The one executable: picks a subcommand and runs it.
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include "subcommands.h"
+
+namespace rage::app {
+
+int exit_code_of(const Result<void>& result) {
+  if (result) return 0;
+  fmt::print(stderr, "rage: {}\n", result.error().message);
+  return 1;
+}
+
+}  // namespace rage::app
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  CLI::App app(
+      "RAGE: language models and retrieval-augmented generation, as Kubernetes resources or on one machine.\n"
+      "A wrong answer is worse than \"I don't know\".",
+      "rage");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "rage " RAGE_VERSION);
+  app.footer(
+      "Examples:\n"
+      "  rage up                                    start everything here, with an example\n"
+      "  rage index handbook docs/                  index a folder of text and Markdown\n"
+      "  rage ask handbook \"Who approves travel?\"   a grounded answer, or an honest no\n"
+      "  rage COMMAND --help                        options and examples of a command");
+  int exit_code = 0;
+  rage::app::add_up(app, exit_code);
+  rage::app::add_status(app, exit_code);
+  rage::app::add_down(app, exit_code);
+  rage::app::add_index(app, exit_code);
+  rage::app::add_retrieve(app, exit_code);
+  rage::app::add_ask(app, exit_code);
+  rage::app::add_model(app, exit_code);
+  rage::app::add_rag(app, exit_code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  } catch (const std::exception& error) {  // The root's last catch: nothing of ours throws.
+    fmt::print(stderr, "rage: {}\n", error.what());
+    return 1;
+  }
+  return exit_code;
+}

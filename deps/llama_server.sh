@@ -1,0 +1,76 @@
+# Builds llama-server from the llama.cpp sources inside the llama-cpp-python source archive.
+# shellcheck shell=bash disable=SC2154  # cache, python and deps_dir come from lib.sh
+
+# clang with GGML_NATIVE makes use of AMX where there is one; g++ 12.2 miscompiles that path.
+# OpenMP off: its spinning threads fight with ours. No TLS, no curl, no web page: the server is ours
+# alone, on loopback.
+llama_flags=(
+  -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER=clang-19 -DCMAKE_CXX_COMPILER=clang++-19
+  -DGGML_NATIVE=ON -DGGML_OPENMP=OFF -DBUILD_SHARED_LIBS=OFF
+  -DLLAMA_CURL=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF
+  -DLLAMA_BUILD_APP=OFF -DLLAMA_BUILD_UI=OFF -DLLAMA_USE_PREBUILT_UI=OFF)
+
+# GGML_NATIVE ties the binary to this processor, so the processor is part of what it was built from.
+llama_stamp() {
+  lock_field llama-cpp-python sha256
+  clang-19 --version | head -n 1
+  printf '%s\n' "${llama_flags[@]}"
+  grep -m 1 '^model name' /proc/cpuinfo
+  grep -m 1 '^flags' /proc/cpuinfo | sha256sum
+}
+
+llama_is_built() {
+  [[ -x $cache/bin/llama-server && -f $cache/bin/llama-server.stamp ]] &&
+    command -v clang-19 >/dev/null &&
+    [[ $(<"$cache/bin/llama-server.stamp") == "$(llama_stamp)" ]]
+}
+
+# Left in place when interrupted, so that the next run goes on where this one stopped.
+build_llama_server() {
+  local source=$cache/build/llama-source build=$cache/build/llama archive stamp
+  stamp=$(llama_stamp)
+  archive=$cache/dl/$(lock_field llama-cpp-python file)
+  mkdir -p "$cache/build" "$cache/bin"
+  if [[ ! -f $build/.stamp || $(<"$build/.stamp") != "$stamp" || ! -d $source ]]; then
+    rm -rf "$source" "$source.part" "$build"
+    mkdir -p "$source.part" "$build"
+    tar -xzf "$archive" -C "$source.part" --strip-components=3 --wildcards '*/vendor/llama.cpp'
+    mv "$source.part" "$source"
+    printf '%s' "$stamp" >"$build/.stamp"
+  fi
+  logged llama-configure cmake -G Ninja -S "$source" -B "$build" "${llama_flags[@]}"
+  run_ninja_with_progress "$build" llama-server
+  smoke_test_llama_server "$build/bin/llama-server"
+  install -s -m 755 "$build/bin/llama-server" "$cache/bin/llama-server.new"
+  mv "$cache/bin/llama-server.new" "$cache/bin/llama-server"
+  printf '%s' "$stamp" >"$cache/bin/llama-server.stamp"
+  rm -rf "$source" "$build"
+}
+
+run_ninja_with_progress() { # BUILD-FOLDER TARGET
+  local log=$cache/log/llama-build.log
+  NINJA_STATUS='%f/%t ' ninja -C "$1" "$2" 2>&1 | tee "$log" | show_tenths || {
+    tail -n 30 "$log" >&2
+    die "building llama-server failed (whole log: $log)"
+  }
+}
+
+# Of lines that begin with "12/205". Not awk: Debian's reads a pipe in large blocks.
+show_tenths() {
+  local count tenth shown=0
+  while read -r count _; do
+    [[ $count =~ ^([0-9]+)/([1-9][0-9]*)$ ]] || continue
+    tenth=$((10 * BASH_REMATCH[1] / BASH_REMATCH[2]))
+    if ((tenth > shown)); then
+      shown=$tenth
+      say "      ${tenth}0 %"
+    fi
+  done
+}
+
+# A wrongly compiled matrix kernel crashes or babbles at the first product: ask before installing.
+smoke_test_llama_server() { # BINARY
+  local model=$cache/models/packaged/SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf
+  logged llama-smoke "$python" "$deps_dir/llama_smoke.py" "$1" "$model"
+  say "      $(tail -n 1 "$cache/log/llama-smoke.log")"
+}

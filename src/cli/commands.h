@@ -1,0 +1,50 @@
+// `rage index`, `rage retrieve`, `rage ask`: what a person types against a running service.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "cli/rag_client.h"
+
+namespace rage::cli {
+
+enum class OutputFormat { kText, kJson };
+
+struct IndexCommand {
+  std::string index;
+  std::vector<std::string> paths;
+  OutputFormat format = OutputFormat::kText;
+  std::size_t documents_per_request = 32;
+};
+// Sends the documents in portions, with progress on standard error. Running it again after a failure
+// resumes: the service skips what it has. Fails if nothing could be read.
+Result<void> run_index(const Context& context, RagClient& client, const IndexCommand& command);
+
+struct RetrieveCommand {
+  std::string index;
+  std::string query;
+  int hits_max = 5;
+  std::string metadata_filter;  // JSON object; empty: none.
+  OutputFormat format = OutputFormat::kText;
+};
+Result<void> run_retrieve(const Context& context, RagClient& client, const RetrieveCommand& command);
+
+struct AskCommand {
+  std::string index;     // Empty: the bare model answers.
+  std::string question;
+  std::string model;     // Empty: the service's default.
+  OutputFormat format = OutputFormat::kText;
+};
+// Prints the answer as it arrives, then its sources.
+Result<void> run_ask(const Context& context, RagClient& client, const AskCommand& command);
+
+// The whole reply to one question, not streamed: {"answer", "grounding", ...} of the chat completion.
+Result<codec::Json> ask_once(const Context& context, RagClient& client, const AskCommand& command);
+
+// The text of a chat completion.
+std::string answer_of(const codec::Json& completion);
+
+}  // namespace rage::cli

@@ -1,0 +1,98 @@
+#include "cli/rag_client.h"
+
+#include "base/strings.h"
+#include "codec/sse.h"
+
+namespace rage::cli {
+namespace {
+
+using codec::Json;
+
+// {"detail": "..."} or {"detail": [{"msg": ...}]} or whatever came.
+std::string detail_of(const std::string& body) {
+  const auto parsed = codec::parse_json(body);
+  const Json* detail = parsed ? codec::find_key(*parsed, "detail") : nullptr;
+  if (detail == nullptr) return body;
+  if (detail->is_string()) return detail->get<std::string>();
+  if (detail->is_array() && !detail->empty()) {
+    return codec::string_or((*detail)[0], "msg", "invalid request") + " at " +
+           codec::render_json((*detail)[0].value("loc", Json::array()));
+  }
+  return codec::render_json(*detail);
+}
+
+ErrorCode code_of(int status) {
+  if (status == 404) return ErrorCode::kNotFound;
+  if (status == 429 || status == 413) return ErrorCode::kResourceExhausted;
+  return status >= 500 ? ErrorCode::kUnavailable : ErrorCode::kInvalidArgument;
+}
+
+Result<Json> parse_reply(const net::HttpResponse& reply) {
+  if (reply.status / 100 != 2) {
+    return fail(code_of(reply.status), "the service answered {}: {}", reply.status, detail_of(reply.body));
+  }
+  return codec::parse_json(reply.body);
+}
+
+}  // namespace
+
+Error RagClient::explain(Error error) const {
+  if (error.code != ErrorCode::kUnavailable) return error;
+  error.message = fmt::format(
+      "no RAG service at {} ({}). Start one with `rage up --detach`, or name another with --server URL",
+      options_.base_url, error.message);
+  return error;
+}
+
+Result<Json> RagClient::get(const Context& context, const std::string& path) {
+  const auto reply = transport_.fetch(context, {.method = "GET", .url = options_.base_url + path});
+  if (!reply) return fail(explain(reply.error()));
+  return parse_reply(*reply);
+}
+
+Result<Json> RagClient::post(const Context& context, const std::string& path, const Json& body) {
+  const auto reply = transport_.fetch(context, {.method = "POST",
+                                                .url = options_.base_url + path,
+                                                .headers = {{"content-type", "application/json"}},
+                                                .body = codec::render_json(body)});
+  if (!reply) return fail(explain(reply.error()));
+  return parse_reply(*reply);
+}
+
+Result<void> RagClient::stream_chat(const Context& context, Json body,
+                                    const std::function<void(const Json& chunk)>& on_chunk) {
+  body["stream"] = true;
+  int status = 200;
+  std::string error_body;
+  codec::SseParser parser;
+  Result<void> parsed;
+  const auto on_head = [&](const net::HttpResponse& head) {
+    status = head.status;
+    return true;
+  };
+  const auto on_event = [&](const codec::SseEvent& event) {
+    if (event.data == "[DONE]") return;
+    if (const auto chunk = codec::parse_json(event.data)) on_chunk(*chunk);
+  };
+  const auto on_bytes = [&](std::string_view bytes) {
+    if (status != 200) {
+      error_body.append(bytes.substr(0, 65536 - std::min<std::size_t>(error_body.size(), 65536)));
+      return true;
+    }
+    parsed = parser.feed(bytes, on_event);
+    return parsed.has_value();
+  };
+  const auto streamed = transport_.stream(context,
+                                          {.method = "POST",
+                                           .url = options_.base_url + "/v1/chat/completions",
+                                           .headers = {{"content-type", "application/json"}},
+                                           .body = codec::render_json(body)},
+                                          on_head, on_bytes);
+  if (!streamed) return fail(explain(streamed.error()));
+  if (status != 200) {
+    return fail(code_of(status), "the service answered {}: {}", status, detail_of(error_body));
+  }
+  return parsed;
+}
+
+}  // namespace rage::cli

@@ -1,0 +1,41 @@
+// The command line's view of a running RAG service.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "codec/json.h"
+#include "net/http_client.h"
+
+namespace rage::cli {
+
+struct RagClientOptions {
+  std::string base_url = "http://127.0.0.1:8300";
+};
+
+// Resource. Thread-safe. A reply other than 2xx is an Error that carries the service's own text; no
+// connection is kUnavailable and says how to start a service.
+class RagClient final {
+ public:
+  RagClient(net::HttpTransport& transport, RagClientOptions options)
+      : transport_(transport), options_(std::move(options)) {}
+
+  Result<codec::Json> get(const Context& context, const std::string& path);
+  Result<codec::Json> post(const Context& context, const std::string& path, const codec::Json& body);
+  // Posts with "stream": true; `on_chunk` gets each parsed chunk.
+  Result<void> stream_chat(const Context& context, codec::Json body,
+                           const std::function<void(const codec::Json& chunk)>& on_chunk);
+  const std::string& base_url() const { return options_.base_url; }
+
+ private:
+  Error explain(Error error) const;
+
+  net::HttpTransport& transport_;
+  const RagClientOptions options_;
+};
+
+}  // namespace rage::cli

@@ -1,0 +1,170 @@
+#include "embed/batcher.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "base/check.h"
+
+namespace rage::embed {
+namespace {
+
+constexpr std::size_t kQueryBatchesInARowMax = 4;
+constexpr std::size_t kCandidatesMax = 256;
+
+}  // namespace
+
+// One call of run(), shared with whoever encodes its texts: a caller who gives up leaves at once.
+// All but `texts` (constant) and `values` (written by the one who encodes) is guarded by the
+// Batcher's mutex.
+struct Batcher::Call {
+  std::vector<TokenIds> texts;
+  std::vector<float> values;
+  std::size_t unfinished = 0;
+  std::optional<Error> error = std::nullopt;
+  bool leads = false;
+  CondVar changed;
+
+  bool ended() const { return error.has_value() || unfinished == 0; }
+};
+
+Batcher::Batcher(EncodeBatch encode, std::size_t dimension, const BatcherOptions& options)
+    : encode_(std::move(encode)), dimension_(dimension), options_(options) {}
+
+Batcher::~Batcher() {
+  MutexLock lock(mutex_);
+  CHECK(!led_ && queries_.empty() && passages_.empty());
+}
+
+Result<std::vector<float>> Batcher::run(const Context& context, std::vector<TokenIds> texts,
+                                        TextKind kind, Admission admission) {
+  RETURN_IF_ERROR(context.check());
+  const auto call = std::make_shared<Call>();
+  call->values.resize(texts.size() * dimension_);
+  call->unfinished = texts.size();
+  call->texts = std::move(texts);
+  RETURN_IF_ERROR(enqueue(call, kind, admission));
+  for (;;) {
+    wait(context, *call);
+    MicroBatch batch;
+    const std::vector<Item> items = take_batch(context, *call, batch);
+    if (items.empty()) break;
+    complete(items, encode_(batch));
+  }
+  MutexLock lock(mutex_);
+  if (call->error) return fail(*call->error);
+  return std::move(call->values);
+}
+
+std::size_t Batcher::waiting() const {
+  MutexLock lock(mutex_);
+  return queries_.size() + passages_.size();
+}
+
+Batcher::Queue& Batcher::queue_of(TextKind kind) {
+  return kind == TextKind::kQuery ? queries_ : passages_;
+}
+
+Result<void> Batcher::enqueue(const std::shared_ptr<Call>& call, TextKind kind,
+                              Admission admission) {
+  MutexLock lock(mutex_);
+  Queue& queue = queue_of(kind);
+  if (admission == Admission::kNewCall && !queue.empty() &&
+      queue.size() + call->texts.size() > options_.texts_waiting_max) {
+    return fail(Error{.code = ErrorCode::kResourceExhausted,
+                      .message = "too many texts wait for an embedding; try again later",
+                      .retry_after = std::chrono::milliseconds(1000)});
+  }
+  for (std::size_t text = 0; text < call->texts.size(); ++text) queue.push_back({call, text});
+  if (!led_) led_ = call->leads = true;
+  return {};
+}
+
+// Returns when the call has ended, leads, or its context says to give up.
+void Batcher::wait(const Context& context, Call& call) {
+  MutexLock lock(mutex_);
+  const auto ready = [&call] { return call.leads || call.ended(); };
+  if (context.deadline) {
+    call.changed.wait_until(mutex_, context.stop, *context.deadline, ready);
+  } else {
+    call.changed.wait(mutex_, context.stop, ready);
+  }
+}
+
+std::vector<Batcher::Item> Batcher::take_batch(const Context& context, Call& call,
+                                               MicroBatch& batch) {
+  MutexLock lock(mutex_);
+  if (!call.ended()) abandon_if_given_up(context, call);
+  if (!call.ended()) {
+    CHECK(call.leads);
+    return take_from(choose_queue(), batch);
+  }
+  if (call.leads) hand_over();
+  call.leads = false;
+  return {};
+}
+
+void Batcher::abandon_if_given_up(const Context& context, Call& call) {
+  auto status = context.check();
+  if (status) return;
+  end_with_error(call, std::move(status).error());
+}
+
+// What still waits of it leaves the queue, so that nobody who has left is asked to lead.
+void Batcher::end_with_error(Call& call, Error error) {
+  call.error = std::move(error);
+  const auto is_mine = [&call](const Item& item) { return item.call.get() == &call; };
+  std::erase_if(queries_, is_mine);
+  std::erase_if(passages_, is_mine);
+}
+
+Batcher::Queue& Batcher::choose_queue() {
+  const bool passages_turn = query_batches_in_a_row_ >= kQueryBatchesInARowMax;
+  const bool take_query = !queries_.empty() && (passages_.empty() || !passages_turn);
+  query_batches_in_a_row_ = take_query ? query_batches_in_a_row_ + 1 : 0;
+  return take_query ? queries_ : passages_;
+}
+
+std::vector<Batcher::Item> Batcher::take_from(Queue& queue, MicroBatch& batch) {
+  std::vector<std::size_t> lengths;
+  for (const Item& item : queue) {
+    if (lengths.size() == kCandidatesMax) break;
+    lengths.push_back(item.call->texts[item.text].size());
+  }
+  const Packing packing = plan_packing(lengths, options_.packing);
+  batch.rows = packing.rows;
+  batch.row_tokens = packing.row_tokens;
+  std::vector<Item> taken;
+  for (const Placement& placement : packing.placements) {
+    Item& item = taken.emplace_back(std::move(queue[placement.text]));
+    const std::span<float> values(item.call->values);
+    batch.texts.push_back({.ids = item.call->texts[item.text],
+                           .row = placement.row,
+                           .column = placement.column,
+                           .vector = values.subspan(item.text * dimension_, dimension_)});
+  }
+  std::erase_if(queue, [](const Item& item) { return item.call == nullptr; });
+  return taken;
+}
+
+void Batcher::complete(const std::vector<Item>& items, const Result<void>& outcome) {
+  MutexLock lock(mutex_);
+  for (const Item& item : items) {
+    Call& call = *item.call;
+    if (call.ended()) continue;  // Gave up meanwhile.
+    --call.unfinished;
+    if (!outcome) end_with_error(call, outcome.error());
+    if (call.ended()) call.changed.notify_one();
+  }
+}
+
+// The oldest question's caller, else the oldest passage's, leads next.
+void Batcher::hand_over() {
+  led_ = !queries_.empty() || !passages_.empty();
+  if (!led_) return;
+  Call& next = *(queries_.empty() ? passages_ : queries_).front().call;
+  next.leads = true;
+  next.changed.notify_one();
+}
+
+}  // namespace rage::embed

@@ -1,0 +1,180 @@
+#include "embed/bert_encoder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <exception>
+#include <openvino/openvino.hpp>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "embed/detail/bert_graph.h"
+#include "embed/safetensors.h"
+
+namespace rage::embed {
+namespace {
+
+Precision resolve(Precision precision) {
+  if (precision != Precision::kAuto) return precision;
+#if defined(__x86_64__)
+  // Every CPU with AMX has it, too.
+  if (__builtin_cpu_supports("avx512bf16")) return Precision::kBf16;
+#endif
+  return Precision::kF32;
+}
+
+// TBB loads a helper with RTLD_DEEPBIND, at which AddressSanitizer ends the process; TBB has a
+// switch.
+void prepare_for_sanitizers() {
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define RAGE_ADDRESS_SANITIZER 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(RAGE_ADDRESS_SANITIZER)
+  ::setenv("TBB_ENABLE_SANITIZERS", "1", 0);
+#endif
+}
+
+// One stream over all cores: two streams of one core each gave the same throughput and doubled the
+// time of a lone question. Threads are not pinned, since other processes share the machine.
+ov::AnyMap runtime_options(Precision precision, std::size_t threads) {
+  const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  return {
+      ov::hint::inference_precision(precision == Precision::kBf16 ? ov::element::bf16
+                                                                  : ov::element::f32),
+      ov::num_streams(1),
+      ov::inference_num_threads(static_cast<std::int32_t>(threads == 0 ? cores : threads)),
+      ov::hint::enable_cpu_pinning(false),
+  };
+}
+
+// False for a vector without a direction (all zero, or not finite).
+bool scale_to_unit_length(std::span<float> vector) {
+  double squares = 0;
+  for (const float value : vector) squares += static_cast<double>(value) * value;
+  if (!(squares > 0) || !std::isfinite(squares)) return false;
+  const double scale = 1.0 / std::sqrt(squares);
+  for (float& value : vector) value = static_cast<float>(value * scale);
+  return true;
+}
+
+// The sum points where the mean does, and only the direction is kept.
+void add_tokens(std::span<const float> hidden_states, std::span<float> vector) {
+  std::ranges::fill(vector, 0.0F);
+  for (std::size_t at = 0; at < hidden_states.size(); at += vector.size()) {
+    for (std::size_t i = 0; i < vector.size(); ++i) vector[i] += hidden_states[at + i];
+  }
+}
+
+}  // namespace
+
+struct BertEncoder::State {
+  BertConfig config;
+  Precision precision = Precision::kF32;
+  ov::CompiledModel model;
+  ov::InferRequest request;
+};
+
+BertEncoder::BertEncoder(std::unique_ptr<State> state) : state_(std::move(state)) {}
+BertEncoder::~BertEncoder() = default;
+Precision BertEncoder::precision() const {
+  return state_->precision;
+}
+
+Result<std::unique_ptr<BertEncoder>> BertEncoder::load(const std::filesystem::path& folder,
+                                                       const BertConfig& config,
+                                                       const BertEncoderOptions& options) {
+  ASSIGN_OR_RETURN(const auto weights, SafetensorsFile::open(folder / "model.safetensors"));
+  auto state = std::make_unique<State>();
+  state->config = config;
+  state->precision = resolve(options.precision);
+  try {
+    ASSIGN_OR_RETURN(const auto graph, detail::build_bert_graph(weights, config));
+    prepare_for_sanitizers();
+    ov::Core core;
+    state->model =
+        core.compile_model(graph, "CPU", runtime_options(state->precision, options.threads));
+    state->request = state->model.create_infer_request();
+  } catch (const std::exception& error) {
+    return fail(Error{.code = ErrorCode::kInternal,
+                      .message = "the inference runtime cannot load the model",
+                      .detail = error.what()});
+  }
+  auto encoder = std::unique_ptr<BertEncoder>(new BertEncoder(std::move(state)));
+  RETURN_IF_ERROR(encoder->warm_up());
+  weights->release_pages();
+  return encoder;
+}
+
+// The runtime packs the weights when it first needs them; better now than in the first request.
+Result<void> BertEncoder::warm_up() {
+  const std::vector<std::int32_t> ids(std::min<std::size_t>(12, state_->config.positions), 0);
+  std::vector<float> vector(state_->config.hidden);
+  return encode({.rows = 1, .row_tokens = ids.size(), .texts = {{.ids = ids, .vector = vector}}});
+}
+
+Result<void> BertEncoder::encode(const MicroBatch& batch) {
+  try {
+    run(batch);
+  } catch (const std::exception& error) {
+    return fail(Error{.code = ErrorCode::kInternal,
+                      .message = "the inference runtime failed",
+                      .detail = error.what()});
+  }
+  return pool(batch);
+}
+
+void BertEncoder::run(const MicroBatch& batch) {
+  const ov::Shape shape = {batch.rows, batch.row_tokens};
+  ov::Tensor ids(ov::element::i32, shape);
+  ov::Tensor positions(ov::element::i32, shape);
+  ov::Tensor segments(ov::element::i32, shape);
+  const std::size_t tokens = batch.rows * batch.row_tokens;
+  const std::span<std::int32_t> id(ids.data<std::int32_t>(), tokens);
+  const std::span<std::int32_t> position(positions.data<std::int32_t>(), tokens);
+  const std::span<std::int32_t> segment(segments.data<std::int32_t>(), tokens);
+  std::ranges::fill(id, 0);
+  std::ranges::fill(position, 0);
+  std::ranges::fill(segment, 0);  // Padding: a segment of its own.
+  std::int32_t number = 0;
+  for (const PlacedText& text : batch.texts) {
+    ++number;
+    CHECK(!text.ids.empty() && text.ids.size() <= state_->config.positions);
+    CHECK(text.row < batch.rows && text.column + text.ids.size() <= batch.row_tokens);
+    for (std::size_t i = 0; i < text.ids.size(); ++i) {
+      CHECK(std::cmp_greater_equal(text.ids[i], 0) &&
+            std::cmp_less(text.ids[i], state_->config.vocabulary));
+      const std::size_t at = text.row * batch.row_tokens + text.column + i;
+      id[at] = text.ids[i];
+      position[at] = static_cast<std::int32_t>(i);
+      segment[at] = number;
+    }
+  }
+  state_->request.set_tensor("ids", ids);
+  state_->request.set_tensor("positions", positions);
+  state_->request.set_tensor("segments", segments);
+  state_->request.infer();
+}
+
+Result<void> BertEncoder::pool(const MicroBatch& batch) const {
+  const std::size_t hidden = state_->config.hidden;
+  const ov::Tensor states = state_->request.get_output_tensor();
+  CHECK(states.get_size() == batch.rows * batch.row_tokens * hidden);
+  const std::span<const float> all(states.data<const float>(), states.get_size());
+  for (const PlacedText& text : batch.texts) {
+    CHECK(text.vector.size() == hidden);
+    const std::size_t pooled = state_->config.pooling == Pooling::kCls ? 1 : text.ids.size();
+    const std::size_t first = text.row * batch.row_tokens + text.column;
+    add_tokens(all.subspan(first * hidden, pooled * hidden), text.vector);
+    if (!scale_to_unit_length(text.vector)) {
+      return fail(ErrorCode::kInternal, "the model gave a vector without a direction");
+    }
+  }
+  return {};
+}
+
+}  // namespace rage::embed

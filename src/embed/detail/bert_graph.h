@@ -1,0 +1,22 @@
+// The encoder of BERT (Devlin et al. 2018) as an OpenVINO graph over the weights of a safetensors
+// file. Private to the room: OpenVINO's types stay behind bert_encoder.h.
+#pragma once
+
+#include <memory>
+#include <openvino/core/model.hpp>
+
+#include "base/error.h"
+#include "embed/bert_config.h"
+#include "embed/safetensors.h"
+
+namespace rage::embed::detail {
+
+// Inputs, all i32 [rows, row_tokens]: "ids"; "positions", counted from each text's own start;
+// "segments", a number a text: tokens attend to the tokens of their own segment alone. Output: the
+// last hidden state, f32 [rows, row_tokens, hidden]. Weights are not copied; the graph keeps
+// `weights` alive. kDataLoss names the tensor that is missing or has another shape than the
+// configuration says.
+Result<std::shared_ptr<ov::Model>> build_bert_graph(
+    const std::shared_ptr<const SafetensorsFile>& weights, const BertConfig& config);
+
+}  // namespace rage::embed::detail

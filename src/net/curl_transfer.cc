@@ -1,0 +1,310 @@
+#include "net/detail/curl_transfer.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <exception>
+#include <stop_token>
+#include <utility>
+
+#include "base/strings.h"
+
+namespace rage::net::detail {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr long kRedirectsMax = 10;
+constexpr milliseconds kPollMax{1000};
+
+struct ListDeleter {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using HeaderList = std::unique_ptr<curl_slist, ListDeleter>;
+
+struct UrlDeleter {
+  void operator()(CURLU* url) const { curl_url_cleanup(url); }
+};
+
+bool append(HeaderList& list, const std::string& line) {
+  curl_slist* longer = curl_slist_append(list.get(), line.c_str());
+  if (longer == nullptr) return false;
+  (void)list.release();
+  list.reset(longer);
+  return true;
+}
+
+HeaderList header_list(const Headers& headers) {
+  HeaderList list;
+  bool complete = true;
+  for (const auto& [name, value] : headers.entries()) {
+    // ';' is how libcurl is told of a header with an empty value.
+    const std::string line = value.empty() ? name + ";" : name + ": " + value;
+    complete = complete && append(list, line);
+  }
+  // libcurl would wait a second for "100 Continue" before large bodies, and call any body a form.
+  if (!headers.has("expect")) complete = complete && append(list, "Expect:");
+  if (!headers.has("content-type")) complete = complete && append(list, "Content-Type:");
+  return complete ? std::move(list) : nullptr;
+}
+
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+// What the callbacks of one transfer share; they run on the thread of CurlHandle::run().
+struct Transfer {
+  const ClientRequest& request;
+  const std::function<bool(const HttpResponse&)>& on_head;
+  const std::function<bool(std::string_view)>& on_bytes;
+  HttpResponse head{.status = 0};
+  bool head_delivered = false;
+  bool ended_by_caller = false;
+  bool callback_threw = false;
+  curl_off_t moved = 0;
+  steady_clock::time_point last_byte_at = steady_clock::now();
+
+  // False if the caller wants no more.
+  bool deliver_head() {
+    if (head_delivered) return true;
+    head_delivered = true;
+    ended_by_caller = !on_head(head);
+    return !ended_by_caller;
+  }
+
+  bool take_header_line(std::string_view line) {
+    last_byte_at = steady_clock::now();
+    if (head_delivered) return true;  // A trailer.
+    line = trim(line);
+    if (line.empty()) return end_head();
+    if (line.starts_with("HTTP/")) {  // Of an interim reply, a redirect or the reply itself.
+      const std::size_t space = line.find(' ');
+      const auto code =
+          space == std::string_view::npos ? std::nullopt : parse_uint(line.substr(space + 1, 3));
+      head = HttpResponse{.status = static_cast<int>(code.value_or(0))};
+      return true;
+    }
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos) return true;
+    head.headers.add(trim(line.substr(0, colon)), trim(line.substr(colon + 1)));
+    return true;
+  }
+
+  bool end_head() {
+    if (head.status < 200) return true;
+    const bool followed =
+        request.follow_redirects && is_redirect(head.status) && head.headers.has("location");
+    return followed || deliver_head();
+  }
+
+  bool take_body(std::string_view bytes) {
+    last_byte_at = steady_clock::now();
+    if (!deliver_head()) return false;
+    ended_by_caller = !on_bytes(bytes);
+    return !ended_by_caller;
+  }
+
+  // No exception may cross libcurl's frames.
+  template <class F>
+  bool guarded(F&& body) {
+    try {
+      return body();
+    } catch (...) {
+      callback_threw = true;
+      return false;
+    }
+  }
+};
+
+std::size_t on_header(char* bytes, std::size_t size, std::size_t count, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  const std::string_view line(bytes, size * count);
+  return transfer.guarded([&] { return transfer.take_header_line(line); }) ? line.size() : 0;
+}
+
+std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  const std::string_view body(bytes, size * count);
+  return transfer.guarded([&] { return transfer.take_body(body); }) ? body.size() : 0;
+}
+
+int on_progress(void* user, curl_off_t, curl_off_t down, curl_off_t, curl_off_t up) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  if (std::exchange(transfer.moved, down + up) != down + up) {
+    transfer.last_byte_at = steady_clock::now();
+  }
+  return 0;
+}
+
+void set_method(CURL* easy, const ClientRequest& request) {
+  if (!request.body.empty() || request.method == "POST") {
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.data());
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                     static_cast<curl_off_t>(request.body.size()));
+    if (request.method == "POST") return;
+  } else if (request.method == "HEAD") {
+    curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    return;
+  } else if (request.method == "GET") {
+    curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    return;
+  }
+  curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+}
+
+void configure(CURL* easy, const ClientRequest& request, const std::string& no_proxy,
+               curl_slist* headers, Transfer* transfer) {
+  curl_easy_reset(easy);  // Keeps connections, sessions and names resolved.
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_USERAGENT, "rage");
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+  curl_easy_setopt(easy, CURLOPT_NOPROXY, no_proxy.c_str());
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, request.follow_redirects ? 1L : 0L);
+  curl_easy_setopt(easy, CURLOPT_MAXREDIRS, kRedirectsMax);
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                   static_cast<long>(std::max<std::int64_t>(request.connect_timeout.count(), 1)));
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 64L << 10);
+  curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+  curl_easy_setopt(easy, CURLOPT_XFERINFODATA, transfer);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+  set_method(easy, request);
+}
+
+Error transfer_error(CURLcode code, const Transfer& transfer, std::string_view reason) {
+  const auto error = [&](ErrorCode kind, std::string_view what) {
+    return Error{.code = kind, .message = fmt::format("{}: {}", what, reason)};
+  };
+  switch (code) {
+    case CURLE_URL_MALFORMAT:
+      return error(ErrorCode::kInvalidArgument, "bad URL");
+    case CURLE_OUT_OF_MEMORY:
+      return error(ErrorCode::kResourceExhausted, "HTTP request failed");
+    case CURLE_TOO_MANY_REDIRECTS:
+      return error(ErrorCode::kFailedPrecondition, "HTTP request failed");
+    default:
+      break;
+  }
+  if (transfer.head_delivered) return error(ErrorCode::kDataLoss, "the HTTP response was cut off");
+  return error(ErrorCode::kUnavailable, "HTTP request failed");
+}
+
+// Waits until the transfer has ended or there is no point in going on.
+Result<CURLcode> drive(const Context& context, CURLM* multi, const Transfer& transfer) {
+  const milliseconds idle_timeout = transfer.request.idle_timeout;
+  while (true) {
+    int running = 0;
+    const CURLMcode performed = curl_multi_perform(multi, &running);
+    if (performed != CURLM_OK) {
+      return fail(ErrorCode::kInternal, "HTTP client: {}", curl_multi_strerror(performed));
+    }
+    if (running == 0) {
+      int left = 0;
+      const CURLMsg* message = curl_multi_info_read(multi, &left);
+      return message == nullptr ? CURLE_FAILED_INIT : message->data.result;
+    }
+    RETURN_IF_ERROR(context.check());
+    const auto idle =
+        std::chrono::duration_cast<milliseconds>(steady_clock::now() - transfer.last_byte_at);
+    if (idle >= idle_timeout) {
+      return fail(ErrorCode::kDeadlineExceeded, "the HTTP server sent nothing for {} ms",
+                  idle_timeout.count());
+    }
+    // A millisecond more, so that the deadline has passed when the wait ends.
+    const milliseconds wait =
+        context.remaining(std::min(kPollMax, idle_timeout - idle)) + milliseconds(1);
+    curl_multi_poll(multi, nullptr, 0, static_cast<int>(wait.count()), nullptr);
+  }
+}
+
+}  // namespace
+
+Result<void> validate_request(const ClientRequest& request) {
+  const auto has_control = [](std::string_view text) {
+    return std::ranges::any_of(
+        text, [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7F; });
+  };
+  const auto has_letters_only = [](std::string_view text) {
+    return !text.empty() && std::ranges::all_of(text, is_ascii_alpha);
+  };
+  if (!has_letters_only(request.method)) {
+    return fail(ErrorCode::kInvalidArgument, "bad HTTP method");
+  }
+  for (const auto& [name, value] : request.headers.entries()) {
+    // libcurl sends lines as they are: a line break would add headers of somebody's choice.
+    if (name.empty() || has_control(name) || name.find_first_of(":; ") != std::string::npos ||
+        has_control(value)) {
+      return fail(ErrorCode::kInvalidArgument, "bad HTTP header '{}'", name);
+    }
+  }
+  const std::unique_ptr<CURLU, UrlDeleter> url(curl_url());
+  char* scheme = nullptr;
+  const bool parsed = request.url.find('\0') == std::string::npos &&
+                      curl_url_set(url.get(), CURLUPART_URL, request.url.c_str(), 0) == CURLUE_OK &&
+                      curl_url_get(url.get(), CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK;
+  const std::string name = scheme == nullptr ? "" : to_lower_ascii(scheme);
+  curl_free(scheme);
+  if (!parsed || (name != "http" && name != "https")) {
+    return fail(ErrorCode::kInvalidArgument, "'{}' is no http or https URL", request.url);
+  }
+  return {};
+}
+
+std::unique_ptr<CurlHandle> CurlHandle::create() {
+  CURL* easy = curl_easy_init();
+  CURLM* multi = curl_multi_init();
+  if (easy != nullptr && multi != nullptr) {
+    return std::unique_ptr<CurlHandle>(new CurlHandle(easy, multi));
+  }
+  curl_easy_cleanup(easy);
+  curl_multi_cleanup(multi);
+  return nullptr;
+}
+
+CurlHandle::~CurlHandle() {
+  curl_easy_cleanup(static_cast<CURL*>(easy_));
+  curl_multi_cleanup(static_cast<CURLM*>(multi_));
+}
+
+Result<void> CurlHandle::run(const Context& context, const ClientRequest& request,
+                             const std::string& no_proxy,
+                             const std::function<bool(const HttpResponse&)>& on_head,
+                             const std::function<bool(std::string_view)>& on_bytes) {
+  auto* easy = static_cast<CURL*>(easy_);
+  auto* multi = static_cast<CURLM*>(multi_);
+  const HeaderList headers = header_list(request.headers);
+  if (!headers) return fail(ErrorCode::kResourceExhausted, "out of memory");
+  Transfer transfer{.request = request, .on_head = on_head, .on_bytes = on_bytes};
+  char reason[CURL_ERROR_SIZE] = "";
+  configure(easy, request, no_proxy, headers.get(), &transfer);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, reason);
+  curl_multi_add_handle(multi, easy);
+  Result<CURLcode> code = CURLE_OK;
+  {
+    const std::stop_callback waker(context.stop, [&] { curl_multi_wakeup(multi); });
+    code = drive(context, multi, transfer);
+  }
+  curl_multi_remove_handle(multi, easy);  // Closes the connection if the reply is not complete.
+  curl_easy_reset(easy);                  // Forgets pointers to what ends with this call.
+  if (transfer.callback_threw) return fail(ErrorCode::kInternal, "an HTTP callback failed");
+  if (transfer.ended_by_caller) return {};
+  if (!code) return fail(std::move(code).error());
+  if (*code == CURLE_OK) {
+    // A redirect that was not followed after all, or a reply without a body.
+    if (transfer.head.status >= 200) (void)transfer.deliver_head();
+    return {};
+  }
+  const std::string_view text = reason[0] != '\0' ? reason : curl_easy_strerror(*code);
+  return fail(transfer_error(*code, transfer, text));
+}
+
+}  // namespace rage::net::detail

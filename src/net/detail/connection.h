@@ -1,0 +1,126 @@
+// One connection of the server: reads requests on the event loop, hands each to a worker, and keeps
+// reading meanwhile, so that it sees the peer leave.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "base/worker_pool.h"
+#include "net/detail/request_parser.h"
+#include "net/http_server.h"
+
+namespace rage::net::detail {
+
+namespace asio = boost::asio;
+
+// The concrete executor spares every operation the type erasure of any_io_executor.
+using Executor = asio::io_context::executor_type;
+using Socket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
+using Timer = asio::steady_timer::rebind_executor<Executor>::other;
+template <class T>
+using Task = asio::awaitable<T, Executor>;
+
+// What the connections of one server share. Outlives them.
+struct ServerShared {
+  const HttpServerOptions options;
+  const HttpHandler handler;
+  const std::string request_id_prefix;
+  WorkerPool& pool;
+  asio::io_context& loop;
+  std::atomic<bool> draining = false;
+  std::uint64_t requests = 0;  // Loop's thread.
+};
+
+// Value. Bytes read and not yet used; contiguous, bounded.
+class InputBuffer final {
+ public:
+  explicit InputBuffer(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+  std::string_view bytes() const {
+    return std::string_view(storage_).substr(begin_, end_ - begin_);
+  }
+  bool empty() const { return begin_ == end_; }
+  bool full() const { return end_ - begin_ == bytes_max_; }
+  // Room for at least one byte, unless full().
+  asio::mutable_buffer prepare();
+  void commit(std::size_t bytes) { end_ += bytes; }
+  void consume(std::size_t bytes);
+
+ private:
+  std::size_t bytes_max_;
+  std::string storage_;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+};
+
+// Resource. Everything but run_handler() happens on the loop's thread.
+class Connection final {
+ public:
+  Connection(ServerShared& shared, Socket socket);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Until the peer, a limit or the server ends it. No handler of it runs afterwards.
+  Task<void> run();
+
+  // Wakes run() if it has waited too long for the peer.
+  void expire_if_due(SteadyTime now);
+  // The request being handled is the last.
+  void drain();
+  // Now: tells the handler to stop and closes the socket's both ways.
+  void cancel();
+
+ private:
+  enum class Next { kRead, kGoOn, kClose };
+
+  Task<void> serve();
+  Task<Next> take_input();
+  Task<Next> start_request();
+  Task<void> refuse(Refusal refusal);
+  Task<void> watch_peer();
+  Task<void> read_some();
+  Task<void> respond(HttpResponse response, bool keep_alive);
+  Task<void> write_text(std::string text);
+  Task<void> linger();
+  Task<void> wait_until_handled();
+
+  bool start_handler(ParsedRequest parsed);
+  void run_handler();
+  void on_handled();
+  void wake();
+  void arm(std::chrono::milliseconds limit) {
+    deadline_ = std::chrono::steady_clock::now() + limit;
+  }
+  void disarm() { deadline_ = SteadyTime::max(); }
+
+  ServerShared& shared_;
+  Socket socket_;
+  Timer handled_;  // Never expires by itself: a signal that run() can wait for.
+  const int fd_;
+  InputBuffer input_;
+  RequestParser parser_;
+  SteadyTime deadline_ = SteadyTime::max();
+
+  bool receiving_ = false;   // Part of a request has come.
+  bool handling_ = false;    // A worker has it.
+  bool responding_ = false;  // The loop itself answers.
+  bool peer_gone_ = false;   // End of its stream, or an error.
+  bool timed_out_ = false;
+  bool closing_ = false;    // Answer nothing more.
+  bool lingering_ = false;  // The last answer may be overtaken by a reset; see linger().
+  bool cancelled_ = false;
+
+  // The worker's, while handling_.
+  ParsedRequest current_;
+  Context context_;
+  std::stop_source stop_{std::nostopstate};
+  bool reusable_ = false;
+};
+
+}  // namespace rage::net::detail

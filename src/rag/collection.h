@@ -1,0 +1,91 @@
+// One index: a SQLite database (the truth) and the snapshot derived from it (what is searched).
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/mutex.h"
+#include "rag/document.h"
+#include "rag/grounding.h"
+#include "rag/ingest.h"
+#include "rag/snapshot.h"
+#include "store/database.h"
+
+namespace rage::rag {
+
+// What a collection must know of the embedder its vectors come from.
+struct EmbedderIdentity {
+  std::string id;
+  std::size_t dimension = 0;
+};
+
+// How a document that a client sends relates to what is stored under its id.
+enum class Presence {
+  kAbsent,
+  kSame,
+  kMetadataChanged,  // Same text, other metadata: stored anew.
+  kOtherText,        // The id was updated to another text; it is left alone, as in KAITO.
+};
+
+// Resource. Thread-safe: one writer at a time, readers keep the snapshot they took.
+class Collection final {
+ public:
+  // Opens or creates the database in `directory`. kFailedPrecondition if its vectors come from another
+  // embedder (the message says what to do), kDataLoss if it is damaged.
+  static Result<std::shared_ptr<Collection>> open(const std::filesystem::path& directory,
+                                                  std::string_view name,
+                                                  const EmbedderIdentity& embedder);
+  ~Collection() = default;
+  Collection(const Collection&) = delete;
+  Collection& operator=(const Collection&) = delete;
+
+  const std::string& name() const { return name_; }
+  std::int64_t created_order() const { return created_order_; }  // Rises with creation.
+  std::shared_ptr<const Snapshot> snapshot() const;
+  // Built on first use after a change, then shared.
+  std::shared_ptr<const Corpus> corpus();
+
+  Result<std::vector<Presence>> presence(std::span<const std::string> doc_ids,
+                                         std::span<const Document> documents);
+  // Stores those that are absent or whose metadata changed, in one transaction, and returns once they
+  // would survive a crash. Checks presence again under the writer's lock.
+  Result<void> add(std::span<const PreparedDocument> documents);
+  // Stores each under its doc_id in place of what was there (which moves to the end), all or nothing.
+  Result<void> replace(std::span<const PreparedDocument> documents);
+  // One flag an id: whether it was there. All or nothing.
+  Result<std::vector<bool>> remove(std::span<const std::string> doc_ids);
+
+ private:
+  Collection(std::string name, std::unique_ptr<store::Database> database, std::size_t dimension);
+  Result<void> initialise(const EmbedderIdentity& embedder);
+  Result<void> load();
+  Result<Presence> presence_locked(const std::string& doc_id, const Document& document)
+      REQUIRES(writer_);
+  // Removes the rows of `doc_id`, if any, and reports their sequence numbers.
+  Result<bool> remove_locked(const std::string& doc_id, std::vector<std::int64_t>& removed)
+      REQUIRES(writer_);
+  Result<void> insert_locked(const PreparedDocument& document, std::vector<Row>& rows,
+                             std::vector<float>& vectors) REQUIRES(writer_);
+  Result<void> write(std::span<const PreparedDocument* const> documents) REQUIRES(writer_);
+  void publish(std::span<const std::int64_t> removed, std::vector<Row> rows,
+               std::vector<float> vectors) REQUIRES(writer_);
+
+  const std::string name_;
+  std::int64_t created_order_ = 0;
+  const std::size_t dimension_;
+  Mutex writer_;
+  std::unique_ptr<store::Database> database_ GUARDED_BY(writer_);
+  Guarded<std::shared_ptr<const Snapshot>> snapshot_;
+  struct CachedCorpus {
+    std::shared_ptr<const Snapshot> of;
+    std::shared_ptr<const Corpus> corpus;
+  };
+  Guarded<CachedCorpus> corpus_;
+};
+
+}  // namespace rage::rag

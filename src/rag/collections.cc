@@ -1,0 +1,218 @@
+#include "rag/collections.h"
+
+#include <algorithm>
+#include <set>
+#include <system_error>
+
+#include "base/sha256.h"
+#include "base/strings.h"
+#include "codec/uri.h"
+#include "obs/log.h"
+#include "rag/hashes.h"
+#include "text/analyzer.h"
+
+namespace rage::rag {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kFolderNameBytesMax = 120;
+constexpr std::string_view kFolderPrefix = "index-";   // Names beginning with dots stay harmless.
+constexpr std::string_view kTrashPrefix = "removed-";
+
+// The folder of an index. Names are arbitrary: encoded while short, hashed when long; the name itself is
+// stored in the database.
+std::string folder_of(std::string_view name) {
+  const std::string encoded = codec::percent_encode(name);
+  return std::string(kFolderPrefix) +
+         (encoded.size() <= kFolderNameBytesMax ? encoded : "sha256-" + sha256_hex(name));
+}
+
+Result<std::string> stored_name(const fs::path& folder) {
+  ASSIGN_OR_RETURN(auto database, store::Database::open(folder / "collection.db"));
+  ASSIGN_OR_RETURN(auto select, database->prepare("SELECT value FROM meta WHERE key = 'name'"));
+  ASSIGN_OR_RETURN(const bool found, select.step());
+  if (!found) return fail(ErrorCode::kDataLoss, "{} names no index", folder.string());
+  return std::string(select.text(0));
+}
+
+std::unexpected<Error> no_such_index(std::string_view name) {
+  return fail(ErrorCode::kNotFound, "No such index: '{}' exists.", name);
+}
+
+}  // namespace
+
+Collections::Collections(fs::path root, embed::Embedder& embedder, const IngestOptions& options,
+                         std::unique_ptr<FileLock> lock)
+    : root_(std::move(root)),
+      embedder_(embedder),
+      options_(options),
+      identity_{.id = std::string(embedder.id()), .dimension = embedder.dimension()},
+      lock_(std::move(lock)) {}
+
+Result<std::unique_ptr<Collections>> Collections::open(const fs::path& data_directory,
+                                                       embed::Embedder& embedder,
+                                                       const IngestOptions& options) {
+  const fs::path root = data_directory / "indexes";
+  RETURN_IF_ERROR(ensure_directory(root));
+  auto lock = FileLock::try_acquire(root / ".lock");
+  if (!lock) {
+    return fail(Error(lock.error()).with_context("the data directory is in use by another service"));
+  }
+  std::unique_ptr<Collections> collections(
+      new Collections(root, embedder, options, *std::move(lock)));
+  RETURN_IF_ERROR(collections->load());
+  return collections;
+}
+
+Result<void> Collections::load() {
+  MutexLock lock(mutex_);
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(root_, error)) {
+    const std::string folder = entry.path().filename().string();
+    if (folder.starts_with(kTrashPrefix)) {  // A deletion that a crash cut short.
+      std::error_code ignored;
+      fs::remove_all(entry.path(), ignored);
+      continue;
+    }
+    if (!folder.starts_with(kFolderPrefix)) continue;
+    const Result<std::string> name = stored_name(entry.path());
+    if (!name) {
+      // Without a name nobody was ever told that this index exists: a creation that a crash cut short.
+      obs::log().warn("index folder skipped", {{"folder", folder}, {"error", name.error().message}});
+      continue;
+    }
+    Entry opened = Collection::open(entry.path(), *name, identity_);
+    if (!opened) {
+      obs::log().error("index not available", {{"index", *name}, {"error", opened.error().message}});
+    }
+    entries_.insert_or_assign(*name, std::move(opened));
+  }
+  if (error) return fail(ErrorCode::kUnavailable, "cannot list {}: {}", root_.string(), error.message());
+  return {};
+}
+
+Result<std::shared_ptr<Collection>> Collections::find(std::string_view name) const {
+  MutexLock lock(mutex_);
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return no_such_index(name);
+  return found->second;
+}
+
+std::vector<std::string> Collections::names() const {
+  std::vector<std::pair<std::int64_t, std::string>> ordered;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [name, entry] : entries_) {
+      ordered.emplace_back(entry ? (*entry)->created_order() : 0, name);
+    }
+  }
+  std::ranges::sort(ordered);
+  std::vector<std::string> names;
+  for (auto& [order, name] : ordered) names.push_back(std::move(name));
+  return names;
+}
+
+Result<std::shared_ptr<Collection>> Collections::find_or_create(std::string_view name) {
+  MutexLock lock(mutex_);
+  const auto found = entries_.find(name);
+  if (found != entries_.end()) return found->second;
+  ASSIGN_OR_RETURN(auto collection, Collection::open(root_ / folder_of(name), name, identity_));
+  entries_.emplace(std::string(name), collection);
+  return collection;
+}
+
+Result<std::vector<std::string>> Collections::add(const Context& context, std::string_view name,
+                                                  std::vector<Document> documents) {
+  std::vector<std::string> ids;
+  for (const Document& document : documents) ids.push_back(document_id(document.text));
+  if (documents.empty()) return ids;
+
+  std::vector<Presence> presence(documents.size(), Presence::kAbsent);
+  if (const auto existing = find(name)) {
+    ASSIGN_OR_RETURN(presence, (*existing)->presence(ids, documents));
+  } else if (existing.error().code != ErrorCode::kNotFound) {
+    return fail(existing.error());
+  }
+  std::vector<Document> wanted;
+  std::set<std::string_view> seen;  // The same text twice in one call is stored once.
+  for (std::size_t i = 0; i < documents.size(); ++i) {
+    const bool store = presence[i] == Presence::kAbsent || presence[i] == Presence::kMetadataChanged;
+    if (store && seen.insert(ids[i]).second) wanted.push_back(std::move(documents[i]));
+  }
+  ASSIGN_OR_RETURN(const auto prepared,
+                   prepare_documents(context, embedder_, options_, std::move(wanted)));
+  ASSIGN_OR_RETURN(const auto collection, find_or_create(name));
+  RETURN_IF_ERROR(collection->add(prepared));
+  return ids;
+}
+
+Result<UpdateOutcome> Collections::update(const Context& context, std::string_view name,
+                                          std::vector<DocumentUpdate> updates) {
+  ASSIGN_OR_RETURN(const auto collection, find(name));
+  std::vector<std::string> ids;
+  std::vector<Document> documents;
+  for (DocumentUpdate& update : updates) {
+    ids.push_back(std::move(update.doc_id));
+    documents.push_back(std::move(update.document));
+  }
+  ASSIGN_OR_RETURN(const std::vector<Presence> presence, collection->presence(ids, documents));
+  UpdateOutcome outcome;
+  std::map<std::string_view, std::size_t> last_of;  // The last of several updates of one document wins.
+  for (std::size_t i = 0; i < ids.size(); ++i) last_of[ids[i]] = i;
+  std::vector<std::string> wanted_ids;
+  std::vector<Document> wanted;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (presence[i] == Presence::kAbsent) {
+      outcome.not_found.push_back(i);
+    } else if (presence[i] == Presence::kSame) {
+      outcome.unchanged.push_back(i);
+    } else {
+      outcome.updated.push_back(i);
+      if (last_of[ids[i]] != i) continue;
+      wanted_ids.push_back(ids[i]);
+      wanted.push_back(std::move(documents[i]));
+    }
+  }
+  ASSIGN_OR_RETURN(const auto prepared, prepare_documents(context, embedder_, options_,
+                                                          std::move(wanted), wanted_ids));
+  RETURN_IF_ERROR(collection->replace(prepared));
+  return outcome;
+}
+
+Result<void> Collections::remove(std::string_view name) {
+  const fs::path trash = root_ / (std::string(kTrashPrefix) + random_uuid());
+  std::error_code error;
+  {
+    MutexLock lock(mutex_);
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) return no_such_index(name);
+    fs::rename(root_ / folder_of(name), trash, error);
+    if (error) {
+      return fail(ErrorCode::kUnavailable, "cannot remove index '{}': {}", name, error.message());
+    }
+    entries_.erase(found);
+  }
+  // The rename was the deletion; this only frees space, and load() finishes it after a crash.
+  fs::remove_all(trash, error);
+  return {};
+}
+
+Result<std::vector<RetrievedChunk>> Collections::retrieve(const Context& context,
+                                                          Collection& collection,
+                                                          const std::string& question,
+                                                          std::size_t hits_max,
+                                                          const codec::Json* metadata_filter) {
+  const auto snapshot = collection.snapshot();
+  ASSIGN_OR_RETURN(const embed::EmbeddingMatrix vector,
+                   embedder_.embed(context, std::span(&question, 1), embed::TextKind::kQuery));
+  const std::vector<std::string> terms = text::analyze(question);
+  const std::string exact = document_id(question);
+  return rag::retrieve(*snapshot, {.vector = vector.row(0),
+                                   .terms = terms,
+                                   .hits_max = hits_max,
+                                   .metadata_filter = metadata_filter,
+                                   .exact_doc_id = exact});
+}
+
+}  // namespace rage::rag

@@ -1,0 +1,224 @@
+#include "rag/snapshot.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/check.h"
+#include "rag/fusion.h"
+#include "rag/hashes.h"
+#include "text/analyzer.h"
+#include "vector/flat_search.h"
+
+namespace rage::rag {
+namespace {
+
+// Candidates taken from each side before fusion; enough that the z-scores of a query are stable.
+constexpr std::size_t kPoolMin = 200;
+constexpr std::size_t kIndexedValueBytesMax = 200;
+
+// Metadata values worth finding a chunk by; long ones repeat the text, addresses are noise.
+void append_short_values(const codec::Json& value, std::string_view text, std::string& out) {
+  if (value.is_string()) {
+    const auto& string = value.get_ref<const std::string&>();
+    if (string.size() <= kIndexedValueBytesMax && string.find("://") == std::string::npos &&
+        text.find(string) == std::string_view::npos) {
+      out.append("\n").append(string);
+    }
+  } else if (value.is_structured()) {
+    for (const codec::Json& item : value) append_short_values(item, text, out);
+  }
+}
+
+using Place = std::pair<std::uint32_t, std::uint32_t>;  // Segment, row.
+
+std::span<const std::uint64_t> words_of(const text::RowSet* rows) {
+  return rows == nullptr ? std::span<const std::uint64_t>() : rows->words();
+}
+
+std::span<const float> vector_of(const Snapshot& snapshot, Place place) {
+  return std::span(snapshot.segments[place.first].segment->vectors)
+      .subspan(place.second * snapshot.dimension, snapshot.dimension);
+}
+
+// Rows that pass the filter, one set per segment; empty if there is no filter.
+std::vector<text::RowSet> allowed_rows(const Snapshot& snapshot, const codec::Json* filter) {
+  std::vector<text::RowSet> allowed;
+  if (filter == nullptr || filter->empty()) return allowed;
+  for (const SegmentRef& ref : snapshot.segments) {
+    text::RowSet& set = allowed.emplace_back(ref.segment->rows.size());
+    for (std::size_t r = 0; r < ref.segment->rows.size(); ++r) {
+      if (matches_filter(ref.segment->rows[r].chunk->metadata, *filter)) {
+        set.insert(static_cast<text::RowId>(r));
+      }
+    }
+  }
+  return allowed;
+}
+
+struct Candidate {
+  FusionInput scores;
+  bool has_dense = false;
+};
+
+// The union of the best of both sides, in order of insertion.
+std::map<Place, Candidate> gather(const Snapshot& snapshot, const RetrieveQuery& query) {
+  const std::vector<text::RowSet> allowed = allowed_rows(snapshot, query.metadata_filter);
+  std::vector<text::SegmentView> views;
+  std::vector<vector::VectorBlock> blocks;
+  for (std::size_t s = 0; s < snapshot.segments.size(); ++s) {
+    const SegmentRef& ref = snapshot.segments[s];
+    const text::RowSet* only = allowed.empty() ? nullptr : &allowed[s];
+    views.push_back({.segment = &ref.segment->sparse, .deleted = ref.deleted.get(), .allowed = only});
+    blocks.push_back({.values = ref.segment->vectors,
+                      .dimension = snapshot.dimension,
+                      .skipped = words_of(ref.deleted.get()),
+                      .allowed = words_of(only)});
+  }
+  const std::size_t pool = std::max(kPoolMin, query.hits_max * 3);
+  std::map<Place, Candidate> candidates;
+  for (const vector::VectorHit& hit : vector::search_flat(blocks, query.vector, pool)) {
+    candidates[{hit.block, hit.row}] = {.scores = {.dense = hit.similarity}, .has_dense = true};
+  }
+  for (const text::SparseHit& hit : text::search_sparse(views, query.terms, pool)) {
+    candidates[{hit.segment, hit.row}].scores.sparse = hit.score;
+  }
+  for (auto& [place, candidate] : candidates) {
+    if (!candidate.has_dense) {
+      candidate.scores.dense = vector::dot(vector_of(snapshot, place), query.vector);
+    }
+  }
+  return candidates;
+}
+
+}  // namespace
+
+std::size_t Snapshot::live_rows() const {
+  std::size_t rows = 0;
+  for (const SegmentRef& ref : segments) rows += ref.live_rows;
+  return rows;
+}
+
+std::vector<std::string> index_terms(const Chunk& chunk) {
+  std::string text = chunk.text;
+  append_short_values(chunk.metadata, chunk.text, text);
+  return text::analyze(text);
+}
+
+std::shared_ptr<const Segment> build_segment(std::vector<Row> rows, std::vector<float> vectors) {
+  std::vector<std::vector<std::string>> terms;
+  terms.reserve(rows.size());
+  for (const Row& row : rows) terms.push_back(index_terms(*row.chunk));
+  auto segment = std::make_shared<Segment>();
+  segment->sparse = text::SparseSegment::build(terms);
+  segment->rows = std::move(rows);
+  segment->vectors = std::move(vectors);
+  return segment;
+}
+
+namespace {
+
+std::shared_ptr<const Segment> merge(const SegmentRef& a, const SegmentRef& b, std::size_t dimension) {
+  auto merged = std::make_shared<Segment>();
+  merged->rows.reserve(a.live_rows + b.live_rows);
+  merged->vectors.reserve((a.live_rows + b.live_rows) * dimension);
+  for (const SegmentRef* part : {&a, &b}) {
+    for (std::size_t r = 0; r < part->segment->rows.size(); ++r) {
+      if (part->deleted && part->deleted->contains(static_cast<text::RowId>(r))) continue;
+      merged->rows.push_back(part->segment->rows[r]);
+      const auto from = part->segment->vectors.begin() + static_cast<std::ptrdiff_t>(r * dimension);
+      merged->vectors.insert(merged->vectors.end(), from, from + static_cast<std::ptrdiff_t>(dimension));
+    }
+  }
+  const text::SparseSegment* parts[] = {&a.segment->sparse, &b.segment->sparse};
+  const text::RowSet* deleted[] = {a.deleted.get(), b.deleted.get()};
+  merged->sparse = text::SparseSegment::merge(parts, deleted);
+  CHECK(merged->sparse.rows() == merged->rows.size());
+  return merged;
+}
+
+void remove_rows(SegmentRef& ref, std::span<const std::int64_t> removed) {
+  const std::vector<Row>& rows = ref.segment->rows;
+  auto deleted = ref.deleted ? std::make_shared<text::RowSet>(*ref.deleted)
+                             : std::make_shared<text::RowSet>(rows.size());
+  bool changed = false;
+  for (const std::int64_t sequence : removed) {
+    const auto found = std::ranges::lower_bound(rows, sequence, {}, &Row::sequence);
+    if (found == rows.end() || found->sequence != sequence) continue;
+    const auto row = static_cast<text::RowId>(found - rows.begin());
+    if (deleted->contains(row)) continue;
+    deleted->insert(row);
+    --ref.live_rows;
+    changed = true;
+  }
+  if (changed) ref.deleted = std::move(deleted);
+}
+
+}  // namespace
+
+std::shared_ptr<const Snapshot> next_snapshot(const Snapshot& base,
+                                              std::span<const std::int64_t> removed,
+                                              std::shared_ptr<const Segment> added) {
+  auto next = std::make_shared<Snapshot>(base);
+  if (!removed.empty()) {
+    for (SegmentRef& ref : next->segments) remove_rows(ref, removed);
+    std::erase_if(next->segments, [](const SegmentRef& ref) { return ref.live_rows == 0; });
+  }
+  if (added && !added->rows.empty()) {
+    const std::size_t rows = added->rows.size();
+    next->segments.push_back({.segment = std::move(added), .deleted = nullptr, .live_rows = rows});
+  }
+  while (next->segments.size() >= 2) {
+    const SegmentRef& last = next->segments.back();
+    const SegmentRef& before = next->segments[next->segments.size() - 2];
+    if (last.live_rows * 2 < before.live_rows) break;
+    auto merged = merge(before, last, base.dimension);
+    const std::size_t rows = merged->rows.size();
+    next->segments.resize(next->segments.size() - 2);
+    next->segments.push_back({.segment = std::move(merged), .deleted = nullptr, .live_rows = rows});
+  }
+  return next;
+}
+
+std::vector<RetrievedChunk> retrieve(const Snapshot& snapshot, const RetrieveQuery& query) {
+  const std::map<Place, Candidate> candidates = gather(snapshot, query);
+  std::vector<FusionInput> inputs;
+  std::vector<Place> places;
+  for (const auto& [place, candidate] : candidates) {
+    places.push_back(place);
+    inputs.push_back(candidate.scores);
+  }
+  std::vector<float> scores = fuse(inputs);
+  const auto chunk_at = [&](std::size_t i) -> const Chunk& {
+    return *snapshot.segments[places[i].first].segment->rows[places[i].second].chunk;
+  };
+  for (std::size_t i = 0; i < scores.size() && !query.exact_doc_id.empty(); ++i) {
+    if (chunk_at(i).doc_id == query.exact_doc_id) scores[i] = 1.0F;
+  }
+  std::vector<std::size_t> order(scores.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  const std::size_t hits = std::min(query.hits_max, order.size());
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(hits), order.end(),
+                    [&](std::size_t a, std::size_t b) {
+                      return scores[a] != scores[b] ? scores[a] > scores[b] : a < b;
+                    });
+  std::vector<RetrievedChunk> found;
+  found.reserve(hits);
+  for (std::size_t i = 0; i < hits; ++i) {
+    RetrievedChunk& hit = found.emplace_back();
+    hit.chunk = chunk_at(order[i]);
+    hit.score = scores[order[i]];
+    hit.dense_score = inputs[order[i]].dense;
+    if (inputs[order[i]].sparse > 0) hit.sparse_score = inputs[order[i]].sparse;
+  }
+  return found;
+}
+
+bool matches_filter(const codec::Json& metadata, const codec::Json& filter) {
+  for (const auto& [key, wanted] : filter.items()) {
+    const codec::Json* value = codec::find_key(metadata, key);
+    if (value == nullptr ? !wanted.is_null() : !python_equal(*value, wanted)) return false;
+  }
+  return true;
+}
+
+}  // namespace rage::rag

@@ -1,0 +1,81 @@
+// The searchable state of one index at one moment: immutable segments, shared by all readers.
+//
+// A write adds a segment and publishes a new snapshot; segments are merged while the last is not much
+// smaller than the one before it, so there are at most about log2(rows) of them. A deletion replaces
+// one bit set. Rows keep the order of their insertion across segments.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "rag/document.h"
+#include "text/sparse_index.h"
+
+namespace rage::rag {
+
+// One chunk with its place in the order of insertion.
+struct Row {
+  std::int64_t sequence = 0;  // The row's key in the database; rises along segments.
+  std::shared_ptr<const Chunk> chunk;
+};
+
+// Value, immutable. rows[r] has vector values [r * dimension, (r + 1) * dimension) and sparse row r.
+struct Segment {
+  std::vector<Row> rows;
+  std::vector<float> vectors;
+  text::SparseSegment sparse;
+};
+
+struct SegmentRef {
+  std::shared_ptr<const Segment> segment;
+  std::shared_ptr<const text::RowSet> deleted;  // Null: none.
+  std::size_t live_rows = 0;
+};
+
+struct Snapshot {
+  std::size_t dimension = 0;
+  std::vector<SegmentRef> segments;
+  std::size_t live_rows() const;
+  // Calls visit(row) for each live row, in order, until it returns false.
+  template <class Visit>
+  void for_each_row(Visit visit) const {
+    for (const SegmentRef& ref : segments) {
+      for (std::size_t r = 0; r < ref.segment->rows.size(); ++r) {
+        if (ref.deleted && ref.deleted->contains(static_cast<text::RowId>(r))) continue;
+        if (!visit(ref.segment->rows[r])) return;
+      }
+    }
+  }
+};
+
+// What BM25 indexes for a chunk: its text and the short metadata values that the text does not hold.
+std::vector<std::string> index_terms(const Chunk& chunk);
+
+// vectors.size() == rows.size() * dimension.
+std::shared_ptr<const Segment> build_segment(std::vector<Row> rows, std::vector<float> vectors);
+
+// A new snapshot: `base` without the rows in `removed` (sorted sequence numbers) and with `added` (may be
+// null) at its end.
+std::shared_ptr<const Snapshot> next_snapshot(const Snapshot& base,
+                                              std::span<const std::int64_t> removed,
+                                              std::shared_ptr<const Segment> added);
+
+struct RetrieveQuery {
+  std::span<const float> vector;             // Of the question; unit length.
+  std::span<const std::string> terms;        // analyze() of the question.
+  std::size_t hits_max = 5;
+  const codec::Json* metadata_filter = nullptr;  // Equality on every key (Python's ==); null: none.
+  std::string_view exact_doc_id = {};        // SHA-256 of the question: that document comes first.
+};
+
+// Hybrid search, best first; ties by order of insertion. Deterministic.
+std::vector<RetrievedChunk> retrieve(const Snapshot& snapshot, const RetrieveQuery& query);
+
+// Whether `metadata` has every pair of `filter`; a null in the filter matches an absent key.
+bool matches_filter(const codec::Json& metadata, const codec::Json& filter);
+
+}  // namespace rage::rag

@@ -1,0 +1,147 @@
+#include "rag/snapshot.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "rag/fusion.h"
+#include "text/analyzer.h"
+
+namespace rage::rag {
+namespace {
+
+constexpr std::size_t kDimension = 8;
+
+std::vector<float> unit(std::uint32_t seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> v(kDimension);
+  float squares = 0;
+  for (float& x : v) {
+    x = normal(random);
+    squares += x * x;
+  }
+  for (float& x : v) x /= std::sqrt(squares);
+  return v;
+}
+
+std::shared_ptr<const Segment> a_segment(std::int64_t first, const std::vector<std::string>& texts) {
+  std::vector<Row> rows;
+  std::vector<float> vectors;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const std::int64_t sequence = first + static_cast<std::int64_t>(i);
+    auto chunk = std::make_shared<Chunk>();
+    chunk->doc_id = "doc-" + std::to_string(sequence);
+    chunk->text = texts[i];
+    chunk->metadata["even"] = sequence % 2 == 0;
+    rows.push_back({.sequence = sequence, .chunk = chunk});
+    const auto v = unit(static_cast<std::uint32_t>(sequence));
+    vectors.insert(vectors.end(), v.begin(), v.end());
+  }
+  return build_segment(std::move(rows), std::move(vectors));
+}
+
+std::vector<std::int64_t> sequences(const Snapshot& snapshot) {
+  std::vector<std::int64_t> all;
+  snapshot.for_each_row([&](const Row& row) {
+    all.push_back(row.sequence);
+    return true;
+  });
+  return all;
+}
+
+std::vector<std::string> ids(const std::vector<RetrievedChunk>& hits) {
+  std::vector<std::string> all;
+  for (const auto& hit : hits) all.push_back(hit.chunk.doc_id);
+  return all;
+}
+
+TEST(Snapshot, MergesSegmentsAndKeepsTheOrderOfInsertion) {
+  auto snapshot = std::make_shared<const Snapshot>(Snapshot{.dimension = kDimension, .segments = {}});
+  std::vector<std::int64_t> expected;
+  for (std::int64_t i = 1; i <= 40; ++i) {
+    snapshot = next_snapshot(*snapshot, {}, a_segment(i, {"text number " + std::to_string(i)}));
+    expected.push_back(i);
+  }
+  EXPECT_EQ(sequences(*snapshot), expected);
+  EXPECT_LE(snapshot->segments.size(), 6U);  // About log2(40).
+}
+
+// KAITO's FAISS store reuses ids after a deletion, so an unrelated document vanishes (W2).
+TEST(Snapshot, ADeletionRemovesItsRowsAndNoOthers) {
+  auto snapshot = std::make_shared<const Snapshot>(Snapshot{.dimension = kDimension, .segments = {}});
+  snapshot = next_snapshot(*snapshot, {}, a_segment(1, {"alpha", "beta", "gamma"}));
+  const std::int64_t removed[] = {2};
+  const auto before = snapshot;
+  snapshot = next_snapshot(*snapshot, removed, a_segment(4, {"delta"}));
+  EXPECT_THAT(sequences(*snapshot), testing::ElementsAre(1, 3, 4));
+  EXPECT_THAT(sequences(*before), testing::ElementsAre(1, 2, 3));  // Readers keep what they took.
+  for (const std::int64_t sequence : {1, 3, 4}) {
+    const auto vector = unit(static_cast<std::uint32_t>(sequence));
+    const auto hits = retrieve(*snapshot, {.vector = vector, .terms = {}, .hits_max = 1});
+    EXPECT_THAT(ids(hits), testing::ElementsAre("doc-" + std::to_string(sequence)));
+  }
+}
+
+// KAITO prefers the farthest vectors (W1): a document's own text must find it first.
+TEST(Snapshot, TheNearestDocumentComesFirst) {
+  auto snapshot = next_snapshot({.dimension = kDimension, .segments = {}}, {},
+                                a_segment(1, {"red apples", "green pears", "blue plums", "red wine"}));
+  const auto terms = text::analyze("green pears");
+  const auto hits = retrieve(*snapshot, {.vector = unit(2), .terms = terms, .hits_max = 4});
+  ASSERT_EQ(hits.size(), 4U);
+  EXPECT_EQ(hits[0].chunk.doc_id, "doc-2");
+  EXPECT_NEAR(*hits[0].dense_score, 1.0F, 1e-5);
+  EXPECT_TRUE(hits[0].sparse_score);
+  EXPECT_FALSE(hits[3].sparse_score);
+  for (std::size_t i = 0; i < hits.size(); ++i) {
+    EXPECT_GE(hits[i].score, 0);
+    EXPECT_LE(hits[i].score, 1);
+    if (i > 0) {
+      EXPECT_LE(hits[i].score, hits[i - 1].score);
+    }
+  }
+}
+
+// A filter applied after the search would return fewer results than exist (W13).
+TEST(Snapshot, TheFilterActsInsideTheSearch) {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 600; ++i) texts.push_back("common words " + std::to_string(i));
+  auto snapshot = next_snapshot({.dimension = kDimension, .segments = {}}, {}, a_segment(1, texts));
+  const auto terms = text::analyze("common words");
+  const codec::Json filter = {{"even", true}};
+  const auto hits = retrieve(
+      *snapshot, {.vector = unit(7), .terms = terms, .hits_max = 300, .metadata_filter = &filter});
+  EXPECT_EQ(hits.size(), 300U);
+  for (const auto& hit : hits) EXPECT_EQ(hit.chunk.metadata["even"], true);
+}
+
+TEST(Snapshot, AnEmptyIndexFindsNothing) {
+  const Snapshot empty{.dimension = kDimension, .segments = {}};
+  const auto terms = text::analyze("anything");
+  EXPECT_TRUE(retrieve(empty, {.vector = unit(1), .terms = terms}).empty());
+}
+
+TEST(Snapshot, FilterWithNullMatchesAnAbsentKey) {
+  const codec::Json metadata = {{"a", 1}};
+  EXPECT_TRUE(matches_filter(metadata, {{"b", nullptr}}));
+  EXPECT_TRUE(matches_filter(metadata, {{"a", 1.0}}));
+  EXPECT_FALSE(matches_filter(metadata, {{"b", 2}}));
+  EXPECT_TRUE(matches_filter(metadata, codec::Json::object()));
+}
+
+TEST(Fusion, RisesWithBothSidesAndStaysWithinBounds) {
+  const FusionInput candidates[] = {{0.9F, 12}, {0.9F, 3}, {0.2F, 3}, {0.2F, 0}};
+  const auto scores = fuse(candidates);
+  for (std::size_t i = 1; i < scores.size(); ++i) EXPECT_GT(scores[i - 1], scores[i]);
+  EXPECT_LT(scores[0], 1);
+  EXPECT_GT(scores[3], 0);
+  const FusionInput alone[] = {{0.4F, 0}};
+  EXPECT_FLOAT_EQ(fuse(alone)[0], 0.5F);
+  EXPECT_TRUE(fuse({}).empty());
+}
+
+}  // namespace
+}  // namespace rage::rag

@@ -1,0 +1,46 @@
+// Is a sentence supported by one source? Facts, names, negation and content words are checked; what
+// belongs together in the sentence must belong together in the source. Pure.
+//
+// A source is looked at as its typed fields plus a window of three neighbouring sentences of its text,
+// so that no sentence joins a fact from the beginning of a document with one from its end.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "rag/corpus.h"
+#include "rag/grounding.h"
+
+namespace rage::rag {
+
+// Words and facts of a stretch of text.
+struct TextFacts {
+  std::unordered_set<std::string> stems;
+  std::unordered_set<std::string> facts;  // Kind and normal form: "t:14:30".
+  std::string words;                      // Folded words between spaces, for names: " mark russinovich ".
+  bool negation = false;
+};
+
+// Value. One numbered source of an answer.
+struct SourceView {
+  std::size_t number = 0;
+  std::optional<RecordId> record;
+  TextFacts fields;                  // Title, people, place, day, time, categories, address.
+  std::vector<TextFacts> windows;    // Three sentences each, one sentence apart.
+};
+
+std::vector<SourceView> read_sources(const AnswerPlan& plan, const CorpusIndex& corpus);
+
+struct Judgement {
+  bool supported = false;
+  std::vector<std::size_t> sources;  // Numbers.
+  std::string reason;
+};
+
+// `sentence` without list marker and citations.
+Judgement judge_sentence(std::string_view sentence, const std::vector<SourceView>& sources, const CorpusIndex& corpus);
+
+}  // namespace rage::rag

@@ -1,0 +1,60 @@
+// POST /v1/chat/completions: with an index a grounded answer, without one the model's own (pass-through).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "base/context.h"
+#include "base/mutex.h"
+#include "llm/llm_client.h"
+#include "net/http_server.h"
+#include "rag/collections.h"
+#include "rag/grounding.h"
+
+namespace rage::ragserver {
+
+struct ChatOptions {
+  std::int64_t context_tokens_max = 64000;  // LLM_CONTEXT_WINDOW
+  double context_token_ratio = 0.5;         // RAG_CONTEXT_TOKEN_FILL_RATIO
+  std::size_t candidates_max = 24;          // Chunks retrieved for one answer.
+  // Sources in a prompt, whatever the window: a small model on a CPU reads about 300 tokens a second.
+  std::size_t source_tokens_max = 1500;
+  rag::AnswerMode answer_mode = rag::AnswerMode::kAuto;
+};
+
+// What a chat request says, once checked.
+struct ChatRequest {
+  codec::Json body;
+  std::string index_name;              // Empty: pass-through.
+  bool pass_through = false;
+  bool stream = false;
+  double context_token_ratio = 0;
+  std::vector<rag::ChatTurn> turns;
+};
+
+// Every rule of the gate that needs no index and no model, in the original's order; the error's text is
+// what the client sees. Pure.
+Result<ChatRequest> parse_chat_request(codec::Json body, const ChatOptions& options);
+
+// Resource. Thread-safe. What it is given outlives it; `llm` may be null.
+class ChatEndpoint final {
+ public:
+  ChatEndpoint(rag::Collections& collections, llm::LlmClient* llm, const ChatOptions& options);
+
+  // Answers, streaming or not, and returns the status it answered with.
+  int handle(const Context& context, const net::HttpRequest& request, net::ResponseWriter& writer);
+
+ private:
+  int answer(const Context& context, const ChatRequest& request, net::ResponseWriter& writer);
+  int pass_through(const Context& context, const net::HttpRequest& request,
+                   net::ResponseWriter& writer);
+  Result<std::string> model_of(const Context& context, const codec::Json& body);
+
+  rag::Collections& collections_;
+  llm::LlmClient* llm_;
+  const ChatOptions options_;
+  Guarded<std::string> default_model_;  // Asked once, when a request names none.
+};
+
+}  // namespace rage::ragserver

@@ -1,0 +1,63 @@
+// The RAG service's HTTP API: KAITO's RAGEngine routes and the OpenAI chat endpoint, with grounded answers.
+// Parses, calls the domain, renders; no policy of retrieval or grounding lives here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/context.h"
+#include "llm/llm_client.h"
+#include "net/http.h"
+#include "net/http_server.h"
+#include "rag/collections.h"
+#include "ragserver/chat.h"
+#include "ragserver/metrics.h"
+
+namespace rage::ragserver {
+
+struct RagServiceOptions {
+  std::int64_t top_k_max = 300;  // RAG_MAX_TOP_K
+  ChatOptions chat;
+};
+
+// Resource. Thread-safe. What it is given outlives it; `llm` may be null: chat then answers 503, unless the
+// answer mode is extractive.
+class RagService final {
+ public:
+  RagService(rag::Collections& collections, llm::LlmClient* llm, const RagServiceOptions& options);
+  ~RagService();
+  RagService(const RagService&) = delete;
+  RagService& operator=(const RagService&) = delete;
+
+  // An HttpHandler.
+  void handle(const Context& context, const net::HttpRequest& request, net::ResponseWriter& writer);
+
+ private:
+  struct Call {
+    const Context& context;
+    const net::HttpRequest& request;
+  };
+  struct Route;
+  static Result<Route> find_route(const net::HttpRequest& request);
+  net::HttpResponse answer(const Call& call, const Route& route);
+
+  net::HttpResponse create_index(const Call& call);
+  net::HttpResponse list_indexes();
+  net::HttpResponse delete_index(const std::string& name);
+  net::HttpResponse list_documents(const Call& call, const std::string& name);
+  net::HttpResponse update_documents(const Call& call, const std::string& name);
+  net::HttpResponse delete_documents(const Call& call, const std::string& name);
+  net::HttpResponse retrieve(const Call& call);
+  net::HttpResponse list_models(const Call& call);
+
+  rag::Collections& collections_;
+  llm::LlmClient* llm_;
+  const RagServiceOptions options_;
+  RagMetrics metrics_;
+  ChatEndpoint chat_;
+};
+
+}  // namespace rage::ragserver

@@ -1,0 +1,60 @@
+"""Retrieval and grounded answers on the example, through the real service and the real embedder."""
+
+import json
+import unittest
+
+from support import EMBEDDER, ROOT, SCHEDULE, ServiceTest
+
+
+class Retrieval(ServiceTest):
+    flags = ("--answers", "extractive")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.documents = json.loads(SCHEDULE.read_text())["documents"]
+        status, _ = cls.service.index("schedule", cls.documents)
+        assert status == 200
+
+    def ask(self, question, history=()):
+        messages = [*history, {"role": "user", "content": question}]
+        status, reply = self.service.call("POST", "/v1/chat/completions",
+                                          {"index_name": "schedule", "messages": messages})
+        self.assertEqual(status, 200, reply)
+        return reply["choices"][0]["message"]["content"]
+
+    def test_the_text_of_a_document_finds_that_document_first(self):
+        for document in self.documents:
+            _, reply = self.service.call("POST", "/retrieve", {"index_name": "schedule", "query": document["text"]})
+            self.assertEqual(reply["results"][0]["metadata"]["url"], document["metadata"]["url"])
+
+    def test_answers_name_what_the_schedule_has(self):
+        answer = self.ask("Who gives the keynote on Sunday and where?")
+        self.assertIn("Russinovich", answer)
+        self.assertIn("Comer", answer)
+        self.assertIn("Ballroom DE", answer)
+
+    def test_what_the_schedule_does_not_tell_is_declined(self):
+        answer = self.ask("When does Linus Torvalds speak?")
+        self.assertIn("Torvalds", answer)
+        self.assertNotRegex(answer, r"\d\d:\d\d")
+
+    def test_results_are_deterministic(self):
+        body = {"index_name": "schedule", "query": "databases on Saturday", "max_node_count": 20}
+        replies = [self.service.call("POST", "/retrieve", body)[1] for _ in range(3)]
+        order = [[hit["node_id"] for hit in reply["results"]] for reply in replies]
+        self.assertEqual(order[0], order[1])
+        self.assertEqual(order[0], order[2])
+
+    @unittest.skipIf(EMBEDDER == "hashing", "paraphrases need a model of meaning")
+    def test_the_questions_of_the_example(self):
+        """No wrong fact may be shown; see bench/grounding_quality.py for the grader."""
+        import sys
+        sys.path.insert(0, str(ROOT / "bench"))
+        import grounding_quality
+        report = grounding_quality.evaluate(
+            lambda question, history: self.ask(question, history),
+            ROOT / "examples/scale23x/questions-dev.jsonl")
+        self.assertEqual(report["wrong_facts"], 0, report)
+        self.assertEqual(report["declined_share"], 1.0, report)
+        self.assertGreaterEqual(report["right_share"], 0.85, report)

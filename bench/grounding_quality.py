@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Grades answers to a question set: the share right, wrong facts shown, unanswerable ones declined. JSON.
+"""Grades answers: the share right, wrong facts shown, unanswerable ones declined. JSON.
 
 usage: bench/grounding_quality.py [--binary build/release/rage] [--llm-url URL] [--verbose]
 
-The rules of the set: comparisons ignore case; every string of must_include and one of each any_of group must
-occur, none of must_not_include. A reply of over 900 characters to a question for one fact is wrong. An
-unanswerable question must be declined: absent terms may be named, but nothing may be asserted of them.
+The rules of the set: comparisons ignore case; every string of must_include and one of each any_of
+group must occur, none of must_not_include. A reply of over 900 characters to a question for one
+fact is wrong. An unanswerable question must be declined: absent terms may be named, but nothing may
+be asserted of them.
 """
 
 import argparse
@@ -19,8 +20,12 @@ from service import ROOT, Service
 SHORT_TYPES = {"single-fact", "paraphrase", "typo", "follow-up", "unanswerable"}
 LENGTH_MAX = 900
 DECLINES = re.compile(
-    r"do(es)? not (say|tell|answer|mention|list|have|name|give|contain|state|show|include|announce)|no (session|document|source|talk|entry|information)|"
-    r"not (listed|announced|mentioned|stated|given|in the|on the)|nothing (about|on)|cannot (find|tell)|don't know", re.I)
+    r"do(es)? not (say|tell|answer|mention|list|have|name|give|contain|state|show|include|announce)"
+    r"|no (session|document|source|talk|entry|information)"
+    r"|not (listed|announced|mentioned|stated|given|in the|on the)"
+    r"|nothing (about|on)|cannot (find|tell)|don't know",
+    re.I,
+)
 
 
 def fold(text):
@@ -36,7 +41,8 @@ def grade(question, answer):
         right = declined and not forbidden and len(answer) <= LENGTH_MAX
         return right, declined, forbidden or not declined
     complete = all(fold(term) in text for term in question.get("must_include", [])) and all(
-        any(fold(choice) in text for choice in group) for group in question.get("any_of", []))
+        any(fold(choice) in text for choice in group) for group in question.get("any_of", [])
+    )
     short_enough = len(answer) <= LENGTH_MAX or question["type"] not in SHORT_TYPES
     right = complete and not forbidden and short_enough
     # An answer that neither is right nor declines asserts something that was not asked or not true.
@@ -60,32 +66,56 @@ def evaluate(ask, path, verbose=False):
         if not ok:
             failures.append(question["id"])
         if verbose and (not ok or wrong_fact):
-            print(f"--- {question['id']} {question['type']} right={ok} wrong_fact={wrong_fact}\n"
-                  f"Q: {question['question']}\nA: {answer}\n")
-    return {"questions": len(questions), "right": right, "right_share": round(right / len(questions), 4),
-            "wrong_facts": wrong, "declined_share": round(declined / max(1, unanswerable), 4),
-            "right_by_type": {kind: f"{a} of {b}" for kind, (a, b) in by_type.items()}, "failures": failures}
+            print(
+                f"--- {question['id']} {question['type']} right={ok} wrong_fact={wrong_fact}\n"
+                f"Q: {question['question']}\nA: {answer}\n"
+            )
+    return {
+        "questions": len(questions),
+        "right": right,
+        "right_share": round(right / len(questions), 4),
+        "wrong_facts": wrong,
+        "declined_share": round(declined / max(1, unanswerable), 4),
+        "right_by_type": {kind: f"{a} of {b}" for kind, (a, b) in by_type.items()},
+        "failures": failures,
+    }
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--binary", default=ROOT / "build/release/rage")
-    parser.add_argument("--documents", type=Path, default=ROOT / "examples/scale23x/schedule_index.json")
-    parser.add_argument("--questions", type=Path, default=ROOT / "examples/scale23x/questions-dev.jsonl")
+    parser.add_argument(
+        "--documents", type=Path, default=ROOT / "examples/scale23x/schedule_index.json"
+    )
+    parser.add_argument(
+        "--questions", type=Path, default=ROOT / "examples/scale23x/questions-dev.jsonl"
+    )
     parser.add_argument("--llm-url", help="a model; without it answers are extractive")
     parser.add_argument("--answers", default="auto")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as data:
-        flags = ["--llm-url", options.llm_url, "--answers", options.answers] if options.llm_url else ["--answers", "extractive"]
+        flags = (
+            ["--llm-url", options.llm_url, "--answers", options.answers]
+            if options.llm_url
+            else ["--answers", "extractive"]
+        )
         service = Service(options.binary, data, *flags)
         try:
             documents = json.loads(options.documents.read_text())["documents"]
             service.call("POST", "/index", {"index_name": "s", "documents": documents})
 
             def ask(question, history):
-                reply = service.call("POST", "/v1/chat/completions", {
-                    "index_name": "s", "messages": [*history, {"role": "user", "content": question}]})
+                reply = service.call(
+                    "POST",
+                    "/v1/chat/completions",
+                    {
+                        "index_name": "s",
+                        "messages": [*history, {"role": "user", "content": question}],
+                    },
+                )
                 return reply["choices"][0]["message"]["content"]
 
             print(json.dumps(evaluate(ask, options.questions, options.verbose)))

@@ -1,5 +1,5 @@
-// A load generator for one JSON POST route: N clients on kept-alive connections, each with its own share of
-// the bodies. Prints one JSON object: requests a second and latencies in milliseconds.
+// A load generator for one JSON POST route: N clients on kept-alive connections, each with its own
+// share of the bodies. Prints one JSON object: requests a second and latencies in milliseconds.
 //
 //   http_load PORT PATH BODIES_FILE CLIENTS SECONDS      one JSON body a line
 #include <arpa/inet.h>
@@ -82,7 +82,8 @@ ClientResult run_client(int port, const std::vector<std::string>& requests, std:
     const int status = read_reply(fd, reply);
     if (status != 200) ++result.failures;
     if (status == 0) break;
-    result.milliseconds.push_back(std::chrono::duration<double, std::milli>(Clock::now() - sent).count());
+    result.milliseconds.push_back(
+        std::chrono::duration<double, std::milli>(Clock::now() - sent).count());
   }
   ::close(fd);
   return result;
@@ -106,14 +107,16 @@ int main(int argc, char** argv) {
   std::vector<std::string> requests;
   std::ifstream bodies(argv[3]);
   for (std::string body; std::getline(bodies, body);) {
-    requests.push_back(fmt::format("POST {} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-                                   "Content-Length: {}\r\n\r\n{}",
-                                   argv[2], body.size(), body));
+    requests.push_back(
+        fmt::format("POST {} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+                    "Content-Length: {}\r\n\r\n{}",
+                    argv[2], body.size(), body));
   }
   if (requests.empty() || clients == 0) return 2;
   std::vector<ClientResult> results(clients);
   const auto began = Clock::now();
-  const auto until = began + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+  const auto until =
+      began + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   {
     std::vector<std::jthread> threads;
     for (std::size_t c = 0; c < clients; ++c) {
@@ -128,9 +131,11 @@ int main(int argc, char** argv) {
     failures += result.failures;
   }
   std::ranges::sort(all);
-  fmt::print("{{\"clients\":{},\"requests\":{},\"failures\":{},\"requests_per_second\":{:.1f},\"p50_ms\":{:.3f},"
-             "\"p90_ms\":{:.3f},\"p99_ms\":{:.3f}}}\n",
-             clients, all.size(), failures, static_cast<double>(all.size()) / took, percentile(all, 0.5),
-             percentile(all, 0.9), percentile(all, 0.99));
+  fmt::print(
+      "{{\"clients\":{},\"requests\":{},\"failures\":{},\"requests_per_second\":{:.1f},\"p50_ms\":{"
+      ":.3f},"
+      "\"p90_ms\":{:.3f},\"p99_ms\":{:.3f}}}\n",
+      clients, all.size(), failures, static_cast<double>(all.size()) / took, percentile(all, 0.5),
+      percentile(all, 0.9), percentile(all, 0.99));
   return failures == 0 ? 0 : 1;
 }

@@ -20,7 +20,9 @@ from service import ROOT, Service
 
 def make_documents(count, seed=23):
     source = json.loads((ROOT / "examples/scale23x/schedule_index.json").read_text())["documents"]
-    sentences = sorted({s for d in source for s in re.split(r"(?<=[.!?]) ", d["text"]) if 40 < len(s) < 300})
+    sentences = sorted(
+        {s for d in source for s in re.split(r"(?<=[.!?]) ", d["text"]) if 40 < len(s) < 300}
+    )
     chance = random.Random(seed)
     documents = []
     for number in range(count):
@@ -35,7 +37,9 @@ def make_documents(count, seed=23):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--binary", type=Path, default=ROOT / "build/release/rage")
     parser.add_argument("--documents", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=8)
@@ -45,13 +49,22 @@ def main():
     report = {"bench": "rag_service", "documents": options.documents}
     with tempfile.TemporaryDirectory() as folder:
         data, bodies = Path(folder) / "data", Path(folder) / "bodies"
-        bodies.write_text("".join(json.dumps({"index_name": "b", "query": q, "max_node_count": 5}) + "\n" for q in queries))
+        bodies.write_text(
+            "".join(
+                json.dumps({"index_name": "b", "query": q, "max_node_count": 5}) + "\n"
+                for q in queries
+            )
+        )
         service = Service(options.binary, data, *options.flags)
         began = time.monotonic()
         for first in range(0, len(documents), 64):
-            service.call("POST", "/index", {"index_name": "b", "documents": documents[first:first + 64]})
+            service.call(
+                "POST", "/index", {"index_name": "b", "documents": documents[first : first + 64]}
+            )
         report["index_documents_per_second"] = round(len(documents) / (time.monotonic() - began), 1)
-        report["memory_mib_after_indexing"], report["anonymous_mib_after_indexing"] = service.memory_mib()
+        report["memory_mib_after_indexing"], report["anonymous_mib_after_indexing"] = (
+            service.memory_mib()
+        )
         service.stop()
         starts = []
         for _ in range(3):
@@ -63,9 +76,18 @@ def main():
         report["memory_mib_after_start"], report["anonymous_mib_after_start"] = service.memory_mib()
         load = options.binary.parent / "http_load"
         for clients in (1, 16):
-            run = [str(load), str(service.port), "/retrieve", str(bodies), str(clients), str(options.seconds)]
+            run = [
+                str(load),
+                str(service.port),
+                "/retrieve",
+                str(bodies),
+                str(clients),
+                str(options.seconds),
+            ]
             subprocess.run([*run[:-1], "1"], capture_output=True, check=True)  # Warm-up.
-            report[f"retrieve_{clients}"] = json.loads(subprocess.run(run, capture_output=True, check=True, text=True).stdout)
+            report[f"retrieve_{clients}"] = json.loads(
+                subprocess.run(run, capture_output=True, check=True, text=True).stdout
+            )
         report["memory_mib_after_load"], report["anonymous_mib_after_load"] = service.memory_mib()
         service.stop()
     print(json.dumps(report))

@@ -23,11 +23,18 @@ def machine():
     cores = sum(line.startswith("processor") for line in open("/proc/cpuinfo"))
     cache = (BUILD / "CMakeCache.txt").read_text()
     compiler = re.search(r"CMAKE_CXX_COMPILER:\w+=(.*)", cache).group(1)
-    version = subprocess.run([compiler, "--version"], capture_output=True, text=True).stdout.splitlines()[0]
-    return {"cpu": model.group(1) if model else platform.processor(), "cores": cores,
-            "isa": [flag for flag in wanted if flag in flags], "compiler": version,
-            "commit": subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"],
-                                     capture_output=True, text=True).stdout.strip()}
+    version = subprocess.run(
+        [compiler, "--version"], capture_output=True, text=True
+    ).stdout.splitlines()[0]
+    return {
+        "cpu": model.group(1) if model else platform.processor(),
+        "cores": cores,
+        "isa": [flag for flag in wanted if flag in flags],
+        "compiler": version,
+        "commit": subprocess.run(
+            ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True
+        ).stdout.strip(),
+    }
 
 
 BENCHES = {

@@ -12,8 +12,12 @@ ROOT = Path(__file__).resolve().parents[1]
 class Service:
     def __init__(self, binary, data, *flags):
         began = time.monotonic()
-        self.process = subprocess.Popen([str(binary), "rag", "--data", str(data), "--port", "0", *flags],
-                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.process = subprocess.Popen(
+            [str(binary), "rag", "--data", str(data), "--port", "0", *flags],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
         line = self.process.stdout.readline()
         self.start_seconds = time.monotonic() - began
         if "ready on" not in line:
@@ -35,7 +39,9 @@ class Service:
 
     def memory_mib(self):
         """(resident, anonymous) MiB of the process."""
-        fields = dict(line.split(":", 1) for line in open(f"/proc/{self.process.pid}/status") if ":" in line)
+        fields = dict(
+            line.split(":", 1) for line in open(f"/proc/{self.process.pid}/status") if ":" in line
+        )
         return tuple(round(int(fields[key].split()[0]) / 1024, 1) for key in ("VmRSS", "RssAnon"))
 
     def stop(self):

@@ -82,6 +82,10 @@ llama_do() {
   build_llama_server
 }
 
+clients_label() { say "the Python clients openai and kaito-rag-engine-client (tests) … 5 MB"; }
+clients_done() { [[ $group == build ]] || venv_is_ready clients test-clients.txt; }
+clients_do() { ensure_venv clients test-clients.txt; }
+
 package_label() { # NAME WHAT
   local size
   size="$(lock_field "$1" mb) MB"
@@ -108,7 +112,7 @@ main() {
   lock_cache
   local step number=0 begun
   local -a todo=()
-  for step in apt openvino minilm smollm2 llama; do
+  for step in apt openvino minilm smollm2 clients llama; do
     "${step}_done" || todo+=("$step")
   done
   if [[ ${#todo[@]} -eq 0 ]]; then

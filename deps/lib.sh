@@ -38,17 +38,22 @@ matches_hash() { # FILE SHA256
 
 # ---- downloads ----------------------------------------------------------------------------------
 
-# pip as pinned in download-tools.txt. Index, proxy and certificates are what the user configured.
-ensure_download_tools() {
-  local venv=$cache/tools/venv stamp
-  stamp=$(sha256sum <"$deps_dir/download-tools.txt" | cut -d' ' -f1)
-  [[ -f $venv/.stamp && $(<"$venv/.stamp") == "$stamp" ]] && return
+# A virtual environment in the cache with exactly what a file of this folder pins. Index, proxy and
+# certificates are what the user configured for pip.
+venv_is_ready() { # NAME REQUIREMENTS
+  local stamp=$cache/tools/$1/.stamp
+  [[ -f $stamp && $(<"$stamp") == "$(sha256sum <"$deps_dir/$2" | cut -d' ' -f1)" ]]
+}
+
+ensure_venv() { # NAME REQUIREMENTS
+  local venv=$cache/tools/$1
+  venv_is_ready "$@" && return
   rm -rf "$venv"
   mkdir -p "$cache/tools"
-  logged venv "$python" -m venv "$venv"
-  logged pip "$venv/bin/python" -m pip install --no-cache-dir --require-hashes \
-    -r "$deps_dir/download-tools.txt"
-  printf '%s' "$stamp" >"$venv/.stamp"
+  logged "venv-$1" "$python" -m venv "$venv"
+  logged "pip-$1" "$venv/bin/python" -m pip install --no-cache-dir --no-deps --require-hashes \
+    -r "$deps_dir/$2"
+  sha256sum <"$deps_dir/$2" | cut -d' ' -f1 | tr -d '\n' >"$venv/.stamp"
 }
 
 # Puts the package into the cache's dl/ folder, checked. No network if it is already there.
@@ -62,7 +67,7 @@ ensure_downloaded() { # NAME
     say "      $file is damaged; fetching it anew"
     rm -f "$cache/dl/$file"
   fi
-  ensure_download_tools
+  ensure_venv venv download-tools.txt  # The pip that downloads.
   part=$cache/tmp/download-$name
   rm -rf "$part"
   mkdir -p "$part" "$cache/dl"

@@ -36,17 +36,20 @@ struct Connection {
 }  // namespace
 
 void add_index(CLI::App& app, int& exit_code) {
-  CLI::App* command = app.add_subcommand("index", "Put files, folders or standard input into an index");
+  CLI::App* command =
+      app.add_subcommand("index", "Put files, folders or standard input into an index");
   auto connection = std::make_shared<Connection>();
   auto options = std::make_shared<cli::IndexCommand>();
   command->add_option("index", options->index, "Name of the index; created if absent")->required();
-  command->add_option("paths", options->paths, "Files, folders, or - for standard input")->required();
+  command->add_option("paths", options->paths, "Files, folders, or - for standard input")
+      ->required();
   command->add_option("--batch", options->documents_per_request, "Documents a request")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   connection->add_to(*command);
   command->footer(
-      "Reads text, Markdown, JSON ({\"documents\": [{\"text\", \"metadata\"}]} or a list) and JSON lines.\n"
+      "Reads text, Markdown, JSON ({\"documents\": [{\"text\", \"metadata\"}]} or a list) and JSON "
+      "lines.\n"
       "What is already there is skipped, so running the command again resumes it.\n"
       "Examples:\n"
       "  rage index handbook docs/ README.md\n"
@@ -68,7 +71,8 @@ void add_retrieve(CLI::App& app, int& exit_code) {
   command->add_option("-n,--hits", options->hits_max, "Results at most")
       ->check(CLI::Range(1, 300))
       ->capture_default_str();
-  command->add_option("--filter", options->metadata_filter, "JSON object that the metadata must match");
+  command->add_option("--filter", options->metadata_filter,
+                      "JSON object that the metadata must match");
   connection->add_to(*command);
   command->footer(
       "Without a terminal it prints score, document id, title and text, separated by tabs.\n"
@@ -83,7 +87,8 @@ void add_retrieve(CLI::App& app, int& exit_code) {
 }
 
 void add_ask(CLI::App& app, int& exit_code) {
-  CLI::App* command = app.add_subcommand("ask", "Ask a question; the answer stays with the sources");
+  CLI::App* command =
+      app.add_subcommand("ask", "Ask a question; the answer stays with the sources");
   auto connection = std::make_shared<Connection>();
   auto options = std::make_shared<cli::AskCommand>();
   auto ungrounded = std::make_shared<bool>(false);
@@ -95,7 +100,8 @@ void add_ask(CLI::App& app, int& exit_code) {
   command->footer(
       "Examples:\n"
       "  rage ask schedule \"Who gives the keynote on Sunday and where?\"\n"
-      "  rage ask schedule \"When does Linus Torvalds speak?\"      says that the sources do not tell\n"
+      "  rage ask schedule \"When does Linus Torvalds speak?\"      says that the sources do not "
+      "tell\n"
       "  rage ask schedule --ungrounded \"Who gives the keynote?\"  what the bare model invents");
   command->callback([=, &exit_code] {
     options->format = connection->format();

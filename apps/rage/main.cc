@@ -20,7 +20,8 @@ int exit_code_of(const Result<void>& result) {
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   CLI::App app(
-      "RAGE: language models and retrieval-augmented generation, as Kubernetes resources or on one machine.\n"
+      "RAGE: language models and retrieval-augmented generation, as Kubernetes resources or on one "
+      "machine.\n"
       "A wrong answer is worse than \"I don't know\".",
       "rage");
   app.require_subcommand(1);

@@ -32,7 +32,8 @@ class DownloadProgressLine final {
     const double mib = static_cast<double>(progress.bytes_done) / (1 << 20);
     if (terminal) {
       const double total = static_cast<double>(progress.bytes_total) / (1 << 20);
-      fmt::print(stderr, "\r{}  {:.1f} of {:.1f} MiB{}", progress.file, mib, total, done ? "\n" : "   ");
+      fmt::print(stderr, "\r{}  {:.1f} of {:.1f} MiB{}", progress.file, mib, total,
+                 done ? "\n" : "   ");
       std::fflush(stderr);
     } else if (done && progress.file != last_) {
       fmt::print(stderr, "{}  {:.1f} MiB\n", progress.file, mib);
@@ -47,9 +48,10 @@ class DownloadProgressLine final {
 Result<void> pull(const std::string& reference, bool json) {
   ModelAccess access;
   DownloadProgressLine line;
-  ASSIGN_OR_RETURN(const auto files,
-                   access.resolve(Context{}, reference,
-                                  [&](const models::DownloadProgress& progress) { line.show(progress); }));
+  ASSIGN_OR_RETURN(const auto files, access.resolve(Context{}, reference,
+                                                    [&](const models::DownloadProgress& progress) {
+                                                      line.show(progress);
+                                                    }));
   if (json) {
     fmt::print("{}\n", codec::render_json({{"id", files.id}, {"path", files.path.string()}}));
   } else {
@@ -71,12 +73,13 @@ Result<void> list(bool json) {
                      {"path", model.path.string()}});
     } else {
       fmt::print("{}\t{}\t{:.1f} MiB\t{}\t{}\n", model.name, model.reference,
-                 static_cast<double>(model.bytes) / (1 << 20), model.is_complete ? "complete" : "partial",
-                 model.path.string());
+                 static_cast<double>(model.bytes) / (1 << 20),
+                 model.is_complete ? "complete" : "partial", model.path.string());
     }
   }
   if (json) fmt::print("{}\n", codec::render_json({{"models", all}}));
-  if (models.empty() && !json) fmt::print(stderr, "no models in {}\n", access.cache().root().string());
+  if (models.empty() && !json)
+    fmt::print(stderr, "no models in {}\n", access.cache().root().string());
   return {};
 }
 
@@ -88,14 +91,15 @@ Result<fs::path> gguf_of(const models::ModelFiles& files) {
   for (const fs::directory_entry& entry : fs::directory_iterator(files.path, error)) {
     if (entry.path().extension() != ".gguf") continue;
     if (!found.empty()) {
-      return fail(ErrorCode::kInvalidArgument, "{} holds several *.gguf files; name one: hf://org/repo/FILE",
+      return fail(ErrorCode::kInvalidArgument,
+                  "{} holds several *.gguf files; name one: hf://org/repo/FILE",
                   files.path.string());
     }
     found = entry.path();
   }
   if (found.empty()) {
-    return fail(ErrorCode::kInvalidArgument, "{} holds no *.gguf file, and llama-server serves no other",
-                files.path.string());
+    return fail(ErrorCode::kInvalidArgument,
+                "{} holds no *.gguf file, and llama-server serves no other", files.path.string());
   }
   return found;
 }
@@ -111,9 +115,10 @@ Result<void> serve(ServeOptions options) {
   const ShutdownSignal shutdown;
   ModelAccess access;
   DownloadProgressLine line;
-  ASSIGN_OR_RETURN(const auto files,
-                   access.resolve(Context{}, options.reference,
-                                  [&](const models::DownloadProgress& progress) { line.show(progress); }));
+  ASSIGN_OR_RETURN(const auto files, access.resolve(Context{}, options.reference,
+                                                    [&](const models::DownloadProgress& progress) {
+                                                      line.show(progress);
+                                                    }));
   ASSIGN_OR_RETURN(options.server.model, gguf_of(files));
   options.server.alias = options.alias.empty() ? files.id : options.alias;
   options.server.binary = options.binary.empty()
@@ -125,10 +130,11 @@ Result<void> serve(ServeOptions options) {
     shutdown.wait();
     stop.request_stop();
   });
-  auto server = models::LlamaServer::start({.stop = stop.get_token()}, access.transport(), access.clock(),
-                                           options.server);
+  auto server = models::LlamaServer::start({.stop = stop.get_token()}, access.transport(),
+                                           access.clock(), options.server);
   if (!server) {
-    ::kill(::getpid(), SIGTERM);  // Wakes the waiter; the signal is blocked, so nothing else sees it.
+    ::kill(::getpid(),
+           SIGTERM);  // Wakes the waiter; the signal is blocked, so nothing else sees it.
     return fail(server.error());
   }
   fmt::print("{} is served on {}/v1\n", options.server.alias, (*server)->base_url());
@@ -145,7 +151,8 @@ void add_model(CLI::App& app, int& exit_code) {
   model->require_subcommand(1);
   auto json = std::make_shared<bool>(false);
 
-  CLI::App* pull_command = model->add_subcommand("pull", "Download a model, resuming and verifying");
+  CLI::App* pull_command =
+      model->add_subcommand("pull", "Download a model, resuming and verifying");
   auto reference = std::make_shared<std::string>();
   pull_command->add_option("model", *reference, kReferenceHelp)->required();
   pull_command->add_flag("--json", *json, "Print JSON");
@@ -158,27 +165,41 @@ void add_model(CLI::App& app, int& exit_code) {
 
   CLI::App* list_command = model->add_subcommand("list", "Models on this machine");
   list_command->add_flag("--json", *json, "Print JSON");
-  list_command->footer("Columns: name, reference, size, state, path; separated by tabs.\nExample:\n  rage model list");
+  list_command->footer(
+      "Columns: name, reference, size, state, path; separated by tabs.\nExample:\n  rage model "
+      "list");
   list_command->callback([=, &exit_code] { exit_code = exit_code_of(list(*json)); });
 
-  CLI::App* serve_command = model->add_subcommand("serve", "Serve a GGUF model with llama-server, kept running");
+  CLI::App* serve_command =
+      model->add_subcommand("serve", "Serve a GGUF model with llama-server, kept running");
   auto options = std::make_shared<ServeOptions>();
   auto port = std::make_shared<int>(8301);
   auto log_file = std::make_shared<std::string>();
   serve_command->add_option("model", options->reference, kReferenceHelp)
       ->default_val("packaged:SmolLM2-135M-Instruct");
-  serve_command->add_option("--host", options->server.host, "Address to listen on")->capture_default_str();
-  serve_command->add_option("--port", *port, "Port")->check(CLI::Range(1, 65535))->capture_default_str();
+  serve_command->add_option("--host", options->server.host, "Address to listen on")
+      ->capture_default_str();
+  serve_command->add_option("--port", *port, "Port")
+      ->check(CLI::Range(1, 65535))
+      ->capture_default_str();
   serve_command->add_option("--alias", options->alias, "Name of the model in the API");
-  serve_command->add_option("--threads", options->server.threads, "Threads; 0: one a core")->capture_default_str();
-  serve_command->add_option("--context", options->server.context_tokens, "Context tokens, shared by all slots")
+  serve_command
+      ->add_option("--threads", options->server.threads,
+                   "Threads; 0: all cores read prompts, all but one write answers")
+      ->capture_default_str();
+  serve_command
+      ->add_option("--context", options->server.context_tokens,
+                   "Context tokens, shared by all slots")
       ->capture_default_str();
   serve_command->add_option("--slots", options->server.slots, "Requests generated at the same time")
       ->capture_default_str();
-  serve_command->add_option("--llama-server", options->binary, "The llama-server program; default: the cache's");
-  serve_command->add_option("--log-file", *log_file, "Where its output is appended; default: standard error");
+  serve_command->add_option("--llama-server", options->binary,
+                            "The llama-server program; default: the cache's");
+  serve_command->add_option("--log-file", *log_file,
+                            "Where its output is appended; default: standard error");
   serve_command->footer(
-      "Examples:\n  rage model serve\n  rage model serve file:models/phi-4-mini-q4.gguf --port 9000");
+      "Examples:\n  rage model serve\n  rage model serve file:models/phi-4-mini-q4.gguf --port "
+      "9000");
   serve_command->callback([=, &exit_code] {
     options->server.port = static_cast<std::uint16_t>(*port);
     options->server.log_file = *log_file;

@@ -41,7 +41,8 @@ struct RagOptions {
   ragserver::RagServiceOptions service;
 };
 
-Result<std::unique_ptr<embed::Embedder>> make_embedder(ModelAccess& access, const RagOptions& options) {
+Result<std::unique_ptr<embed::Embedder>> make_embedder(ModelAccess& access,
+                                                       const RagOptions& options) {
   embed::EmbedderOptions embedder;
   if (options.embedder == "hashing") {
     embedder.model = "hashing";
@@ -63,14 +64,17 @@ rag::AnswerMode answer_mode_of(const std::string& name) {
 
 Result<void> run_rag(RagOptions options) {
   const ShutdownSignal shutdown;
-  obs::log().set_format(options.log_format == "text" ? obs::LogFormat::kText : obs::LogFormat::kJson);
+  obs::log().set_format(options.log_format == "text" ? obs::LogFormat::kText
+                                                     : obs::LogFormat::kJson);
   ModelAccess access;
   ASSIGN_OR_RETURN(const auto embedder, make_embedder(access, options));
-  ASSIGN_OR_RETURN(const auto collections, rag::Collections::open(options.data, *embedder, options.ingest));
+  ASSIGN_OR_RETURN(const auto collections,
+                   rag::Collections::open(options.data, *embedder, options.ingest));
   std::unique_ptr<llm::OpenAiClient> llm;
   if (!options.llm_url.empty()) {
-    ASSIGN_OR_RETURN(llm, llm::OpenAiClient::create(access.transport(), {.url = options.llm_url,
-                                                                         .bearer_token = options.llm_token}));
+    ASSIGN_OR_RETURN(
+        llm, llm::OpenAiClient::create(
+                 access.transport(), {.url = options.llm_url, .bearer_token = options.llm_token}));
   }
   options.service.chat.answer_mode = answer_mode_of(options.answers);
   ragserver::RagService service(*collections, llm.get(), options.service);
@@ -78,11 +82,12 @@ Result<void> run_rag(RagOptions options) {
                                         .port = static_cast<std::uint16_t>(options.port),
                                         .body_bytes_max = options.body_mib_max << 20,
                                         .workers = options.workers};
-  ASSIGN_OR_RETURN(const auto server,
-                   net::HttpServer::create(listener, [&](const Context& context, const net::HttpRequest& request,
-                                                         net::ResponseWriter& writer) {
-                     service.handle(context, request, writer);
-                   }));
+  ASSIGN_OR_RETURN(
+      const auto server,
+      net::HttpServer::create(listener, [&](const Context& context, const net::HttpRequest& request,
+                                            net::ResponseWriter& writer) {
+        service.handle(context, request, writer);
+      }));
   fmt::print("rage rag: ready on http://{}:{}\n", options.address, server->port());
   std::fflush(stdout);
   obs::log().info("RAG service ready", {{"address", options.address},
@@ -99,36 +104,49 @@ Result<void> run_rag(RagOptions options) {
 }  // namespace
 
 void add_rag(CLI::App& app, int& exit_code) {
-  CLI::App* command = app.add_subcommand("rag", "The RAG service: KAITO's RAGEngine API and grounded chat");
+  CLI::App* command =
+      app.add_subcommand("rag", "The RAG service: KAITO's RAGEngine API and grounded chat");
   auto options = std::make_shared<RagOptions>();
   auto& service = options->service;
-  command->add_option("--address", options->address, "Address to listen on; 0.0.0.0 in a pod")->capture_default_str();
+  command->add_option("--address", options->address, "Address to listen on; 0.0.0.0 in a pod")
+      ->capture_default_str();
   command->add_option("--port", options->port, "Port; 0: any free one, printed when ready")
       ->check(CLI::Range(0, 65535))
       ->capture_default_str();
   command->add_option("--data", options->data, "Directory of the indexes")
       ->envname("DEFAULT_VECTOR_DB_PERSIST_DIR")
       ->capture_default_str();
-  command->add_option("--embedder", options->embedder, "Embedding model, or \"hashing\" (lexical, no model)")
+  command
+      ->add_option("--embedder", options->embedder,
+                   "Embedding model, or \"hashing\" (lexical, no model)")
       ->envname("LOCAL_EMBEDDING_MODEL_ID")
       ->capture_default_str();
   command->add_option("--precision", options->precision, "auto: bf16 where the CPU has it")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}))
       ->capture_default_str();
-  command->add_option("--llm-url", options->llm_url, "OpenAI-compatible chat endpoint; none: no chat")
+  command
+      ->add_option("--llm-url", options->llm_url, "OpenAI-compatible chat endpoint; none: no chat")
       ->envname("LLM_INFERENCE_URL");
-  command->add_option("--llm-token", options->llm_token, "Bearer token for it; better set by the environment")
+  command
+      ->add_option("--llm-token", options->llm_token,
+                   "Bearer token for it; better set by the environment")
       ->envname("LLM_ACCESS_SECRET");
-  command->add_option("--answers", options->answers,
-                      "auto: facts are composed from the sources, the model does the rest; model: the model "
-                      "always, verified; extractive: never a model")
+  command
+      ->add_option(
+          "--answers", options->answers,
+          "auto: facts are composed from the sources, the model does the rest; model: the model "
+          "always, verified; extractive: never a model")
       ->check(CLI::IsMember({"auto", "model", "extractive"}))
       ->capture_default_str();
-  command->add_option("--context-window", service.chat.context_tokens_max, "Tokens of the model's context")
+  command
+      ->add_option("--context-window", service.chat.context_tokens_max,
+                   "Tokens of the model's context")
       ->envname("LLM_CONTEXT_WINDOW")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--context-fill", service.chat.context_token_ratio, "Share of the context for sources")
+  command
+      ->add_option("--context-fill", service.chat.context_token_ratio,
+                   "Share of the context for sources")
       ->envname("RAG_CONTEXT_TOKEN_FILL_RATIO")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
@@ -136,7 +154,9 @@ void add_rag(CLI::App& app, int& exit_code) {
       ->envname("RAG_MAX_TOP_K")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--chunk-tokens", options->ingest.chunk_tokens_max, "Tokens of a chunk; the embedder's limit if smaller")
+  command
+      ->add_option("--chunk-tokens", options->ingest.chunk_tokens_max,
+                   "Tokens of a chunk; the embedder's limit if smaller")
       ->capture_default_str();
   command->add_option("--workers", options->workers, "Requests served at the same time")
       ->check(CLI::Range(1, 512))

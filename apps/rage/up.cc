@@ -30,7 +30,7 @@ struct UpOptions {
   int port_base = 8300;
   bool detach = false;
   bool example_wanted = true;
-  std::string example;   // Empty: found beside the program or below the working directory.
+  std::string example;  // Empty: found beside the program or below the working directory.
   std::string index = "schedule";
   std::string question = "Who is speaking about Tectonix, in which room and at what time?";
   std::string model = "packaged:SmolLM2-135M-Instruct";
@@ -48,7 +48,8 @@ std::string default_data_directory() {
 
 void add_data_option(CLI::App& command, std::string& data) {
   data = default_data_directory();
-  command.add_option("--data", data, "Directory of indexes, logs and run state")->capture_default_str();
+  command.add_option("--data", data, "Directory of indexes, logs and run state")
+      ->capture_default_str();
 }
 
 fs::path own_program() {
@@ -99,20 +100,25 @@ Result<void> show_example(const UpOptions& options, cli::RagClient& client) {
     return {};
   }
   const Context context = Context::with_timeout(10min);
-  RETURN_IF_ERROR(cli::run_index(context, client, {.index = options.index, .paths = {example.string()}}));
+  RETURN_IF_ERROR(
+      cli::run_index(context, client, {.index = options.index, .paths = {example.string()}}));
   fmt::print("\nQuestion: {}\n\n", options.question);
   std::fflush(stdout);
-  ASSIGN_OR_RETURN(const auto bare, cli::ask_once(context, client, {.index = "", .question = options.question}));
-  ASSIGN_OR_RETURN(const auto grounded,
-                   cli::ask_once(context, client, {.index = options.index, .question = options.question}));
+  ASSIGN_OR_RETURN(const auto bare,
+                   cli::ask_once(context, client, {.index = "", .question = options.question}));
+  ASSIGN_OR_RETURN(
+      const auto grounded,
+      cli::ask_once(context, client, {.index = options.index, .question = options.question}));
   const std::string sources = cli::render_sources(grounded);
   fmt::print("{}\n", cli::side_by_side("The model alone (ungrounded)", cli::answer_of(bare),
-                                       "With the sources (grounded)", cli::answer_of(grounded) + "\n" + sources));
+                                       "With the sources (grounded)",
+                                       cli::answer_of(grounded) + "\n" + sources));
   return {};
 }
 
 void print_urls(const UpOptions& options, const std::string& rag, const std::string& model) {
-  fmt::print("RAG service   {}   (POST /retrieve, /v1/chat/completions; GET /indexes, /metrics)\n", rag);
+  fmt::print("RAG service   {}   (POST /retrieve, /v1/chat/completions; GET /indexes, /metrics)\n",
+             rag);
   fmt::print("Model server  {}   (OpenAI-compatible)\n", model);
   const std::string server = options.port_base == 8300 ? "" : " --server " + rag;
   fmt::print("\nTry:  {} ask {}{} \"Who gives the keynote on Sunday and where?\"\n",
@@ -121,7 +127,8 @@ void print_urls(const UpOptions& options, const std::string& rag, const std::str
 
 Result<void> up(const UpOptions& options) {
   const fs::path data = fs::absolute(options.data);
-  const cli::LocalServices services(data);
+  SystemClock clock;
+  const cli::LocalServices services(clock, data);
   const auto transport = net::make_http_transport();
   const auto began = std::chrono::steady_clock::now();
   ASSIGN_OR_RETURN(const auto running, services.load());
@@ -129,8 +136,8 @@ Result<void> up(const UpOptions& options) {
     fmt::print("The services of {} already run.\n", data.string());
   } else {
     if (!running.empty()) RETURN_IF_ERROR(services.stop(kStopGrace));
-    fmt::print("Starting the model server and the RAG service on ports {} and {} ...\n", options.port_base + 1,
-               options.port_base);
+    fmt::print("Starting the model server and the RAG service on ports {} and {} ...\n",
+               options.port_base + 1, options.port_base);
     std::fflush(stdout);
     RETURN_IF_ERROR(services.start(specs_of(options, data)));
   }
@@ -153,10 +160,13 @@ int run_up(const UpOptions& options) {
   const ShutdownSignal shutdown;
   const Result<void> started = up(options);
   if (!started) return exit_code_of(started);
-  const cli::LocalServices services(fs::absolute(options.data));
-  const bool foreground = !options.detach && ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
+  SystemClock clock;
+  const cli::LocalServices services(clock, fs::absolute(options.data));
+  const bool foreground =
+      !options.detach && ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
   if (!foreground) {
-    fmt::print("Stop:  {} down --data {}\n", own_program().string(), services.data_directory().string());
+    fmt::print("Stop:  {} down --data {}\n", own_program().string(),
+               services.data_directory().string());
     return 0;
   }
   fmt::print("\nCtrl-C stops everything.\n");
@@ -170,7 +180,8 @@ int run_up(const UpOptions& options) {
 }  // namespace
 
 void add_up(CLI::App& app, int& exit_code) {
-  CLI::App* command = app.add_subcommand("up", "Start a model and the RAG service here, with an example");
+  CLI::App* command =
+      app.add_subcommand("up", "Start a model and the RAG service here, with an example");
   auto options = std::make_shared<UpOptions>();
   auto no_example = std::make_shared<bool>(false);
   add_data_option(*command, options->data);
@@ -179,9 +190,11 @@ void add_up(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_flag("--detach", options->detach, "Leave the services running and return");
   command->add_flag("--no-example", *no_example, "Neither index the example nor ask its question");
-  command->add_option("--example", options->example, "Documents to index instead of examples/scale23x");
+  command->add_option("--example", options->example,
+                      "Documents to index instead of examples/scale23x");
   command->add_option("--index", options->index, "Index of the example")->capture_default_str();
-  command->add_option("--question", options->question, "Question asked without and with the sources")
+  command
+      ->add_option("--question", options->question, "Question asked without and with the sources")
       ->capture_default_str();
   command->add_option("--model", options->model, "Model to serve")->capture_default_str();
   command->add_option("--embedder", options->embedder, "Embedding model")->capture_default_str();
@@ -203,11 +216,13 @@ void add_status(CLI::App& app, int& exit_code) {
   auto json = std::make_shared<bool>(false);
   add_data_option(*command, *data);
   command->add_flag("--json", *json, "Print JSON");
-  command->footer("Exit code 0 if all that was started is ready, 3 if nothing runs, 1 otherwise.\n"
-                  "Example:\n  rage status --json | jq -r '.services[] | select(.name == \"rag\").url'");
+  command->footer(
+      "Exit code 0 if all that was started is ready, 3 if nothing runs, 1 otherwise.\n"
+      "Example:\n  rage status --json | jq -r '.services[] | select(.name == \"rag\").url'");
   command->callback([=, &exit_code] {
+    SystemClock clock;
     const auto transport = net::make_http_transport();
-    const auto services = cli::LocalServices(fs::absolute(*data)).status(*transport);
+    const auto services = cli::LocalServices(clock, fs::absolute(*data)).status(*transport);
     if (!services) {
       exit_code = exit_code_of(fail(services.error()));
       return;
@@ -217,8 +232,8 @@ void add_status(CLI::App& app, int& exit_code) {
     for (const cli::ServiceStatus& service : *services) {
       all_ready = all_ready && service.ready;
       if (*json) continue;
-      fmt::print("{}\t{}\t{}\t{}\n", service.state.name, service.ready ? "ready" : "starting", service.state.url,
-                 service.state.pid);
+      fmt::print("{}\t{}\t{}\t{}\n", service.state.name, service.ready ? "ready" : "starting",
+                 service.state.url, service.state.pid);
     }
     if (services->empty() && !*json) fmt::print("nothing runs\n");
     exit_code = services->empty() ? 3 : all_ready ? 0 : 1;
@@ -226,12 +241,14 @@ void add_status(CLI::App& app, int& exit_code) {
 }
 
 void add_down(CLI::App& app, int& exit_code) {
-  CLI::App* command = app.add_subcommand("down", "Stop the services of a data directory; its indexes stay");
+  CLI::App* command =
+      app.add_subcommand("down", "Stop the services of a data directory; its indexes stay");
   auto data = std::make_shared<std::string>();
   add_data_option(*command, *data);
   command->footer("Example:\n  rage down --data /srv/rage");
   command->callback([=, &exit_code] {
-    const auto stopped = cli::LocalServices(fs::absolute(*data)).stop(kStopGrace);
+    SystemClock clock;
+    const auto stopped = cli::LocalServices(clock, fs::absolute(*data)).stop(kStopGrace);
     if (stopped) fmt::print("{}\n", *stopped == 0 ? "nothing was running" : "stopped");
     exit_code = stopped ? 0 : exit_code_of(fail(stopped.error()));
   });

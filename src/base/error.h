@@ -54,7 +54,9 @@ class [[nodiscard]] Result : public std::expected<T, Error> {
   using std::expected<T, Error>::expected;
 };
 
-inline std::unexpected<Error> fail(Error error) { return std::unexpected<Error>(std::move(error)); }
+inline std::unexpected<Error> fail(Error error) {
+  return std::unexpected<Error>(std::move(error));
+}
 
 inline std::unexpected<Error> fail(ErrorCode code, std::string message) {
   return std::unexpected<Error>(Error{.code = code, .message = std::move(message)});
@@ -72,16 +74,16 @@ std::unexpected<Error> fail(ErrorCode code, fmt::format_string<Args...> format, 
 #define RAGE_CONCAT(a, b) RAGE_CONCAT_(a, b)
 
 // Plain statements: a statement-expression macro crashes g++ 12.2 inside a coroutine.
-#define RETURN_IF_ERROR(expr)                                          \
-  do {                                                                 \
-    if (auto rage_status_ = (expr); !rage_status_) {                   \
-      return ::rage::fail(std::move(rage_status_).error());            \
-    }                                                                  \
+#define RETURN_IF_ERROR(expr)                               \
+  do {                                                      \
+    if (auto rage_status_ = (expr); !rage_status_) {        \
+      return ::rage::fail(std::move(rage_status_).error()); \
+    }                                                       \
   } while (false)
 
-#define RAGE_ASSIGN_OR_RETURN_(tmp, decl, expr)              \
-  auto tmp = (expr);                                         \
-  if (!tmp) return ::rage::fail(std::move(tmp).error());     \
+#define RAGE_ASSIGN_OR_RETURN_(tmp, decl, expr)          \
+  auto tmp = (expr);                                     \
+  if (!tmp) return ::rage::fail(std::move(tmp).error()); \
   decl = *std::move(tmp)
 
 // ASSIGN_OR_RETURN(auto x, make_x());

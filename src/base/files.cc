@@ -16,12 +16,16 @@ namespace {
 ErrorCode code_of(int error) {
   switch (error) {
     case ENOENT:
-    case ENOTDIR: return ErrorCode::kNotFound;
+    case ENOTDIR:
+      return ErrorCode::kNotFound;
     case EACCES:
-    case EPERM: return ErrorCode::kPermissionDenied;
+    case EPERM:
+      return ErrorCode::kPermissionDenied;
     case ENOSPC:
-    case EDQUOT: return ErrorCode::kResourceExhausted;
-    default: return ErrorCode::kUnavailable;
+    case EDQUOT:
+      return ErrorCode::kResourceExhausted;
+    default:
+      return ErrorCode::kUnavailable;
   }
 }
 
@@ -74,9 +78,10 @@ Result<int> open_lock(const std::filesystem::path& path, int operation) {
 Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t bytes_max) {
   Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd.get() < 0) return fail_errno("cannot open", path);
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd.get(), &info) != 0) return fail_errno("cannot stat", path);
-  if (S_ISDIR(info.st_mode)) return fail(ErrorCode::kInvalidArgument, "{} is a directory", path.string());
+  if (S_ISDIR(info.st_mode))
+    return fail(ErrorCode::kInvalidArgument, "{} is a directory", path.string());
   std::string bytes;
   bytes.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(bytes_max, info.st_size)));
   char block[65536];
@@ -87,7 +92,8 @@ Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t b
     if (got == 0) return bytes;
     bytes.append(block, static_cast<std::size_t>(got));
     if (bytes.size() > bytes_max) {
-      return fail(ErrorCode::kResourceExhausted, "{} is larger than {} bytes", path.string(), bytes_max);
+      return fail(ErrorCode::kResourceExhausted, "{} is larger than {} bytes", path.string(),
+                  bytes_max);
     }
   }
 }
@@ -110,7 +116,8 @@ Result<void> write_file_atomically(const std::filesystem::path& path, std::strin
 Result<void> ensure_directory(const std::filesystem::path& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
-  if (error) return fail(code_of(error.value()), "cannot create {}: {}", path.string(), error.message());
+  if (error)
+    return fail(code_of(error.value()), "cannot create {}: {}", path.string(), error.message());
   return {};
 }
 
@@ -124,7 +131,9 @@ Result<std::unique_ptr<FileLock>> FileLock::try_acquire(const std::filesystem::p
   return std::unique_ptr<FileLock>(new FileLock(fd));
 }
 
-FileLock::~FileLock() { ::close(fd_); }
+FileLock::~FileLock() {
+  ::close(fd_);
+}
 
 Result<std::unique_ptr<TemporaryDirectory>> TemporaryDirectory::create(std::string_view prefix) {
   std::error_code error;

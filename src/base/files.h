@@ -1,4 +1,5 @@
-// Files without exceptions: whole-file reads with a limit, atomic writes, and a lock between processes.
+// Files without exceptions: whole-file reads with a limit, atomic writes, and a lock between
+// processes.
 #pragma once
 
 #include <cstdint>

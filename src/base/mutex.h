@@ -47,7 +47,8 @@ class RAGE_ANNOTATE(scoped_lockable) MutexLock final {
 // Works with Mutex: wait(mutex) with the mutex held. Always re-check the condition in a loop.
 using CondVar = std::condition_variable_any;
 
-// guarded.with([](auto& value) { ... }) runs with the lock held and returns what the lambda returns.
+// guarded.with([](auto& value) { ... }) runs with the lock held and returns what the lambda
+// returns.
 template <class T>
 class Guarded final {
  public:

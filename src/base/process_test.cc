@@ -109,10 +109,9 @@ TEST_F(Process, TerminateAsksPolitelyFirst) {
 TEST_F(Process, TerminateKillsTheWholeGroupAfterTheGrace) {
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
-  auto child = ChildProcess::spawn(
-      {.argv = {"sh", "-c",
-                "trap '' TERM; sleep 600 & echo ready; sleep 600"},
-       .stdout_fd = ends[1]});
+  auto child =
+      ChildProcess::spawn({.argv = {"sh", "-c", "trap '' TERM; sleep 600 & echo ready; sleep 600"},
+                           .stdout_fd = ends[1]});
   ASSERT_TRUE(child);
   ::close(ends[1]);
   char text[8];

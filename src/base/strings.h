@@ -11,7 +11,7 @@ namespace rage {
 
 std::string_view trim(std::string_view text);  // ASCII white space.
 std::string to_lower_ascii(std::string_view text);
-bool equals_ignoring_case(std::string_view a, std::string_view b);  // ASCII.
+bool equals_ignoring_case(std::string_view a, std::string_view b);           // ASCII.
 std::vector<std::string_view> split(std::string_view text, char separator);  // Keeps empty parts.
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 bool is_ascii_space(char c);

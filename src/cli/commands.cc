@@ -41,7 +41,8 @@ class Progress final {
 };
 
 // How many documents from `first` go into one request.
-std::size_t portion(const std::vector<DocumentJson>& documents, std::size_t first, std::size_t most) {
+std::size_t portion(const std::vector<DocumentJson>& documents, std::size_t first,
+                    std::size_t most) {
   std::size_t bytes = 0;
   std::size_t count = 0;
   while (first + count < documents.size() && count < most) {
@@ -85,9 +86,9 @@ Result<void> run_index(const Context& context, RagClient& client, const IndexCom
     auto stored = client.post(context, "/index",
                               {{"index_name", command.index}, {"documents", std::move(documents)}});
     if (!stored) {
-      return fail(std::move(stored).error().with_context(fmt::format(
-          "{} of {} documents are stored; run the same command again to go on", done,
-          loaded.documents.size())));
+      return fail(std::move(stored).error().with_context(
+          fmt::format("{} of {} documents are stored; run the same command again to go on", done,
+                      loaded.documents.size())));
     }
     done += count;
   }
@@ -113,7 +114,8 @@ Result<void> run_retrieve(const Context& context, RagClient& client,
   if (!command.metadata_filter.empty()) {
     auto filter = codec::parse_json(command.metadata_filter);
     if (!filter || !filter->is_object()) {
-      return fail(ErrorCode::kInvalidArgument, "--filter takes a JSON object, such as '{{\"topic\":\"Security\"}}'");
+      return fail(ErrorCode::kInvalidArgument,
+                  "--filter takes a JSON object, such as '{{\"topic\":\"Security\"}}'");
     }
     body["metadata_filter"] = *std::move(filter);
   }
@@ -131,7 +133,8 @@ Result<void> run_retrieve(const Context& context, RagClient& client,
     const std::string text = codec::string_or(hit, "text", "");
     if (terminal) {
       fmt::print("{:.3f}  {}\n       {}\n", codec::number_or(hit, "score", 0),
-                 title.empty() ? codec::string_or(hit, "doc_id", "").substr(0, 12) : title, first_words(text));
+                 title.empty() ? codec::string_or(hit, "doc_id", "").substr(0, 12) : title,
+                 first_words(text));
     } else {  // For scripts: score, document, title, text, separated by tabs.
       fmt::print("{:.6f}\t{}\t{}\t{}\n", codec::number_or(hit, "score", 0),
                  codec::string_or(hit, "doc_id", ""), first_words(title), first_words(text));

@@ -19,8 +19,8 @@ struct IndexCommand {
   OutputFormat format = OutputFormat::kText;
   std::size_t documents_per_request = 32;
 };
-// Sends the documents in portions, with progress on standard error. Running it again after a failure
-// resumes: the service skips what it has. Fails if nothing could be read.
+// Sends the documents in portions, with progress on standard error. Running it again after a
+// failure resumes: the service skips what it has. Fails if nothing could be read.
 Result<void> run_index(const Context& context, RagClient& client, const IndexCommand& command);
 
 struct RetrieveCommand {
@@ -30,18 +30,20 @@ struct RetrieveCommand {
   std::string metadata_filter;  // JSON object; empty: none.
   OutputFormat format = OutputFormat::kText;
 };
-Result<void> run_retrieve(const Context& context, RagClient& client, const RetrieveCommand& command);
+Result<void> run_retrieve(const Context& context, RagClient& client,
+                          const RetrieveCommand& command);
 
 struct AskCommand {
-  std::string index;     // Empty: the bare model answers.
+  std::string index;  // Empty: the bare model answers.
   std::string question;
-  std::string model;     // Empty: the service's default.
+  std::string model;  // Empty: the service's default.
   OutputFormat format = OutputFormat::kText;
 };
 // Prints the answer as it arrives, then its sources.
 Result<void> run_ask(const Context& context, RagClient& client, const AskCommand& command);
 
-// The whole reply to one question, not streamed: {"answer", "grounding", ...} of the chat completion.
+// The whole reply to one question, not streamed: {"answer", "grounding", ...} of the chat
+// completion.
 Result<codec::Json> ask_once(const Context& context, RagClient& client, const AskCommand& command);
 
 // The text of a chat completion.

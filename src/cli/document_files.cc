@@ -15,7 +15,8 @@ namespace {
 namespace fs = std::filesystem;
 using codec::Json;
 
-const std::set<std::string, std::less<>> kTextEndings = {".txt", ".md", ".markdown", ".rst", ".text", ""};
+const std::set<std::string, std::less<>> kTextEndings = {".txt", ".md",   ".markdown",
+                                                         ".rst", ".text", ""};
 const std::set<std::string, std::less<>> kLineEndings = {".jsonl", ".ndjson"};
 
 std::string ending_of(std::string_view name) {
@@ -29,7 +30,8 @@ Result<DocumentJson> document_of(const Json& value) {
     return fail(ErrorCode::kInvalidArgument, "a document needs a member \"text\" that is a string");
   }
   Json metadata = Json::object();
-  if (const Json* given = codec::find_key(value, "metadata"); given != nullptr && given->is_object()) {
+  if (const Json* given = codec::find_key(value, "metadata");
+      given != nullptr && given->is_object()) {
     metadata = *given;
   } else {
     for (const auto& [key, member] : value.items()) {
@@ -63,7 +65,8 @@ Result<std::vector<DocumentJson>> parse_lines(std::string_view content) {
     auto value = codec::parse_json(line);
     if (!value) return fail(Error(value.error()).with_context(fmt::format("line {}", number)));
     auto document = document_of(*value);
-    if (!document) return fail(Error(document.error()).with_context(fmt::format("line {}", number)));
+    if (!document)
+      return fail(Error(document.error()).with_context(fmt::format("line {}", number)));
     documents.push_back(*std::move(document));
   }
   return documents;
@@ -90,7 +93,8 @@ void load_file(const fs::path& path, LoadedDocuments& loaded) {
 void load_folder(const fs::path& folder, LoadedDocuments& loaded) {
   std::vector<fs::path> files;
   std::error_code error;
-  fs::recursive_directory_iterator entry(folder, fs::directory_options::skip_permission_denied, error);
+  fs::recursive_directory_iterator entry(folder, fs::directory_options::skip_permission_denied,
+                                         error);
   for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
     if (entry->path().filename().string().starts_with('.')) {
       if (entry->is_directory(error)) entry.disable_recursion_pending();
@@ -114,7 +118,8 @@ Result<std::vector<DocumentJson>> parse_documents(std::string_view name, std::st
   }
   if (!kTextEndings.contains(ending)) {
     return fail(ErrorCode::kUnimplemented,
-                "files ending in {} cannot be read yet; text, Markdown, JSON and JSON lines can", ending);
+                "files ending in {} cannot be read yet; text, Markdown, JSON and JSON lines can",
+                ending);
   }
   if (!text::is_valid_utf8(content)) return fail(ErrorCode::kInvalidArgument, "not UTF-8 text");
   if (trim(content).empty()) return fail(ErrorCode::kInvalidArgument, "empty");
@@ -132,7 +137,8 @@ LoadedDocuments load_documents(const std::vector<std::string>& paths) {
     if (path == "-") {
       const std::string content(std::istreambuf_iterator<char>(std::cin), {});
       const bool json = trim(content).starts_with('{') || trim(content).starts_with('[');
-      // Standard input has no name: JSON lines and JSON are told from text by their first character.
+      // Standard input has no name: JSON lines and JSON are told from text by their first
+      // character.
       const bool one_value = json && codec::parse_json(content).has_value();
       load_content(one_value ? "-.json" : json ? "-.jsonl" : "-", content, loaded);
     } else if (fs::is_directory(path, error)) {

@@ -27,9 +27,10 @@ struct LoadedDocuments {
 
 inline constexpr std::uint64_t kFileBytesMax = std::uint64_t{64} << 20;
 
-// Files and folders (walked in name order, hidden entries left out), or "-" for standard input. Text and
-// Markdown become one document with `file_path`; JSON may be {"documents": [...]}, an array, or one
-// document; JSON lines one document a line. What cannot be read is reported and the rest goes on.
+// Files and folders (walked in name order, hidden entries left out), or "-" for standard input.
+// Text and Markdown become one document with `file_path`; JSON may be {"documents": [...]}, an
+// array, or one document; JSON lines one document a line. What cannot be read is reported and the
+// rest goes on.
 LoadedDocuments load_documents(const std::vector<std::string>& paths);
 
 // One file's content by the name's ending (".json", ".jsonl", text otherwise). Pure.

@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <thread>
 
 #include "base/files.h"
 #include "base/strings.h"
@@ -62,12 +61,14 @@ bool runs(const ServiceState& service) {
 
 // Twice forked, so that the service belongs to init and leaves no zombie with us. The first child
 // reports the service's id through one pipe, a failed exec comes through another.
-Result<int> spawn_detached(const std::vector<std::string>& arguments, const std::filesystem::path& log) {
+Result<int> spawn_detached(const std::vector<std::string>& arguments,
+                           const std::filesystem::path& log) {
   std::vector<char*> argv;
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   const int log_fd = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  if (log_fd < 0) return fail(ErrorCode::kUnavailable, "cannot open {}: {}", log.string(), std::strerror(errno));
+  if (log_fd < 0)
+    return fail(ErrorCode::kUnavailable, "cannot open {}: {}", log.string(), std::strerror(errno));
   int pid_pipe[2];
   int error_pipe[2];
   if (::pipe2(pid_pipe, O_CLOEXEC) != 0 || ::pipe2(error_pipe, O_CLOEXEC) != 0) {
@@ -89,19 +90,22 @@ Result<int> spawn_detached(const std::vector<std::string>& arguments, const std:
   if (first > 0) {
     if (::read(pid_pipe[0], &service, sizeof(service)) != sizeof(service)) service = -1;
     ::waitpid(first, nullptr, 0);
-    if (::read(error_pipe[0], &error, sizeof(error)) != sizeof(error)) error = 0;  // Closed by exec.
+    if (::read(error_pipe[0], &error, sizeof(error)) != sizeof(error))
+      error = 0;  // Closed by exec.
   }
   ::close(pid_pipe[0]);
   ::close(error_pipe[0]);
   if (service <= 0) return fail(ErrorCode::kResourceExhausted, "cannot start a process");
-  if (error != 0) return fail(ErrorCode::kNotFound, "cannot run {}: {}", arguments[0], std::strerror(error));
+  if (error != 0)
+    return fail(ErrorCode::kNotFound, "cannot run {}: {}", arguments[0], std::strerror(error));
   return service;
 }
 
 std::string tail_of(const std::filesystem::path& log) {
   const auto content = read_file(log, std::uint64_t{64} << 20);
   if (!content) return {};
-  return content->size() <= kLogTailBytes ? *content : content->substr(content->size() - kLogTailBytes);
+  return content->size() <= kLogTailBytes ? *content
+                                          : content->substr(content->size() - kLogTailBytes);
 }
 
 bool is_ready(net::HttpTransport& transport, const ServiceState& service) {
@@ -129,9 +133,10 @@ Result<void> check_port_free(std::uint16_t port) {
   const int bound = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
   ::close(fd);
   if (bound == 0) return {};
-  return fail(ErrorCode::kFailedPrecondition,
-              "port {} on 127.0.0.1 is taken by another program; choose other ports with --port-base N",
-              port);
+  return fail(
+      ErrorCode::kFailedPrecondition,
+      "port {} on 127.0.0.1 is taken by another program; choose other ports with --port-base N",
+      port);
 }
 
 Result<std::vector<ServiceState>> LocalServices::load() const {
@@ -142,14 +147,16 @@ Result<std::vector<ServiceState>> LocalServices::load() const {
   ASSIGN_OR_RETURN(const Json state, codec::parse_json(*content));
   const Json* list = codec::find_key(state, "services");
   if (list == nullptr || !list->is_array()) {
-    return fail(ErrorCode::kDataLoss, "{} is damaged; remove it if no service runs", state_path().string());
+    return fail(ErrorCode::kDataLoss, "{} is damaged; remove it if no service runs",
+                state_path().string());
   }
   for (const Json& entry : *list) {
-    ServiceState service{.name = codec::string_or(entry, "name", ""),
-                         .url = codec::string_or(entry, "url", ""),
-                         .health_path = codec::string_or(entry, "health_path", "/health"),
-                         .pid = static_cast<int>(codec::number_or(entry, "pid", 0)),
-                         .started_ticks = static_cast<std::uint64_t>(codec::number_or(entry, "started_ticks", 0))};
+    ServiceState service{
+        .name = codec::string_or(entry, "name", ""),
+        .url = codec::string_or(entry, "url", ""),
+        .health_path = codec::string_or(entry, "health_path", "/health"),
+        .pid = static_cast<int>(codec::number_or(entry, "pid", 0)),
+        .started_ticks = static_cast<std::uint64_t>(codec::number_or(entry, "started_ticks", 0))};
     if (runs(service)) services.push_back(std::move(service));
   }
   return services;
@@ -180,12 +187,13 @@ Result<std::vector<ServiceStatus>> LocalServices::status(net::HttpTransport& tra
 Result<void> LocalServices::start(const std::vector<ServiceSpec>& specs) const {
   RETURN_IF_ERROR(ensure_directory(data_ / "logs"));
   RETURN_IF_ERROR(ensure_directory(data_ / "run"));
+  ASSIGN_OR_RETURN(const auto lock, FileLock::acquire(data_ / "run" / "lock"));
   for (const ServiceSpec& spec : specs) RETURN_IF_ERROR(check_port_free(spec.port));
   ASSIGN_OR_RETURN(std::vector<ServiceState> services, load());
   for (const ServiceSpec& spec : specs) {
     const auto pid = spawn_detached(spec.argv, log_path(spec.name));
     if (!pid) {
-      (void)stop(milliseconds(5000));
+      (void)stop_locked(milliseconds(5000));
       return fail(Error(pid.error()).with_context("starting " + spec.name));
     }
     services.push_back({.name = spec.name,
@@ -203,37 +211,46 @@ Result<void> LocalServices::wait_ready(const Context& context, net::HttpTranspor
   const auto state = read_file(state_path(), kStateBytesMax);
   if (!state) return fail(state.error());
   ASSIGN_OR_RETURN(const Json recorded, codec::parse_json(*state));
-  const auto deadline = std::chrono::steady_clock::now() + limit;
+  const auto deadline = clock_.now() + limit;
   while (true) {
     RETURN_IF_ERROR(context.check());
     ASSIGN_OR_RETURN(const auto services, status(transport));
     for (const Json& entry : recorded.value("services", Json::array())) {
       const std::string name = codec::string_or(entry, "name", "");
-      const bool found = std::ranges::any_of(services, [&](const auto& s) { return s.state.name == name; });
+      const bool found =
+          std::ranges::any_of(services, [&](const auto& s) { return s.state.name == name; });
       if (found) continue;
-      return fail(ErrorCode::kUnavailable, "the service '{}' ended while starting. The end of {}:\n{}", name,
+      return fail(ErrorCode::kUnavailable,
+                  "the service '{}' ended while starting. The end of {}:\n{}", name,
                   log_path(name).string(), tail_of(log_path(name)));
     }
     const auto waiting = std::ranges::find(services, false, &ServiceStatus::ready);
     if (waiting == services.end()) return {};
-    if (std::chrono::steady_clock::now() > deadline) {
+    if (clock_.now() > deadline) {
       return fail(ErrorCode::kDeadlineExceeded, "the service '{}' is not ready after {} s; see {}",
-                  waiting->state.name, limit.count() / 1000, log_path(waiting->state.name).string());
+                  waiting->state.name, limit.count() / 1000,
+                  log_path(waiting->state.name).string());
     }
-    std::this_thread::sleep_for(kPollInterval);
+    clock_.sleep_for(kPollInterval, context.stop);
   }
 }
 
 Result<int> LocalServices::stop(milliseconds grace) const {
+  RETURN_IF_ERROR(ensure_directory(data_ / "run"));
+  ASSIGN_OR_RETURN(const auto lock, FileLock::acquire(data_ / "run" / "lock"));
+  return stop_locked(grace);
+}
+
+Result<int> LocalServices::stop_locked(milliseconds grace) const {
   ASSIGN_OR_RETURN(const auto services, load());
   for (const ServiceState& service : services) signal_service(service, SIGTERM);
-  const auto deadline = std::chrono::steady_clock::now() + grace;
+  const auto deadline = clock_.now() + grace;
   const auto any_runs = [&] { return std::ranges::any_of(services, runs); };
-  while (any_runs() && std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(kPollInterval);
+  while (any_runs() && clock_.now() < deadline) {
+    clock_.sleep_for(kPollInterval, {});
   }
   for (const ServiceState& service : services) signal_service(service, SIGKILL);
-  while (any_runs()) std::this_thread::sleep_for(kPollInterval);
+  while (any_runs()) clock_.sleep_for(kPollInterval, {});
   std::error_code ignored;
   std::filesystem::remove(state_path(), ignored);
   return static_cast<int>(services.size());

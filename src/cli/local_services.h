@@ -1,8 +1,8 @@
-// The services of one data directory on this machine, as background processes: what `rage up`, `rage status`
-// and `rage down` work on.
+// The services of one data directory on this machine, as background processes: what `rage up`,
+// `rage status` and `rage down` work on.
 //
-// `<data>/run/services.json` says what was started; a process counts as ours only if its start time still
-// matches, so a recycled process id is never signalled.
+// `<data>/run/services.json` says what was started; a process counts as ours only if its start time
+// still matches, so a recycled process id is never signalled.
 #pragma once
 
 #include <chrono>
@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/context.h"
 #include "base/error.h"
 #include "codec/json.h"
@@ -19,10 +20,10 @@
 namespace rage::cli {
 
 struct ServiceSpec {
-  std::string name;                // "rag"
-  std::uint16_t port = 0;          // On 127.0.0.1.
-  std::string health_path;         // 200 there means ready.
-  std::vector<std::string> argv;   // The program by its path.
+  std::string name;               // "rag"
+  std::uint16_t port = 0;         // On 127.0.0.1.
+  std::string health_path;        // 200 there means ready.
+  std::vector<std::string> argv;  // The program by its path.
 };
 
 struct ServiceState {
@@ -39,17 +40,20 @@ struct ServiceStatus {
   bool ready = false;
 };
 
-// Resource. One process at a time changes a data directory: open() takes its lock.
+// Value. The clock outlives it. start() and stop() hold a lock of the data directory, so that two
+// commands never change it at once.
 class LocalServices final {
  public:
-  explicit LocalServices(std::filesystem::path data_directory) : data_(std::move(data_directory)) {}
+  LocalServices(Clock& clock, std::filesystem::path data_directory)
+      : clock_(clock), data_(std::move(data_directory)) {}
 
   // What was started and still runs; an empty list if nothing did.
   Result<std::vector<ServiceState>> load() const;
   Result<std::vector<ServiceStatus>> status(net::HttpTransport& transport) const;
 
-  // Starts each in a session of its own, output appended to <data>/logs/NAME.log, and records it at once.
-  // kFailedPrecondition with the port and what to do if a port is taken. Stops what it started on failure.
+  // Starts each in a session of its own, output appended to <data>/logs/NAME.log, and records it at
+  // once. kFailedPrecondition with the port and what to do if a port is taken. Stops what it
+  // started on failure.
   Result<void> start(const std::vector<ServiceSpec>& specs) const;
 
   // Until all are ready. kUnavailable with the end of its log if one ends, kDeadlineExceeded.
@@ -59,13 +63,17 @@ class LocalServices final {
   // SIGTERM, then SIGKILL after `grace`. The number of services that ran.
   Result<int> stop(std::chrono::milliseconds grace) const;
 
-  std::filesystem::path log_path(const std::string& name) const { return data_ / "logs" / (name + ".log"); }
+  std::filesystem::path log_path(const std::string& name) const {
+    return data_ / "logs" / (name + ".log");
+  }
   const std::filesystem::path& data_directory() const { return data_; }
 
  private:
   std::filesystem::path state_path() const { return data_ / "run" / "services.json"; }
+  Result<int> stop_locked(std::chrono::milliseconds grace) const;
   Result<void> save(const std::vector<ServiceState>& services) const;
 
+  Clock& clock_;
   const std::filesystem::path data_;
 };
 

@@ -29,7 +29,8 @@ ErrorCode code_of(int status) {
 
 Result<Json> parse_reply(const net::HttpResponse& reply) {
   if (reply.status / 100 != 2) {
-    return fail(code_of(reply.status), "the service answered {}: {}", reply.status, detail_of(reply.body));
+    return fail(code_of(reply.status), "the service answered {}: {}", reply.status,
+                detail_of(reply.body));
   }
   return codec::parse_json(reply.body);
 }
@@ -39,7 +40,8 @@ Result<Json> parse_reply(const net::HttpResponse& reply) {
 Error RagClient::explain(Error error) const {
   if (error.code != ErrorCode::kUnavailable) return error;
   error.message = fmt::format(
-      "no RAG service at {} ({}). Start one with `rage up --detach`, or name another with --server URL",
+      "no RAG service at {} ({}). Start one with `rage up --detach`, or name another with --server "
+      "URL",
       options_.base_url, error.message);
   return error;
 }

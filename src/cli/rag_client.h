@@ -25,7 +25,8 @@ class RagClient final {
       : transport_(transport), options_(std::move(options)) {}
 
   Result<codec::Json> get(const Context& context, const std::string& path);
-  Result<codec::Json> post(const Context& context, const std::string& path, const codec::Json& body);
+  Result<codec::Json> post(const Context& context, const std::string& path,
+                           const codec::Json& body);
   // Posts with "stream": true; `on_chunk` gets each parsed chunk.
   Result<void> stream_chat(const Context& context, codec::Json body,
                            const std::function<void(const codec::Json& chunk)>& on_chunk);

@@ -51,31 +51,38 @@ std::vector<std::string> wrap(std::string_view text, std::size_t width) {
   return lines;
 }
 
-std::string side_by_side(std::string_view left_title, std::string_view left, std::string_view right_title,
-                         std::string_view right, std::size_t columns) {
-  if (columns < kColumnsMin) return fmt::format("{}\n{}\n\n{}\n{}\n", left_title, left, right_title, right);
+std::string side_by_side(std::string_view left_title, std::string_view left,
+                         std::string_view right_title, std::string_view right,
+                         std::size_t columns) {
+  if (columns < kColumnsMin)
+    return fmt::format("{}\n{}\n\n{}\n{}\n", left_title, left, right_title, right);
   const std::size_t width = (columns - kGap.size()) / 2;
   const auto left_lines = wrap(left, width);
   const auto right_lines = wrap(right, width);
-  std::string out = padded(std::string(left_title), width) + std::string(kGap) + std::string(right_title) + "\n";
+  std::string out =
+      padded(std::string(left_title), width) + std::string(kGap) + std::string(right_title) + "\n";
   out += std::string(width, '-') + "-+-" + std::string(width, '-') + "\n";
   for (std::size_t i = 0; i < std::max(left_lines.size(), right_lines.size()); ++i) {
     const std::string& a = i < left_lines.size() ? left_lines[i] : std::string();
-    out += padded(a, width) + std::string(kGap) + (i < right_lines.size() ? right_lines[i] : "") + "\n";
+    out += padded(a, width) + std::string(kGap) + (i < right_lines.size() ? right_lines[i] : "") +
+           "\n";
   }
   return out;
 }
 
 std::string render_sources(const codec::Json& completion) {
   const codec::Json* grounding = codec::find_key(completion, "grounding");
-  const codec::Json* citations = grounding == nullptr ? nullptr : codec::find_key(*grounding, "citations");
+  const codec::Json* citations =
+      grounding == nullptr ? nullptr : codec::find_key(*grounding, "citations");
   if (citations == nullptr || !citations->is_array() || citations->empty()) return {};
   std::string out = "\nSources\n";
   for (const codec::Json& citation : *citations) {
     const std::string title = codec::string_or(citation, "title", "");
     const std::string url = codec::string_or(citation, "url", "");
-    const std::string name = title.empty() ? codec::string_or(citation, "doc_id", "").substr(0, 12) : title;
-    out += fmt::format("  [{}] {}{}{}\n", codec::number_or(citation, "number", 0), name, url.empty() ? "" : "  ", url);
+    const std::string name =
+        title.empty() ? codec::string_or(citation, "doc_id", "").substr(0, 12) : title;
+    out += fmt::format("  [{}] {}{}{}\n", codec::number_or(citation, "number", 0), name,
+                       url.empty() ? "" : "  ", url);
   }
   return out;
 }

@@ -9,7 +9,8 @@ namespace rage::codec {
 namespace {
 
 TEST(Json, RefusesWhatRfc8259Refuses) {
-  for (const char* bad : {"", "{", "NaN", "[Infinity]", "{'a':1}", "1 2", "\"\xff\"", "[1,]", "1e999"}) {
+  for (const char* bad :
+       {"", "{", "NaN", "[Infinity]", "{'a':1}", "1 2", "\"\xff\"", "[1,]", "1e999"}) {
     EXPECT_FALSE(parse_json(bad)) << bad;
   }
   JsonSyntaxError where;

@@ -27,7 +27,8 @@ class DepthLimiter final : public nlohmann::json_sax<Json> {
   bool parse_error(std::size_t position, const std::string&,
                    const nlohmann::detail::exception& error) override {
     // nlohmann counts the characters read, so the offender is one before.
-    failure_ = JsonSyntaxError{.offset = position > 0 ? position - 1 : 0, .text = reason(error.what())};
+    failure_ =
+        JsonSyntaxError{.offset = position > 0 ? position - 1 : 0, .text = reason(error.what())};
     return false;
   }
   const JsonSyntaxError& failure() const { return failure_; }
@@ -42,7 +43,8 @@ class DepthLimiter final : public nlohmann::json_sax<Json> {
     --depth_;
     return true;
   }
-  // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error while ..." -> its end.
+  // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error while ..." ->
+  // its end.
   static std::string reason(std::string text) {
     const std::size_t at = text.find(": ");
     return at == std::string::npos ? text : text.substr(at + 2);
@@ -58,7 +60,8 @@ class DepthLimiter final : public nlohmann::json_sax<Json> {
 
 Result<Json> parse_json(std::string_view text, const JsonLimits& limits, JsonSyntaxError* syntax) {
   if (text.size() > limits.bytes_max) {
-    return fail(ErrorCode::kResourceExhausted, "JSON text is larger than {} bytes", limits.bytes_max);
+    return fail(ErrorCode::kResourceExhausted, "JSON text is larger than {} bytes",
+                limits.bytes_max);
   }
   Json root;
   DepthLimiter handler(root, limits.depth_max);
@@ -69,8 +72,8 @@ Result<Json> parse_json(std::string_view text, const JsonLimits& limits, JsonSyn
     return fail(ErrorCode::kInvalidArgument, "not valid JSON: {}", error.what());
   }
   if (syntax != nullptr) *syntax = handler.failure();
-  return fail(ErrorCode::kInvalidArgument, "not valid JSON at byte {}: {}", handler.failure().offset,
-              handler.failure().text);
+  return fail(ErrorCode::kInvalidArgument, "not valid JSON at byte {}: {}",
+              handler.failure().offset, handler.failure().text);
 }
 
 std::string render_json(const Json& value) {

@@ -19,8 +19,8 @@ struct JsonLimits {
 };
 
 struct JsonSyntaxError {
-  std::size_t offset = 0;   // Byte offset of the offending character.
-  std::string text;         // Short English reason.
+  std::size_t offset = 0;  // Byte offset of the offending character.
+  std::string text;        // Short English reason.
 };
 
 // One JSON value and nothing after it; NaN and Infinity are refused (RFC 8259); text must be UTF-8.

@@ -42,7 +42,7 @@ TEST(BertConfig, ReadsAWholeFolder) {
       {"config.json", a_config()},
       {"modules.json", R"([{"path":"","type":"sentence_transformers.models.Transformer"},
                            {"path":"1_Pooling","type":"sentence_transformers.models.Pooling"},
-                           {"path":"2_Normalize","type":"sentence_transformers.models.Normalize"}])"},
+                    {"path":"2_Normalize","type":"sentence_transformers.models.Normalize"}])"},
       {"1_Pooling/config.json",
        R"({"pooling_mode_cls_token":true,"pooling_mode_mean_tokens":false})"},
       {"sentence_bert_config.json", R"({"max_seq_length":24})"},

@@ -85,13 +85,14 @@ Result<void> LlamaServerOptions::validate() const {
 
 std::vector<std::string> plan_llama_arguments(const LlamaServerOptions& options,
                                               std::uint16_t port) {
-  const unsigned threads =
-      options.threads > 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  const unsigned prompt_threads = options.threads > 0 ? options.threads : cores;
+  const unsigned threads = options.threads > 0 ? options.threads : std::max(1U, cores - 1);
   return {options.binary.string(), "--model", options.model.string(), "--alias",
           options.alias.empty() ? options.model.stem().string() : options.alias, "--host",
           options.host, "--port", std::to_string(port), "--threads", std::to_string(threads),
-          "--ctx-size", std::to_string(options.context_tokens), "--parallel",
-          std::to_string(options.slots),
+          "--threads-batch", std::to_string(prompt_threads), "--ctx-size",
+          std::to_string(options.context_tokens), "--parallel", std::to_string(options.slots),
           // One pool of context for all slots: half the memory of a full context for each.
           "--kv-unified",
           // A prompt that shares a later part with the last one, as retrieved text does, reuses it.

@@ -85,8 +85,8 @@ TEST(ModelReference, NothingThatLeavesTheCacheIsAccepted) {
   };
   for (const std::string_view text : refused) {
     const auto reference = parse_model_reference(text);
-    EXPECT_FALSE(reference) << text;
-    if (!reference) EXPECT_EQ(reference.error().code, ErrorCode::kInvalidArgument) << text;
+    ASSERT_FALSE(reference) << text;
+    EXPECT_EQ(reference.error().code, ErrorCode::kInvalidArgument) << text;
   }
   EXPECT_FALSE(parse_model_reference(std::string_view("hf://org/repo/a\0b", 17)));
   EXPECT_FALSE(parse_model_reference("hf://org/repo/" + std::string(2000, 'a')));

@@ -97,7 +97,8 @@ Task<void> Connection::serve() {
   }
 }
 
-// With no request in hand: closes if it is time to, else uses what has been read.
+// With no request in hand: closes if it is time to, else uses what has been
+// read.
 Task<Connection::Next> Connection::take_input() {
   if (closing_ || peer_gone_) co_return Next::kClose;
   std::expected<std::size_t, Refusal> used = parser_.feed(input_.bytes());
@@ -149,7 +150,8 @@ Task<void> Connection::refuse(Refusal refusal) {
   co_await respond(std::move(response), false);
 }
 
-// While a worker has the request: reads on, for the end of the stream and for requests to come.
+// While a worker has the request: reads on, for the end of the stream and for
+// requests to come.
 Task<void> Connection::watch_peer() {
   if (peer_gone_ || input_.full()) {
     co_await wait_until_handled();
@@ -187,9 +189,9 @@ Task<void> Connection::write_text(std::string text) {
   if (error) peer_gone_ = true;
 }
 
-// Closing a socket with unread input resets the connection, and the reset may overtake the answer.
-// So the peer is told that no more comes, and gets a moment to read and to close first (RFC
-// 9112 9.6).
+// Closing a socket with unread input resets the connection, and the reset may
+// overtake the answer. So the peer is told that no more comes, and gets a
+// moment to read and to close first (RFC 9112 9.6).
 Task<void> Connection::linger() {
   error_code ignored;
   socket_.shutdown(Socket::shutdown_send, ignored);
@@ -254,7 +256,8 @@ void Connection::run_handler() {
 
 void Connection::on_handled() {
   handling_ = false;
-  current_ = ParsedRequest();  // A large body must not stay for as long as the connection idles.
+  current_ = ParsedRequest();  // A large body must not stay for as long as the
+                               // connection idles.
   if (!reusable_) {
     closing_ = true;
     lingering_ = true;

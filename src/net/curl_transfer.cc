@@ -43,7 +43,8 @@ HeaderList header_list(const Headers& headers) {
     const std::string line = value.empty() ? name + ";" : name + ": " + value;
     complete = complete && append(list, line);
   }
-  // libcurl would wait a second for "100 Continue" before large bodies, and call any body a form.
+  // libcurl would wait a second for "100 Continue" before large bodies, and
+  // call any body a form.
   if (!headers.has("expect")) complete = complete && append(list, "Expect:");
   if (!headers.has("content-type")) complete = complete && append(list, "Content-Type:");
   return complete ? std::move(list) : nullptr;
@@ -53,7 +54,8 @@ bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-// What the callbacks of one transfer share; they run on the thread of CurlHandle::run().
+// What the callbacks of one transfer share; they run on the thread of
+// CurlHandle::run().
 struct Transfer {
   const ClientRequest& request;
   const std::function<bool(const HttpResponse&)>& on_head;
@@ -240,7 +242,8 @@ Result<void> validate_request(const ClientRequest& request) {
     return fail(ErrorCode::kInvalidArgument, "bad HTTP method");
   }
   for (const auto& [name, value] : request.headers.entries()) {
-    // libcurl sends lines as they are: a line break would add headers of somebody's choice.
+    // libcurl sends lines as they are: a line break would add headers of
+    // somebody's choice.
     if (name.empty() || has_control(name) || name.find_first_of(":; ") != std::string::npos ||
         has_control(value)) {
       return fail(ErrorCode::kInvalidArgument, "bad HTTP header '{}'", name);

@@ -38,7 +38,9 @@ struct HttpResponse {
   std::string body;
 
   static HttpResponse json(int status, std::string body) {
-    return {.status = status, .headers = {{"content-type", "application/json"}}, .body = std::move(body)};
+    return {.status = status,
+            .headers = {{"content-type", "application/json"}},
+            .body = std::move(body)};
   }
 };
 

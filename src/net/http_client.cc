@@ -20,7 +20,8 @@ using detail::CurlHandle;
 constexpr std::size_t kIdleHandlesMax = 64;
 constexpr std::uint64_t kBodyReserveMax = 1 << 20;
 
-// TLS writes cannot be told to spare us SIGPIPE, whose default ends the process.
+// TLS writes cannot be told to spare us SIGPIPE, whose default ends the
+// process.
 void ignore_sigpipe() {
   struct sigaction current{};
   if (::sigaction(SIGPIPE, nullptr, &current) != 0 || current.sa_handler != SIG_DFL) return;
@@ -35,7 +36,8 @@ void initialise_once() {
   (void)done;
 }
 
-// Proxies come from the environment, as users expect, but nothing on this machine goes through one.
+// Proxies come from the environment, as users expect, but nothing on this
+// machine goes through one.
 std::string hosts_without_proxy() {
   std::string hosts = "localhost,127.0.0.0/8,::1";
   for (const char* name : {"no_proxy", "NO_PROXY"}) {

@@ -24,18 +24,16 @@ using namespace std::chrono_literals;
 // answers with `reply` and closes: for replies that our own server would never
 // give.
 class RawServer final {
-public:
+ public:
   explicit RawServer(std::string reply)
       : fd_(::socket(AF_INET, SOCK_STREAM, 0)), reply_(std::move(reply)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t length = sizeof(address);
-    EXPECT_EQ(::bind(fd_, reinterpret_cast<const sockaddr *>(&address), length),
-              0);
+    EXPECT_EQ(::bind(fd_, reinterpret_cast<const sockaddr*>(&address), length), 0);
     EXPECT_EQ(::listen(fd_, 8), 0);
-    EXPECT_EQ(
-        ::getsockname(fd_, reinterpret_cast<sockaddr *>(&address), &length), 0);
+    EXPECT_EQ(::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &length), 0);
     port_ = ntohs(address.sin_port);
     thread_ = std::jthread([this] { run(); });
   }
@@ -44,22 +42,18 @@ public:
     thread_.join();
     ::close(fd_);
   }
-  RawServer(const RawServer &) = delete;
-  RawServer &operator=(const RawServer &) = delete;
-  std::string url() const {
-    return "http://127.0.0.1:" + std::to_string(port_) + "/";
-  }
+  RawServer(const RawServer&) = delete;
+  RawServer& operator=(const RawServer&) = delete;
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/"; }
 
-private:
+ private:
   void run() const {
-    for (int peer; (peer = ::accept(fd_, nullptr, nullptr)) >= 0;
-         ::close(peer)) {
+    for (int peer; (peer = ::accept(fd_, nullptr, nullptr)) >= 0; ::close(peer)) {
       std::string request;
       std::array<char, 4096> bytes;
       while (request.find("\r\n\r\n") == std::string::npos) {
         const ssize_t n = ::recv(peer, bytes.data(), bytes.size(), 0);
-        if (n <= 0)
-          break;
+        if (n <= 0) break;
         request.append(bytes.data(), static_cast<std::size_t>(n));
       }
       (void)::send(peer, reply_.data(), reply_.size(), MSG_NOSIGNAL);
@@ -73,7 +67,7 @@ private:
 };
 
 class HttpClientTest : public testing::Test {
-protected:
+ protected:
   std::string serve(HttpHandler handler) {
     auto server = HttpServer::create({.workers = 4}, std::move(handler));
     EXPECT_TRUE(server);
@@ -85,19 +79,17 @@ protected:
   std::unique_ptr<HttpTransport> http_ = make_http_transport();
 };
 
-void describe(const Context &, const HttpRequest &request,
-              ResponseWriter &writer) {
-  HttpResponse response{.status = 201,
-                        .headers = {{"X-Method", request.method}}};
-  response.body = request.path + "|" + request.query + "|" + request.body +
-                  "|" + std::string(request.headers.find("x-a")) + "|" +
+void describe(const Context&, const HttpRequest& request, ResponseWriter& writer) {
+  HttpResponse response{.status = 201, .headers = {{"X-Method", request.method}}};
+  response.body = request.path + "|" + request.query + "|" + request.body + "|" +
+                  std::string(request.headers.find("x-a")) + "|" +
                   std::string(request.headers.find("content-type"));
   (void)writer.send(std::move(response));
 }
 
 TEST_F(HttpClientTest, SendsWhatItIsToldAndReturnsWhatCame) {
   const std::string url = serve(describe);
-  for (const char *method : {"GET", "POST", "PUT", "DELETE", "PATCH"}) {
+  for (const char* method : {"GET", "POST", "PUT", "DELETE", "PATCH"}) {
     const auto reply = http_->fetch({}, {.method = method,
                                          .url = url + "/p%20q?x=1",
                                          .headers = {{"X-A", "v"}},
@@ -115,54 +107,38 @@ TEST_F(HttpClientTest, SendsWhatItIsToldAndReturnsWhatCame) {
 }
 
 TEST_F(HttpClientTest, RefusesWhatIsNoHttpRequest) {
-  for (const char *url : {"", "file:///etc/passwd", "ftp://h/", "http://",
-                          "://", "http://h:x/"}) {
-    EXPECT_EQ(http_->fetch({}, {.url = url}).error().code,
-              ErrorCode::kInvalidArgument)
-        << url;
+  for (const char* url : {"", "file:///etc/passwd", "ftp://h/", "http://", "://", "http://h:x/"}) {
+    EXPECT_EQ(http_->fetch({}, {.url = url}).error().code, ErrorCode::kInvalidArgument) << url;
   }
-  for (const Headers &headers : {Headers{{"a", "b\r\nc: d"}},
-                                 Headers{{"a\n", "b"}}, Headers{{"", "b"}}}) {
-    EXPECT_EQ(
-        http_->fetch({}, {.url = "http://127.0.0.1:1/", .headers = headers})
-            .error()
-            .code,
-        ErrorCode::kInvalidArgument);
+  for (const Headers& headers :
+       {Headers{{"a", "b\r\nc: d"}}, Headers{{"a\n", "b"}}, Headers{{"", "b"}}}) {
+    EXPECT_EQ(http_->fetch({}, {.url = "http://127.0.0.1:1/", .headers = headers}).error().code,
+              ErrorCode::kInvalidArgument);
   }
-  EXPECT_EQ(http_->fetch({}, {.method = "GET /", .url = "http://127.0.0.1:1/"})
-                .error()
-                .code,
+  EXPECT_EQ(http_->fetch({}, {.method = "GET /", .url = "http://127.0.0.1:1/"}).error().code,
             ErrorCode::kInvalidArgument);
 }
 
 TEST_F(HttpClientTest, SaysThatNobodyListens) {
-  EXPECT_EQ(http_->fetch({}, {.url = "http://127.0.0.1:1/"}).error().code,
-            ErrorCode::kUnavailable);
+  EXPECT_EQ(http_->fetch({}, {.url = "http://127.0.0.1:1/"}).error().code, ErrorCode::kUnavailable);
   const RawServer silent("");
-  EXPECT_EQ(http_->fetch({}, {.url = silent.url()}).error().code,
-            ErrorCode::kUnavailable);
+  EXPECT_EQ(http_->fetch({}, {.url = silent.url()}).error().code, ErrorCode::kUnavailable);
   const RawServer other("SSH-2.0-OpenSSH_9.2\r\n");
-  EXPECT_EQ(http_->fetch({}, {.url = other.url()}).error().code,
-            ErrorCode::kUnavailable);
+  EXPECT_EQ(http_->fetch({}, {.url = other.url()}).error().code, ErrorCode::kUnavailable);
 }
 
 // Half an answer taken for a whole one is a wrong answer.
 TEST_F(HttpClientTest, SaysThatABodyWasCutOff) {
-  const RawServer by_length(
-      "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf");
-  EXPECT_EQ(http_->fetch({}, {.url = by_length.url()}).error().code,
-            ErrorCode::kDataLoss);
-  const RawServer chunked(
-      "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n");
-  EXPECT_EQ(http_->fetch({}, {.url = chunked.url()}).error().code,
-            ErrorCode::kDataLoss);
+  const RawServer by_length("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf");
+  EXPECT_EQ(http_->fetch({}, {.url = by_length.url()}).error().code, ErrorCode::kDataLoss);
+  const RawServer chunked("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n");
+  EXPECT_EQ(http_->fetch({}, {.url = chunked.url()}).error().code, ErrorCode::kDataLoss);
 }
 
 TEST_F(HttpClientTest, KeepsTheDeadlineTheIdleLimitAndTheSizeLimit) {
-  const std::string url = serve(
-      [](const Context &context, const HttpRequest &request, auto &writer) {
-        if (request.path == "/large")
-          return (void)writer.send({.body = std::string(1000, 'x')});
+  const std::string url =
+      serve([](const Context& context, const HttpRequest& request, auto& writer) {
+        if (request.path == "/large") return (void)writer.send({.body = std::string(1000, 'x')});
         (void)writer.begin(200, {});
         std::latch gone(1);
         std::stop_callback on_stop(context.stop, [&] { gone.count_down(); });
@@ -172,24 +148,21 @@ TEST_F(HttpClientTest, KeepsTheDeadlineTheIdleLimitAndTheSizeLimit) {
   EXPECT_EQ(late.error().code, ErrorCode::kDeadlineExceeded);
   const auto idle = http_->fetch({}, {.url = url, .idle_timeout = 40ms});
   EXPECT_EQ(idle.error().code, ErrorCode::kDeadlineExceeded);
-  const auto large =
-      http_->fetch({}, {.url = url + "/large", .body_bytes_max = 999});
+  const auto large = http_->fetch({}, {.url = url + "/large", .body_bytes_max = 999});
   EXPECT_EQ(large.error().code, ErrorCode::kResourceExhausted);
-  EXPECT_TRUE(
-      http_->fetch({}, {.url = url + "/large", .body_bytes_max = 1000}));
+  EXPECT_TRUE(http_->fetch({}, {.url = url + "/large", .body_bytes_max = 1000}));
 }
 
 // The reader left: the model must stop at once, although not a byte arrives.
 TEST_F(HttpClientTest, StopsAtOnceWhenCancelledAndTheServerNotices) {
   std::latch running(1);
   std::latch noticed(1);
-  const std::string url =
-      serve([&](const Context &context, const HttpRequest &, auto &writer) {
-        (void)writer.begin(200, {});
-        std::stop_callback on_stop(context.stop, [&] { noticed.count_down(); });
-        running.count_down();
-        noticed.wait();
-      });
+  const std::string url = serve([&](const Context& context, const HttpRequest&, auto& writer) {
+    (void)writer.begin(200, {});
+    std::stop_callback on_stop(context.stop, [&] { noticed.count_down(); });
+    running.count_down();
+    noticed.wait();
+  });
   std::stop_source stop;
   std::chrono::steady_clock::time_point asked;
   std::jthread canceller([&] {
@@ -206,53 +179,44 @@ TEST_F(HttpClientTest, StopsAtOnceWhenCancelledAndTheServerNotices) {
 }
 
 TEST_F(HttpClientTest, FollowsRedirectsWithoutGivingCredentialsAway) {
-  const std::string target =
-      serve([](const Context &, const HttpRequest &request, auto &writer) {
-        (void)writer.send({.body = "auth=" + std::string(request.headers.find(
-                                                 "authorization"))});
-      });
-  const std::string url =
-      serve([&](const Context &, const HttpRequest &request, auto &writer) {
-        const std::string to = request.path == "/loop" ? "/loop" : target + "/";
-        (void)writer.send(
-            {.status = 302, .headers = {{"location", to}}, .body = "moved"});
-      });
+  const std::string target = serve([](const Context&, const HttpRequest& request, auto& writer) {
+    (void)writer.send({.body = "auth=" + std::string(request.headers.find("authorization"))});
+  });
+  const std::string url = serve([&](const Context&, const HttpRequest& request, auto& writer) {
+    const std::string to = request.path == "/loop" ? "/loop" : target + "/";
+    (void)writer.send({.status = 302, .headers = {{"location", to}}, .body = "moved"});
+  });
   const Headers headers{{"Authorization", "Bearer secret"}};
   const auto kept = http_->fetch({}, {.url = url, .headers = headers});
   ASSERT_TRUE(kept);
   EXPECT_EQ(kept->status, 302);
   EXPECT_EQ(kept->body, "moved");
-  const auto followed = http_->fetch(
-      {}, {.url = url, .headers = headers, .follow_redirects = true});
+  const auto followed =
+      http_->fetch({}, {.url = url, .headers = headers, .follow_redirects = true});
   ASSERT_TRUE(followed) << followed.error().message;
   EXPECT_EQ(followed->status, 200);
-  EXPECT_EQ(followed->body, "auth="); // Another port is another host.
-  const auto loop =
-      http_->fetch({}, {.url = url + "/loop", .follow_redirects = true});
+  EXPECT_EQ(followed->body, "auth=");  // Another port is another host.
+  const auto loop = http_->fetch({}, {.url = url + "/loop", .follow_redirects = true});
   EXPECT_EQ(loop.error().code, ErrorCode::kFailedPrecondition);
 }
 
 TEST_F(HttpClientTest, StreamsALargeBodyInOrder) {
   constexpr std::size_t kChunk = 64 << 10;
   constexpr std::size_t kChunks = 256;
-  const std::string url = serve([](const Context &, const HttpRequest &,
-                                   ResponseWriter &writer) {
+  const std::string url = serve([](const Context&, const HttpRequest&, ResponseWriter& writer) {
     (void)writer.begin(200, {});
     for (std::size_t i = 0; i < kChunks; ++i) {
-      if (!writer.write(std::string(kChunk, static_cast<char>('a' + i % 26))))
-        return;
+      if (!writer.write(std::string(kChunk, static_cast<char>('a' + i % 26)))) return;
     }
   });
   std::size_t total = 0;
   bool in_order = true;
   int heads = 0;
   const auto done = http_->stream(
-      {}, {.url = url},
-      [&](const HttpResponse &head) { return ++heads, head.status == 200; },
+      {}, {.url = url}, [&](const HttpResponse& head) { return ++heads, head.status == 200; },
       [&](std::string_view bytes) {
         for (const char c : bytes) {
-          in_order =
-              in_order && c == static_cast<char>('a' + total / kChunk % 26);
+          in_order = in_order && c == static_cast<char>('a' + total / kChunk % 26);
           ++total;
         }
         return true;
@@ -264,22 +228,21 @@ TEST_F(HttpClientTest, StreamsALargeBodyInOrder) {
 }
 
 TEST_F(HttpClientTest, EndsWhenTheCallerHasEnough) {
-  const std::string url =
-      serve([](const Context &, const HttpRequest &, ResponseWriter &writer) {
-        (void)writer.begin(200, {});
-        while (writer.write("data")) {
-        }
-      });
+  const std::string url = serve([](const Context&, const HttpRequest&, ResponseWriter& writer) {
+    (void)writer.begin(200, {});
+    while (writer.write("data")) {
+    }
+  });
   std::string seen;
   EXPECT_TRUE(http_->stream(
-      {}, {.url = url}, [](const HttpResponse &) { return true; },
+      {}, {.url = url}, [](const HttpResponse&) { return true; },
       [&](std::string_view bytes) {
         seen += bytes;
         return seen.size() < 8;
       }));
   EXPECT_THAT(seen, testing::StartsWith("datadata"));
   EXPECT_TRUE(http_->stream(
-      {}, {.url = url}, [](const HttpResponse &) { return false; },
+      {}, {.url = url}, [](const HttpResponse&) { return false; },
       [](std::string_view) { return ADD_FAILURE(), true; }));
 }
 
@@ -297,5 +260,5 @@ TEST_F(HttpClientTest, ServesManyThreads) {
   }
 }
 
-} // namespace
-} // namespace rage::net
+}  // namespace
+}  // namespace rage::net

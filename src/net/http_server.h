@@ -1,5 +1,5 @@
-// HTTP/1.1 server (RFC 9112) on Boost.Asio and Beast. Connections live on one event loop; handlers are
-// ordinary blocking functions that run on a bounded pool, so they never stall the loop.
+// HTTP/1.1 server (RFC 9112) on Boost.Asio and Beast. Connections live on one event loop; handlers
+// are ordinary blocking functions that run on a bounded pool, so they never stall the loop.
 #pragma once
 
 #include <chrono>
@@ -17,16 +17,16 @@ namespace rage::net {
 
 struct HttpServerOptions {
   std::string address = "127.0.0.1";
-  std::uint16_t port = 0;                                // 0: any free port, see HttpServer::port().
-  std::size_t connections_max = 1024;                    // Past that, accepted and closed at once.
-  std::size_t header_bytes_max = 64 << 10;               // Past that: 431.
-  std::size_t body_bytes_max = std::size_t{64} << 20;    // Past that: 413, without reading it all.
-  std::chrono::milliseconds idle_timeout{75'000};        // Between requests of one connection.
-  std::chrono::milliseconds read_timeout{30'000};        // For one whole request to arrive.
-  std::chrono::milliseconds write_timeout{30'000};       // For the peer to take one chunk.
-  std::chrono::milliseconds request_timeout{600'000};    // The handler's Context deadline.
-  std::size_t workers = 32;                              // Handler threads.
-  std::size_t queue_max = 512;                           // Requests waiting for one; past that: 503.
+  std::uint16_t port = 0;                              // 0: any free port, see HttpServer::port().
+  std::size_t connections_max = 1024;                  // Past that, accepted and closed at once.
+  std::size_t header_bytes_max = 64 << 10;             // Past that: 431.
+  std::size_t body_bytes_max = std::size_t{64} << 20;  // Past that: 413, without reading it all.
+  std::chrono::milliseconds idle_timeout{75'000};      // Between requests of one connection.
+  std::chrono::milliseconds read_timeout{30'000};      // For one whole request to arrive.
+  std::chrono::milliseconds write_timeout{30'000};     // For the peer to take one chunk.
+  std::chrono::milliseconds request_timeout{600'000};  // The handler's Context deadline.
+  std::size_t workers = 32;                            // Handler threads.
+  std::size_t queue_max = 512;                         // Requests waiting for one; past that: 503.
 };
 
 // What a handler answers with: either send() once, or begin(), write()..., and return to finish.

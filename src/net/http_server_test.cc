@@ -35,29 +35,25 @@ const std::string kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 // Resource. A client that sends exactly what it is told; reads give up after
 // five seconds.
 class RawClient final {
-public:
-  explicit RawClient(std::uint16_t port)
-      : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+ public:
+  explicit RawClient(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connected_ = ::connect(fd_, reinterpret_cast<const sockaddr *>(&address),
-                           sizeof(address)) == 0;
+    connected_ = ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
   }
   ~RawClient() { close(); }
-  RawClient(const RawClient &) = delete;
-  RawClient &operator=(const RawClient &) = delete;
+  RawClient(const RawClient&) = delete;
+  RawClient& operator=(const RawClient&) = delete;
 
   bool connected() const { return connected_; }
   int fd() const { return fd_; }
 
   void send(std::string_view bytes) const {
     while (!bytes.empty()) {
-      const ssize_t sent =
-          ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (sent <= 0)
-        return;
+      const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (sent <= 0) return;
       bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
   }
@@ -66,10 +62,8 @@ public:
   std::string read_past(std::string_view mark) {
     while (true) {
       const std::size_t at = buffer_.find(mark);
-      if (at != std::string::npos)
-        return take(at + mark.size());
-      if (!fill())
-        return take(buffer_.size());
+      if (at != std::string::npos) return take(at + mark.size());
+      if (!fill()) return take(buffer_.size());
     }
   }
 
@@ -78,8 +72,7 @@ public:
     std::string response = read_past("\r\n\r\n");
     const std::string mark = "content-length: ";
     const std::size_t at = response.find(mark);
-    if (at == std::string::npos)
-      return response;
+    if (at == std::string::npos) return response;
     const std::size_t length = std::stoul(response.substr(at + mark.size()));
     while (buffer_.size() < length && fill()) {
     }
@@ -93,19 +86,16 @@ public:
   }
 
   void close() {
-    if (fd_ >= 0)
-      ::close(std::exchange(fd_, -1));
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
   }
 
-private:
+ private:
   bool fill() {
     pollfd waited{.fd = fd_, .events = POLLIN, .revents = 0};
-    if (::poll(&waited, 1, 5000) <= 0)
-      return false;
+    if (::poll(&waited, 1, 5000) <= 0) return false;
     std::array<char, 65536> bytes;
     const ssize_t n = ::recv(fd_, bytes.data(), bytes.size(), 0);
-    if (n > 0)
-      buffer_.append(bytes.data(), static_cast<std::size_t>(n));
+    if (n > 0) buffer_.append(bytes.data(), static_cast<std::size_t>(n));
     return n > 0;
   }
   std::string take(std::size_t bytes) {
@@ -119,26 +109,23 @@ private:
   std::string buffer_;
 };
 
-std::unique_ptr<HttpServer> serve(HttpHandler handler,
-                                  HttpServerOptions options = {}) {
+std::unique_ptr<HttpServer> serve(HttpHandler handler, HttpServerOptions options = {}) {
   options.workers = std::min<std::size_t>(options.workers, 4);
   auto server = HttpServer::create(options, std::move(handler));
-  if (!server)
-    ADD_FAILURE() << server.error().message;
+  if (!server) ADD_FAILURE() << server.error().message;
   return server ? *std::move(server) : nullptr;
 }
 
-void echo(const Context &, const HttpRequest &request, ResponseWriter &writer) {
-  (void)writer.send({.body = request.method + " " + request.path + "?" +
-                             request.query + " " + request.body});
+void echo(const Context&, const HttpRequest& request, ResponseWriter& writer) {
+  (void)writer.send(
+      {.body = request.method + " " + request.path + "?" + request.query + " " + request.body});
 }
 
 TEST(HttpServer, AnswersAndKeepsTheConnection) {
   const auto server = serve(echo);
   RawClient client(server->port());
   for (int i = 0; i < 3; ++i) {
-    client.send(
-        "POST /a%20b?c=d HTTP/1.1\r\nHost: h\r\ncontent-length: 2\r\n\r\nhi");
+    client.send("POST /a%20b?c=d HTTP/1.1\r\nHost: h\r\ncontent-length: 2\r\n\r\nhi");
     EXPECT_THAT(client.read_response(),
                 AllOf(StartsWith("HTTP/1.1 200 OK\r\ncontent-length: 18\r\n"),
                       EndsWith("\r\n\r\nPOST /a%20b?c=d hi")));
@@ -157,8 +144,7 @@ TEST(HttpServer, AnswersPipelinedRequestsInOrder) {
   }
   client.send(all);
   for (int i = 0; i < 20; ++i) {
-    EXPECT_THAT(client.read_response(),
-                EndsWith("GET /" + std::to_string(i) + "? "));
+    EXPECT_THAT(client.read_response(), EndsWith("GET /" + std::to_string(i) + "? "));
   }
 }
 
@@ -167,33 +153,29 @@ TEST(HttpServer, AnswersPipelinedRequestsInOrder) {
 TEST(HttpServer, KeepsPipelinedRequestsThatComeWhileAHandlerRuns) {
   std::binary_semaphore gate(0);
   std::atomic<bool> first = true;
-  const auto server = serve(
-      [&](const Context &context, const HttpRequest &request, auto &writer) {
-        if (first.exchange(false))
-          gate.acquire();
-        echo(context, request, writer);
-      });
+  const auto server = serve([&](const Context& context, const HttpRequest& request, auto& writer) {
+    if (first.exchange(false)) gate.acquire();
+    echo(context, request, writer);
+  });
   RawClient client(server->port());
   client.send(kGet);
   const std::string body(100'000, 'b');
   std::jthread sender([&] {
     for (int i = 0; i < 3; ++i) {
-      client.send(
-          "POST / HTTP/1.1\r\nHost: h\r\ncontent-length: 100000\r\n\r\n" +
-          body);
+      client.send("POST / HTTP/1.1\r\nHost: h\r\ncontent-length: 100000\r\n\r\n" + body);
     }
   });
   gate.release();
   EXPECT_THAT(client.read_response(), EndsWith("GET /? "));
-  for (int i = 0; i < 3; ++i)
-    EXPECT_THAT(client.read_response(), EndsWith("POST /? " + body));
+  for (int i = 0; i < 3; ++i) EXPECT_THAT(client.read_response(), EndsWith("POST /? " + body));
 }
 
 TEST(HttpServer, TakesChunkedBodiesAndSaysContinue) {
   const auto server = serve(echo);
   RawClient client(server->port());
-  client.send("POST / HTTP/1.1\r\nHost: h\r\ntransfer-encoding: "
-              "chunked\r\nexpect: 100-continue\r\n\r\n");
+  client.send(
+      "POST / HTTP/1.1\r\nHost: h\r\ntransfer-encoding: "
+      "chunked\r\nexpect: 100-continue\r\n\r\n");
   EXPECT_EQ(client.read_past("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
   client.send("5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n");
   EXPECT_THAT(client.read_response(), EndsWith("POST /? hello!"));
@@ -208,26 +190,23 @@ TEST(HttpServer, SuppressesTheBodyOfHead) {
 }
 
 TEST(HttpServer, SpeaksHttp10) {
-  const auto server =
-      serve([](const Context &, const HttpRequest &, ResponseWriter &writer) {
-        (void)writer.begin(200, {{"date", "d"}});
-        (void)writer.write("plain");
-      });
+  const auto server = serve([](const Context&, const HttpRequest&, ResponseWriter& writer) {
+    (void)writer.begin(200, {{"date", "d"}});
+    (void)writer.write("plain");
+  });
   RawClient client(server->port());
   client.send("GET / HTTP/1.0\r\n\r\n");
-  EXPECT_EQ(client.read_to_end(),
-            "HTTP/1.1 200 OK\r\nconnection: close\r\ndate: d\r\n\r\nplain");
+  EXPECT_EQ(client.read_to_end(), "HTTP/1.1 200 OK\r\nconnection: close\r\ndate: d\r\n\r\nplain");
 }
 
 TEST(HttpServer, RefusesMalformedRequestsAndCloses) {
   const auto server = serve(echo);
-  for (const char *bad : {"nonsense\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
-                          "\x16\x03\x01\x02\x01\xfc"}) {
+  for (const char* bad :
+       {"nonsense\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x02\x01\xfc"}) {
     RawClient client(server->port());
     client.send(bad);
     EXPECT_THAT(client.read_to_end(),
-                AllOf(StartsWith("HTTP/1.1 400 Bad Request\r\n"),
-                      HasSubstr("connection: close"),
+                AllOf(StartsWith("HTTP/1.1 400 Bad Request\r\n"), HasSubstr("connection: close"),
                       HasSubstr("{\"detail\":\"")));
   }
 }
@@ -235,9 +214,8 @@ TEST(HttpServer, RefusesMalformedRequestsAndCloses) {
 TEST(HttpServer, RefusesALargeBodyWithoutReadingIt) {
   const auto server = serve(echo);
   RawClient client(server->port());
-  client.send(
-      "POST / HTTP/1.1\r\nHost: h\r\ncontent-length: 104857600\r\n\r\n" +
-      std::string(200'000, 'x'));
+  client.send("POST / HTTP/1.1\r\nHost: h\r\ncontent-length: 104857600\r\n\r\n" +
+              std::string(200'000, 'x'));
   EXPECT_THAT(client.read_to_end(),
               AllOf(StartsWith("HTTP/1.1 413 Content Too Large\r\n"),
                     EndsWith(R"({"detail":"the request body is too large"})")));
@@ -246,8 +224,7 @@ TEST(HttpServer, RefusesALargeBodyWithoutReadingIt) {
 TEST(HttpServer, RefusesALargeHeader) {
   const auto server = serve(echo);
   RawClient client(server->port());
-  client.send("GET / HTTP/1.1\r\nHost: h\r\nx: " + std::string(70'000, 'x') +
-              "\r\n\r\n");
+  client.send("GET / HTTP/1.1\r\nHost: h\r\nx: " + std::string(70'000, 'x') + "\r\n\r\n");
   EXPECT_THAT(client.read_to_end(), StartsWith("HTTP/1.1 431 "));
 }
 
@@ -258,8 +235,7 @@ TEST(HttpServer, GivesUpOnSlowRequestsAndIdleConnections) {
   RawClient slow(server->port());
   slow.send("GET / HTT");
   EXPECT_EQ(idle.read_to_end(), "");
-  EXPECT_THAT(slow.read_to_end(),
-              StartsWith("HTTP/1.1 408 Request Timeout\r\n"));
+  EXPECT_THAT(slow.read_to_end(), StartsWith("HTTP/1.1 408 Request Timeout\r\n"));
 }
 
 TEST(HttpServer, ClosesConnectionsPastTheLimit) {
@@ -278,8 +254,7 @@ TEST(HttpServer, Answers503WhenTheWorkersAreBusy) {
   std::counting_semaphore<8> gate(0);
   std::atomic<bool> first = true;
   const auto server = serve(
-      [&](const Context &context, const HttpRequest &request,
-          ResponseWriter &writer) {
+      [&](const Context& context, const HttpRequest& request, ResponseWriter& writer) {
         if (first.exchange(false)) {
           running.count_down();
           gate.acquire();
@@ -295,20 +270,18 @@ TEST(HttpServer, Answers503WhenTheWorkersAreBusy) {
   b.send(kGet);
   c.send(kGet);
   // One of the two waits, the other is told so.
-  std::array<pollfd, 2> waited{
-      {{.fd = b.fd(), .events = POLLIN, .revents = 0},
-       {.fd = c.fd(), .events = POLLIN, .revents = 0}}};
+  std::array<pollfd, 2> waited{{{.fd = b.fd(), .events = POLLIN, .revents = 0},
+                                {.fd = c.fd(), .events = POLLIN, .revents = 0}}};
   ASSERT_EQ(::poll(waited.data(), waited.size(), 5000), 1);
-  RawClient &refused = waited[0].revents != 0 ? b : c;
-  RawClient &queued = waited[0].revents != 0 ? c : b;
+  RawClient& refused = waited[0].revents != 0 ? b : c;
+  RawClient& queued = waited[0].revents != 0 ? c : b;
   EXPECT_THAT(refused.read_response(),
               AllOf(StartsWith("HTTP/1.1 503 Service Unavailable\r\n"),
-                    HasSubstr("retry-after: 1\r\n"),
-                    HasSubstr("{\"detail\":\"")));
+                    HasSubstr("retry-after: 1\r\n"), HasSubstr("{\"detail\":\"")));
   gate.release();
   EXPECT_THAT(a.read_response(), StartsWith("HTTP/1.1 200"));
   EXPECT_THAT(queued.read_response(), StartsWith("HTTP/1.1 200"));
-  refused.send(kGet); // The connection of a refused request stays good.
+  refused.send(kGet);  // The connection of a refused request stays good.
   EXPECT_THAT(refused.read_response(), StartsWith("HTTP/1.1 200"));
 }
 
@@ -316,18 +289,16 @@ TEST(HttpServer, Answers503WhenTheWorkersAreBusy) {
 // complete.
 TEST(HttpServer, StreamsWhileTheHandlerRuns) {
   std::binary_semaphore seen(0);
-  const auto server =
-      serve([&](const Context &, const HttpRequest &, ResponseWriter &writer) {
-        (void)writer.begin(200, {{"content-type", "text/event-stream"}});
-        (void)writer.write("data: 1\n\n");
-        (void)writer.write("");
-        seen.acquire();
-        (void)writer.write("data: 2\n\n");
-      });
+  const auto server = serve([&](const Context&, const HttpRequest&, ResponseWriter& writer) {
+    (void)writer.begin(200, {{"content-type", "text/event-stream"}});
+    (void)writer.write("data: 1\n\n");
+    (void)writer.write("");
+    seen.acquire();
+    (void)writer.write("data: 2\n\n");
+  });
   RawClient client(server->port());
   client.send(kGet + kGet);
-  EXPECT_THAT(client.read_past("9\r\ndata: 1\n\n\r\n"),
-              HasSubstr("transfer-encoding: chunked"));
+  EXPECT_THAT(client.read_past("9\r\ndata: 1\n\n\r\n"), HasSubstr("transfer-encoding: chunked"));
   seen.release();
   EXPECT_EQ(client.read_past("0\r\n\r\n"), "9\r\ndata: 2\n\n\r\n0\r\n\r\n");
   seen.release();
@@ -335,30 +306,25 @@ TEST(HttpServer, StreamsWhileTheHandlerRuns) {
 }
 
 TEST(HttpServer, AbortAndExceptionsCutTheStreamOff) {
-  const auto server = serve(
-      [](const Context &, const HttpRequest &request, ResponseWriter &writer) {
-        if (request.path == "/early")
-          throw std::runtime_error("broken");
-        (void)writer.begin(200, {});
-        (void)writer.write("half");
-        if (request.path == "/abort")
-          return writer.abort();
-        throw std::runtime_error("broken");
-      });
-  for (const char *path : {"/abort", "/throw"}) {
+  const auto server = serve([](const Context&, const HttpRequest& request, ResponseWriter& writer) {
+    if (request.path == "/early") throw std::runtime_error("broken");
+    (void)writer.begin(200, {});
+    (void)writer.write("half");
+    if (request.path == "/abort") return writer.abort();
+    throw std::runtime_error("broken");
+  });
+  for (const char* path : {"/abort", "/throw"}) {
     RawClient client(server->port());
     client.send("GET " + std::string(path) + " HTTP/1.1\r\nHost: h\r\n\r\n");
     EXPECT_THAT(client.read_to_end(), EndsWith("\r\n\r\n4\r\nhalf\r\n"));
   }
   RawClient client(server->port());
   client.send("GET /early HTTP/1.1\r\nHost: h\r\n\r\n");
-  EXPECT_THAT(client.read_response(),
-              StartsWith("HTTP/1.1 500 Internal Server Error\r\n"));
+  EXPECT_THAT(client.read_response(), StartsWith("HTTP/1.1 500 Internal Server Error\r\n"));
 }
 
 TEST(HttpServer, AnswersForAHandlerThatDoesNot) {
-  const auto server =
-      serve([](const Context &, const HttpRequest &, ResponseWriter &) {});
+  const auto server = serve([](const Context&, const HttpRequest&, ResponseWriter&) {});
   RawClient client(server->port());
   client.send(kGet);
   EXPECT_THAT(client.read_response(), StartsWith("HTTP/1.1 500 "));
@@ -369,16 +335,14 @@ TEST(HttpServer, TellsTheHandlerThatThePeerHasGone) {
   std::latch running(1);
   std::latch stopped(1);
   std::atomic<bool> writes_cancelled = false;
-  const auto server =
-      serve([&](const Context &context, const HttpRequest &, auto &writer) {
-        (void)writer.begin(200, {});
-        std::stop_callback on_stop(context.stop, [&] { stopped.count_down(); });
-        running.count_down();
-        stopped.wait();
-        const Result<void> written = writer.write("late");
-        writes_cancelled =
-            !written && written.error().code == ErrorCode::kCancelled;
-      });
+  const auto server = serve([&](const Context& context, const HttpRequest&, auto& writer) {
+    (void)writer.begin(200, {});
+    std::stop_callback on_stop(context.stop, [&] { stopped.count_down(); });
+    running.count_down();
+    stopped.wait();
+    const Result<void> written = writer.write("late");
+    writes_cancelled = !written && written.error().code == ErrorCode::kCancelled;
+  });
   RawClient client(server->port());
   client.send(kGet);
   running.wait();
@@ -393,12 +357,11 @@ TEST(HttpServer, TellsTheHandlerThatThePeerHasGone) {
 TEST(HttpServer, GivesUpOnAPeerThatDoesNotRead) {
   std::latch done(1);
   const auto server = serve(
-      [&](const Context &, const HttpRequest &, ResponseWriter &writer) {
+      [&](const Context&, const HttpRequest&, ResponseWriter& writer) {
         const std::string chunk(1 << 20, 'x');
         (void)writer.begin(200, {});
         Result<void> written;
-        for (int i = 0; i < 1000 && written; ++i)
-          written = writer.write(chunk);
+        for (int i = 0; i < 1000 && written; ++i) written = writer.write(chunk);
         EXPECT_TRUE(!written && written.error().code == ErrorCode::kCancelled);
         done.count_down();
       },
@@ -411,23 +374,21 @@ TEST(HttpServer, GivesUpOnAPeerThatDoesNotRead) {
 TEST(HttpServer, DrainLetsRunningRequestsEnd) {
   std::latch running(1);
   std::binary_semaphore gate(0);
-  const auto server = serve(
-      [&](const Context &context, const HttpRequest &request, auto &writer) {
-        running.count_down();
-        gate.acquire();
-        EXPECT_FALSE(context.stop.stop_requested());
-        echo(context, request, writer);
-      });
+  const auto server = serve([&](const Context& context, const HttpRequest& request, auto& writer) {
+    running.count_down();
+    gate.acquire();
+    EXPECT_FALSE(context.stop.stop_requested());
+    echo(context, request, writer);
+  });
   RawClient idle(server->port());
   RawClient client(server->port());
   client.send(kGet);
   running.wait();
   std::jthread drainer([&] { server->drain(5s); });
-  EXPECT_EQ(idle.read_to_end(), ""); // Draining has begun.
+  EXPECT_EQ(idle.read_to_end(), "");  // Draining has begun.
   EXPECT_FALSE(RawClient(server->port()).connected());
   gate.release();
-  EXPECT_THAT(client.read_to_end(),
-              AllOf(StartsWith("HTTP/1.1 200"), EndsWith("GET /? ")));
+  EXPECT_THAT(client.read_to_end(), AllOf(StartsWith("HTTP/1.1 200"), EndsWith("GET /? ")));
   client.close();
   drainer.join();
   server->drain(5s);
@@ -436,12 +397,11 @@ TEST(HttpServer, DrainLetsRunningRequestsEnd) {
 TEST(HttpServer, DrainCancelsPastItsLimit) {
   std::latch running(1);
   std::latch stopped(1);
-  auto server =
-      serve([&](const Context &context, const HttpRequest &, ResponseWriter &) {
-        std::stop_callback on_stop(context.stop, [&] { stopped.count_down(); });
-        running.count_down();
-        stopped.wait();
-      });
+  auto server = serve([&](const Context& context, const HttpRequest&, ResponseWriter&) {
+    std::stop_callback on_stop(context.stop, [&] { stopped.count_down(); });
+    running.count_down();
+    stopped.wait();
+  });
   RawClient client(server->port());
   client.send(kGet);
   running.wait();
@@ -453,7 +413,7 @@ TEST(HttpServer, DrainCancelsPastItsLimit) {
 
 TEST(HttpServer, PassesADeadlineAndARequestId) {
   const auto server = serve(
-      [](const Context &context, const HttpRequest &, ResponseWriter &writer) {
+      [](const Context& context, const HttpRequest&, ResponseWriter& writer) {
         EXPECT_LE(context.remaining(1h), 5s);
         EXPECT_GT(context.remaining(1h), 1s);
         (void)writer.send({.body = context.request_id});
@@ -471,11 +431,11 @@ TEST(HttpServer, SaysThatAPortIsTaken) {
   const auto second = HttpServer::create({.port = server->port()}, echo);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::kFailedPrecondition);
-  EXPECT_EQ(second.error().message, "port " + std::to_string(server->port()) +
-                                        " on 127.0.0.1 is already in use");
+  EXPECT_EQ(second.error().message,
+            "port " + std::to_string(server->port()) + " on 127.0.0.1 is already in use");
   EXPECT_EQ(HttpServer::create({.address = "nowhere"}, echo).error().code,
             ErrorCode::kInvalidArgument);
 }
 
-} // namespace
-} // namespace rage::net
+}  // namespace
+}  // namespace rage::net

@@ -34,13 +34,21 @@ Refusal refusal_of(const error_code& error) {
 
 }  // namespace
 
-// Fills a HttpRequest from the parser's events. What is refused here is refused before the body.
+// Fills a HttpRequest from the parser's events. What is refused here is refused
+// before the body.
 class RequestParser::Core final : public http::basic_parser<true> {
  public:
   explicit Core(const RequestLimits& limits) : limits_(limits) {
     eager(true);
     header_limit(static_cast<std::uint32_t>(limits.header_bytes_max));
     body_limit(limits.body_bytes_max);
+  }
+
+  // Beast 1.81 asserts that it sees the last chunk and its end at once. What is
+  // left of a chunked body is never shorter than that, so waiting for it loses
+  // nothing.
+  bool waits_for_more(std::size_t bytes) const {
+    return is_header_done() && chunked() && bytes < std::string_view("0\r\n\r\n").size();
   }
 
   ParsedRequest parsed;
@@ -83,15 +91,17 @@ class RequestParser::Core final : public http::basic_parser<true> {
 
   void on_field_impl(http::field field, string_view name, string_view value,
                      error_code& error) override {
-    // Trailers are no headers: taking them as such would let a body overrule what was checked.
+    // Trailers are no headers: taking them as such would let a body overrule
+    // what was checked.
     count_head_bytes(name.size() + value.size() + sizeof(":\r\n"), error);
     if (error || in_trailers_) return;
     parsed.request.headers.add(view(name), view(value));
     if (field == http::field::host) ++hosts_;
     if (field == http::field::transfer_encoding) {
       ++transfer_encodings_;
-      // Anything but one "chunked" leaves the end of the body to guesses, and two servers in a row
-      // that guess differently let one request hide in another.
+      // Anything but one "chunked" leaves the end of the body to guesses, and
+      // two servers in a row that guess differently let one request hide in
+      // another.
       if (!equals_ignoring_case(trim(view(value)), "chunked") || transfer_encodings_ > 1) {
         refuse(error, 501, "this transfer encoding is not supported");
       }
@@ -160,6 +170,7 @@ std::expected<std::size_t, Refusal> RequestParser::feed(std::string_view bytes) 
   std::size_t used = skip_blank_lines(bytes);
   while (used < bytes.size() && !core_->is_done()) {
     const std::string_view rest = bytes.substr(used);
+    if (core_->waits_for_more(rest.size())) break;
     error_code error;
     const std::size_t put = core_->put(boost::asio::const_buffer(rest.data(), rest.size()), error);
     used += put;

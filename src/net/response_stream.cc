@@ -136,7 +136,8 @@ Result<void> ResponseStream::begin(int status, Headers headers) {
   if (!status_has_body(status)) {
     framing_.body = Framing::Body::kNone;
   } else if (!exchange_.http_1_1) {
-    // HTTP/1.0 knows no chunks: the end of the connection is the end of the body.
+    // HTTP/1.0 knows no chunks: the end of the connection is the end of the
+    // body.
     framing_.body = Framing::Body::kUntilClose;
     framing_.keep_alive = false;
   }
@@ -217,8 +218,9 @@ Result<void> ResponseStream::write_all(std::span<iovec> parts) {
   }
 }
 
-// False once the peer has taken nothing for the whole write timeout, or sips past the request's
-// deadline. The event loop shuts the socket down to end this wait; the next sendmsg() then says so.
+// False once the peer has taken nothing for the whole write timeout, or sips
+// past the request's deadline. The event loop shuts the socket down to end this
+// wait; the next sendmsg() then says so.
 bool ResponseStream::wait_writable() {
   auto until = std::chrono::steady_clock::now() + exchange_.write_timeout;
   const auto& deadline = exchange_.context->deadline;

@@ -84,10 +84,11 @@ Result<void> Collection::initialise(const EmbedderIdentity& embedder) {
   ASSIGN_OR_RETURN(const std::string id, read_meta(*database_, "embedder"));
   ASSIGN_OR_RETURN(const std::string dimension, read_meta(*database_, "dimension"));
   if (id != embedder.id || dimension != std::to_string(embedder.dimension)) {
-    return fail(ErrorCode::kFailedPrecondition,
-                "index '{}' was built with the embedder '{}' ({} dimensions), this service runs '{}' "
-                "({}): start it with the first, or delete the index and index the documents again",
-                name_, id, dimension, embedder.id, embedder.dimension);
+    return fail(
+        ErrorCode::kFailedPrecondition,
+        "index '{}' was built with the embedder '{}' ({} dimensions), this service runs '{}' "
+        "({}): start it with the first, or delete the index and index the documents again",
+        name_, id, dimension, embedder.id, embedder.dimension);
   }
   ASSIGN_OR_RETURN(const std::string created, read_meta(*database_, "created"));
   created_order_ = static_cast<std::int64_t>(parse_uint(created).value_or(0));
@@ -147,8 +148,8 @@ std::shared_ptr<const Corpus> Collection::corpus() {
 }
 
 Result<Presence> Collection::presence_locked(const std::string& doc_id, const Document& document) {
-  ASSIGN_OR_RETURN(auto select,
-                   database_->prepare("SELECT text = ?2, metadata FROM documents WHERE doc_id = ?1"));
+  ASSIGN_OR_RETURN(auto select, database_->prepare(
+                                    "SELECT text = ?2, metadata FROM documents WHERE doc_id = ?1"));
   select.bind(1, doc_id).bind(2, document.text);
   ASSIGN_OR_RETURN(const bool found, select.step());
   if (!found) return Presence::kAbsent;
@@ -171,7 +172,8 @@ Result<std::vector<Presence>> Collection::presence(std::span<const std::string> 
 
 Result<bool> Collection::remove_locked(const std::string& doc_id,
                                        std::vector<std::int64_t>& removed) {
-  ASSIGN_OR_RETURN(auto select, database_->prepare("SELECT sequence FROM chunks WHERE doc_id = ?1"));
+  ASSIGN_OR_RETURN(auto select,
+                   database_->prepare("SELECT sequence FROM chunks WHERE doc_id = ?1"));
   select.bind(1, doc_id);
   while (true) {
     ASSIGN_OR_RETURN(const bool more, select.step());
@@ -226,7 +228,8 @@ Result<void> Collection::write(std::span<const PreparedDocument* const> document
   std::vector<float> vectors;
   ASSIGN_OR_RETURN(auto transaction, store::Transaction::begin(*database_));
   for (const PreparedDocument* document : documents) {
-    ASSIGN_OR_RETURN([[maybe_unused]] const bool was_there, remove_locked(document->doc_id, removed));
+    ASSIGN_OR_RETURN([[maybe_unused]] const bool was_there,
+                     remove_locked(document->doc_id, removed));
     RETURN_IF_ERROR(insert_locked(*document, rows, vectors));
   }
   RETURN_IF_ERROR(transaction->commit());

@@ -35,8 +35,8 @@ enum class Presence {
 // Resource. Thread-safe: one writer at a time, readers keep the snapshot they took.
 class Collection final {
  public:
-  // Opens or creates the database in `directory`. kFailedPrecondition if its vectors come from another
-  // embedder (the message says what to do), kDataLoss if it is damaged.
+  // Opens or creates the database in `directory`. kFailedPrecondition if its vectors come from
+  // another embedder (the message says what to do), kDataLoss if it is damaged.
   static Result<std::shared_ptr<Collection>> open(const std::filesystem::path& directory,
                                                   std::string_view name,
                                                   const EmbedderIdentity& embedder);
@@ -52,10 +52,11 @@ class Collection final {
 
   Result<std::vector<Presence>> presence(std::span<const std::string> doc_ids,
                                          std::span<const Document> documents);
-  // Stores those that are absent or whose metadata changed, in one transaction, and returns once they
-  // would survive a crash. Checks presence again under the writer's lock.
+  // Stores those that are absent or whose metadata changed, in one transaction, and returns once
+  // they would survive a crash. Checks presence again under the writer's lock.
   Result<void> add(std::span<const PreparedDocument> documents);
-  // Stores each under its doc_id in place of what was there (which moves to the end), all or nothing.
+  // Stores each under its doc_id in place of what was there (which moves to the end), all or
+  // nothing.
   Result<void> replace(std::span<const PreparedDocument> documents);
   // One flag an id: whether it was there. All or nothing.
   Result<std::vector<bool>> remove(std::span<const std::string> doc_ids);

@@ -17,11 +17,11 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kFolderNameBytesMax = 120;
-constexpr std::string_view kFolderPrefix = "index-";   // Names beginning with dots stay harmless.
+constexpr std::string_view kFolderPrefix = "index-";  // Names beginning with dots stay harmless.
 constexpr std::string_view kTrashPrefix = "removed-";
 
-// The folder of an index. Names are arbitrary: encoded while short, hashed when long; the name itself is
-// stored in the database.
+// The folder of an index. Names are arbitrary: encoded while short, hashed when long; the name
+// itself is stored in the database.
 std::string folder_of(std::string_view name) {
   const std::string encoded = codec::percent_encode(name);
   return std::string(kFolderPrefix) +
@@ -57,7 +57,8 @@ Result<std::unique_ptr<Collections>> Collections::open(const fs::path& data_dire
   RETURN_IF_ERROR(ensure_directory(root));
   auto lock = FileLock::try_acquire(root / ".lock");
   if (!lock) {
-    return fail(Error(lock.error()).with_context("the data directory is in use by another service"));
+    return fail(
+        Error(lock.error()).with_context("the data directory is in use by another service"));
   }
   std::unique_ptr<Collections> collections(
       new Collections(root, embedder, options, *std::move(lock)));
@@ -78,17 +79,21 @@ Result<void> Collections::load() {
     if (!folder.starts_with(kFolderPrefix)) continue;
     const Result<std::string> name = stored_name(entry.path());
     if (!name) {
-      // Without a name nobody was ever told that this index exists: a creation that a crash cut short.
-      obs::log().warn("index folder skipped", {{"folder", folder}, {"error", name.error().message}});
+      // Without a name nobody was ever told that this index exists: a creation that a crash cut
+      // short.
+      obs::log().warn("index folder skipped",
+                      {{"folder", folder}, {"error", name.error().message}});
       continue;
     }
     Entry opened = Collection::open(entry.path(), *name, identity_);
     if (!opened) {
-      obs::log().error("index not available", {{"index", *name}, {"error", opened.error().message}});
+      obs::log().error("index not available",
+                       {{"index", *name}, {"error", opened.error().message}});
     }
     entries_.insert_or_assign(*name, std::move(opened));
   }
-  if (error) return fail(ErrorCode::kUnavailable, "cannot list {}: {}", root_.string(), error.message());
+  if (error)
+    return fail(ErrorCode::kUnavailable, "cannot list {}: {}", root_.string(), error.message());
   return {};
 }
 
@@ -137,7 +142,8 @@ Result<std::vector<std::string>> Collections::add(const Context& context, std::s
   std::vector<Document> wanted;
   std::set<std::string_view> seen;  // The same text twice in one call is stored once.
   for (std::size_t i = 0; i < documents.size(); ++i) {
-    const bool store = presence[i] == Presence::kAbsent || presence[i] == Presence::kMetadataChanged;
+    const bool store =
+        presence[i] == Presence::kAbsent || presence[i] == Presence::kMetadataChanged;
     if (store && seen.insert(ids[i]).second) wanted.push_back(std::move(documents[i]));
   }
   ASSIGN_OR_RETURN(const auto prepared,
@@ -158,7 +164,8 @@ Result<UpdateOutcome> Collections::update(const Context& context, std::string_vi
   }
   ASSIGN_OR_RETURN(const std::vector<Presence> presence, collection->presence(ids, documents));
   UpdateOutcome outcome;
-  std::map<std::string_view, std::size_t> last_of;  // The last of several updates of one document wins.
+  std::map<std::string_view, std::size_t>
+      last_of;  // The last of several updates of one document wins.
   for (std::size_t i = 0; i < ids.size(); ++i) last_of[ids[i]] = i;
   std::vector<std::string> wanted_ids;
   std::vector<Document> wanted;
@@ -174,8 +181,8 @@ Result<UpdateOutcome> Collections::update(const Context& context, std::string_vi
       wanted.push_back(std::move(documents[i]));
     }
   }
-  ASSIGN_OR_RETURN(const auto prepared, prepare_documents(context, embedder_, options_,
-                                                          std::move(wanted), wanted_ids));
+  ASSIGN_OR_RETURN(const auto prepared,
+                   prepare_documents(context, embedder_, options_, std::move(wanted), wanted_ids));
   RETURN_IF_ERROR(collection->replace(prepared));
   return outcome;
 }

@@ -31,8 +31,9 @@ struct DocumentUpdate {
 // Resource. Thread-safe. The embedder outlives it.
 class Collections final {
  public:
-  // Opens every index below `data_directory`/indexes. One that cannot be opened does not stop the others:
-  // find() then returns its error. kFailedPrecondition if another process uses the directory.
+  // Opens every index below `data_directory`/indexes. One that cannot be opened does not stop the
+  // others: find() then returns its error. kFailedPrecondition if another process uses the
+  // directory.
   static Result<std::unique_ptr<Collections>> open(const std::filesystem::path& data_directory,
                                                    embed::Embedder& embedder,
                                                    const IngestOptions& options);
@@ -44,8 +45,8 @@ class Collections final {
   Result<std::shared_ptr<Collection>> find(std::string_view name) const;
   std::vector<std::string> names() const;  // In order of creation.
 
-  // Adds to the index, which is created if absent; all or nothing. The ids of the documents, in order.
-  // No document: no index is created.
+  // Adds to the index, which is created if absent; all or nothing. The ids of the documents, in
+  // order. No document: no index is created.
   Result<std::vector<std::string>> add(const Context& context, std::string_view name,
                                        std::vector<Document> documents);
   Result<UpdateOutcome> update(const Context& context, std::string_view name,

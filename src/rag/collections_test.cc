@@ -51,7 +51,8 @@ struct CollectionsTest : testing::Test {
 };
 
 TEST_F(CollectionsTest, WhatWasAddedIsThereAfterAReopen) {
-  const auto ids = collections->add({}, "fruit", {a_document("red apples", {{"n", 1}}), a_document("pears")});
+  const auto ids =
+      collections->add({}, "fruit", {a_document("red apples", {{"n", 1}}), a_document("pears")});
   ASSERT_TRUE(ids);
   EXPECT_THAT(*ids, ElementsAre(document_id("red apples"), document_id("pears")));
   reopen();
@@ -82,7 +83,8 @@ TEST_F(CollectionsTest, TheSameTextIsStoredOnce) {
 
 // A room that moved must not stay in the old one because the text is the same.
 TEST_F(CollectionsTest, ChangedMetadataReplacesTheOld) {
-  ASSERT_TRUE(collections->add({}, "i", {a_document("talk", {{"room", "101"}}), a_document("other")}));
+  ASSERT_TRUE(
+      collections->add({}, "i", {a_document("talk", {{"room", "101"}}), a_document("other")}));
   ASSERT_TRUE(collections->add({}, "i", {a_document("talk", {{"room", "102"}})}));
   EXPECT_THAT(texts("i"), ElementsAre("other", "talk"));
   (*collections->find("i"))->snapshot()->for_each_row([](const Row& row) {
@@ -94,7 +96,8 @@ TEST_F(CollectionsTest, ChangedMetadataReplacesTheOld) {
 }
 
 TEST_F(CollectionsTest, UpdateReplacesUnderTheSameIdAndTellsWhatItDid) {
-  const auto ids = *collections->add({}, "i", {a_document("one"), a_document("two"), a_document("three")});
+  const auto ids =
+      *collections->add({}, "i", {a_document("one"), a_document("two"), a_document("three")});
   const auto outcome = collections->update({}, "i",
                                            {{ids[1], a_document("two, revised")},
                                             {ids[2], a_document("three")},
@@ -139,13 +142,14 @@ TEST_F(CollectionsTest, ADeletedIndexDoesNotComeBack) {
 }
 
 TEST_F(CollectionsTest, NamesAreArbitraryAndStayInsideTheDataDirectory) {
-  const std::vector<std::string> names = {"", "..", "../../etc", "a/b", "x y?&%", std::string(300, 'n'), "ünï"};
+  const std::vector<std::string> names = {
+      "", "..", "../../etc", "a/b", "x y?&%", std::string(300, 'n'), "ünï"};
   for (const std::string& name : names) {
-    ASSERT_TRUE(collections->add({}, name, {a_document("in " + name)})) << name;
+    ASSERT_TRUE(collections->add({}, name, {a_document("in [" + name + "]")})) << name;
   }
   reopen();
   EXPECT_EQ(collections->names(), names);
-  for (const std::string& name : names) EXPECT_THAT(texts(name), ElementsAre("in " + name));
+  for (const std::string& name : names) EXPECT_THAT(texts(name), ElementsAre("in [" + name + "]"));
   EXPECT_FALSE(std::filesystem::exists(directory->path().parent_path() / "etc"));
 }
 
@@ -180,7 +184,8 @@ TEST_F(CollectionsTest, ASecondProcessOnTheSameDataIsRefused) {
 
 TEST_F(CollectionsTest, ALongDocumentBecomesSeveralRowsWithOneId) {
   std::string text;
-  for (int i = 0; i < 200; ++i) text += "Sentence number " + std::to_string(i) + " says something new. ";
+  for (int i = 0; i < 200; ++i)
+    text += "Sentence number " + std::to_string(i) + " says something new. ";
   const auto ids = *collections->add({}, "i", {a_document(text)});
   std::size_t rows = 0;
   (*collections->find("i"))->snapshot()->for_each_row([&](const Row& row) {

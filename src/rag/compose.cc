@@ -26,7 +26,9 @@ std::string and_list(const std::vector<std::string>& items) {
   return text + " and " + items.back();
 }
 
-std::string in_quotes(std::string_view title) { return fmt::format("“{}”", title); }
+std::string in_quotes(std::string_view title) {
+  return fmt::format("“{}”", title);
+}
 
 std::string time_range(const Record& record, std::string_view dash) {
   if (!record.start) return {};
@@ -45,18 +47,33 @@ std::string duration_of(int minutes) {
 
 class Composer {
  public:
-  Composer(const Query& query, const CorpusIndex& corpus, const Selection& selection, const Evidence& evidence)
+  Composer(const Query& query, const CorpusIndex& corpus, const Selection& selection,
+           const Evidence& evidence)
       : query_(query), corpus_(corpus), selection_(selection), evidence_(evidence) {}
 
   Composed compose() {
     switch (selection_.finding) {
-      case Finding::kAbsent: absent(); break;
-      case Finding::kNoMatch: no_match(); break;
-      case Finding::kNoPassage: no_passage(); break;
-      case Finding::kNotFound: not_found(); break;
-      case Finding::kPassage: passage(); break;
-      case Finding::kCompare: compare(); break;
-      case Finding::kRecords: records(); break;
+      case Finding::kAbsent:
+        absent();
+        break;
+      case Finding::kNoMatch:
+        no_match();
+        break;
+      case Finding::kNoPassage:
+        no_passage();
+        break;
+      case Finding::kNotFound:
+        not_found();
+        break;
+      case Finding::kPassage:
+        passage();
+        break;
+      case Finding::kCompare:
+        compare();
+        break;
+      case Finding::kRecords:
+        records();
+        break;
     }
     return std::move(out_);
   }
@@ -97,7 +114,8 @@ class Composer {
   std::string constraint_text() const {
     std::vector<std::string> parts;
     for (const std::uint32_t id : query_.persons) parts.push_back(corpus_.facets()[id].value);
-    for (const CategoryMention& mention : query_.categories) parts.push_back(in_quotes(corpus_.facets()[mention.facets[0]].value));
+    for (const CategoryMention& mention : query_.categories)
+      parts.push_back(in_quotes(corpus_.facets()[mention.facets[0]].value));
     for (const std::uint32_t id : query_.places) parts.push_back(corpus_.facets()[id].value);
     for (const std::string& day : query_.weekdays) {
       std::string name = day;
@@ -111,12 +129,15 @@ class Composer {
 
   void no_match() {
     const std::string constraints = constraint_text();
-    std::string text = constraints.empty() ? fmt::format("{} do not list an entry that fits.", kSources)
-                                           : fmt::format("{} do not list an entry that fits {} and the question.", kSources, constraints);
+    std::string text = constraints.empty()
+                           ? fmt::format("{} do not list an entry that fits.", kSources)
+                           : fmt::format("{} do not list an entry that fits {} and the question.",
+                                         kSources, constraints);
     if (!selection_.records.empty()) {
       text += " Related:";
       for (std::size_t i = 0; i < selection_.records.size() && i < 5; ++i) {
-        text += fmt::format("{} {} {}", i > 0 ? "," : "", title(selection_.records[i]), cite(selection_.records[i]));
+        text += fmt::format("{} {} {}", i > 0 ? "," : "", title(selection_.records[i]),
+                            cite(selection_.records[i]));
       }
       text += '.';
     }
@@ -138,13 +159,15 @@ class Composer {
     std::string text = fmt::format("{} do not answer this question.", kSources);
     std::vector<std::pair<float, RecordId>> near;
     for (const auto& [id, scores] : evidence_) {
-      if (scores.dense && *scores.dense >= kCloseDense && !record(id).title.empty()) near.emplace_back(-*scores.dense, id);
+      if (scores.dense && *scores.dense >= kCloseDense && !record(id).title.empty())
+        near.emplace_back(-*scores.dense, id);
     }
     std::ranges::sort(near);
     if (!near.empty()) {
       text += " Closest:";
       for (std::size_t i = 0; i < near.size() && i < 2; ++i) {
-        text += fmt::format("{} {} {}", i > 0 ? "," : "", title(near[i].second), cite(near[i].second));
+        text +=
+            fmt::format("{} {} {}", i > 0 ? "," : "", title(near[i].second), cite(near[i].second));
       }
       text += '.';
     }
@@ -157,12 +180,16 @@ class Composer {
     const RecordId id = selection_.records[0];
     out_.text = fmt::format("{}: “{}” {}", title(id), selection_.passage, cite(id));
     const std::string line = describe_record(corpus_, id);
-    if (corpus_.structured() && line.size() > title(id).size()) out_.text += fmt::format("\n{} {}", line, cite(id));
+    if (corpus_.structured() && line.size() > title(id).size())
+      out_.text += fmt::format("\n{} {}", line, cite(id));
   }
 
   void lines(const std::vector<RecordId>& ids) {
     // Whoever asked for one thing wants no catalogue.
-    const std::size_t bytes_max = query_.list || selection_.finding == Finding::kCompare ? std::string::npos : kShortBytesMax;
+    const std::size_t bytes_max =
+        query_.list || selection_.exhaustive || selection_.finding == Finding::kCompare
+            ? std::string::npos
+            : kShortBytesMax;
     for (std::size_t i = 0; i < ids.size(); ++i) {
       const std::string next = describe_record(corpus_, ids[i]);
       if (i == kListLinesMax || (i > 0 && out_.text.size() + next.size() > bytes_max)) {
@@ -184,13 +211,17 @@ class Composer {
       no_passage();
       return;
     }
-    out_.text = fmt::format("{} {} {}:", ids.size(), noun(ids.size() != 1), ids.size() == 1 ? "fits" : "fit");
+    out_.text = fmt::format("{} {} {}:", ids.size(), noun(ids.size() != 1),
+                            ids.size() == 1 ? "fits" : "fit");
     lines(ids);
     if (!selection_.running.empty()) {
       out_.text += "\nAlready under way at that time:";
       for (std::size_t i = 0; i < selection_.running.size() && i < kListLinesMax; ++i) {
-        if (!query_.list && out_.text.size() > kShortBytesMax) break;
-        out_.text += fmt::format("{} {} {}", i > 0 ? "," : "", title(selection_.running[i]), cite(selection_.running[i]));
+        if (!query_.list &&
+            out_.text.size() + record(selection_.running[i]).title.size() > kShortBytesMax)
+          break;
+        out_.text += fmt::format("{} {} {}", i > 0 ? "," : "", title(selection_.running[i]),
+                                 cite(selection_.running[i]));
       }
       out_.text += '.';
     }
@@ -200,13 +231,16 @@ class Composer {
     }
   }
 
-  bool asks_when() const { return query_.asks(kAskedWhen | kAskedTime | kAskedEnd | kAskedDay | kAskedDuration); }
+  bool asks_when() const {
+    return query_.asks(kAskedWhen | kAskedTime | kAskedEnd | kAskedDay | kAskedDuration);
+  }
 
   // What was asked for and is not known of this record: "who presents it".
   std::vector<std::string> missing(RecordId id) const {
     const Record& r = record(id);
     std::vector<std::string> parts;
-    if (query_.asks(kAskedWho) && corpus_.has_role(FieldRole::kPerson) && r.persons.empty()) parts.emplace_back("by whom it is");
+    if (query_.asks(kAskedWho) && corpus_.has_role(FieldRole::kPerson) && r.persons.empty())
+      parts.emplace_back("by whom it is");
     if (query_.asks(kAskedWhere) && r.places.empty()) parts.emplace_back("where it is");
     if (asks_when() && missing_time(r)) parts.emplace_back("when it is");
     if (query_.asks(kAskedUrl) && r.url.empty()) parts.emplace_back("its address");
@@ -244,16 +278,19 @@ class Composer {
   void one(RecordId id) {
     const std::vector<std::string> lacks = missing(id);
     if (!lacks.empty() && misses_all(id)) {
-      abstain(fmt::format("{} do not say {} ({}). {}", kSources, and_list(lacks), title(id), cite(id)));
+      abstain(
+          fmt::format("{} do not say {} ({}). {}", kSources, and_list(lacks), title(id), cite(id)));
       return;
     }
     const Record& r = record(id);
     std::vector<std::string> sentences;
-    if (query_.asks(kAskedAbout) || (query_.asked == 0 && !has_slot(r))) sentences.push_back(about(id));
+    if (query_.asks(kAskedAbout) || query_.open || (query_.asked == 0 && !has_slot(r)))
+      sentences.push_back(about(id));
     const std::string by = by_sentence(id);
     const std::string slot = slot_sentence(id, by.empty());
     // The fact asked for comes first.
-    if (query_.asks(kAskedWho) || slot.empty() || query_.asks(kAskedTitle) || !query_.asks(kAskedWhere | kAskedWhen | kAskedTime | kAskedEnd | kAskedDay)) {
+    if (query_.asks(kAskedWho) || slot.empty() || query_.asks(kAskedTitle) ||
+        !query_.asks(kAskedWhere | kAskedWhen | kAskedTime | kAskedEnd | kAskedDay)) {
       sentences.push_back(by);
       sentences.push_back(slot);
     } else {
@@ -261,17 +298,22 @@ class Composer {
       sentences.push_back(by);
     }
     if (query_.asks(kAskedDuration) && r.start && r.end && *r.end > *r.start) {
-      sentences.insert(sentences.begin(), fmt::format("{} lasts {}.", title(id), duration_of(*r.end - *r.start)));
+      sentences.insert(sentences.begin(),
+                       fmt::format("{} lasts {}.", title(id), duration_of(*r.end - *r.start)));
     }
     if (query_.asks(kAskedCategory)) sentences.insert(sentences.begin(), field_sentence(id));
-    if (query_.asks(kAskedUrl) && !r.url.empty()) sentences.push_back(fmt::format("Address: {}", r.url));
-    if (!lacks.empty()) sentences.push_back(fmt::format("{} do not say {}.", kSources, and_list(lacks)));
+    if (query_.asks(kAskedUrl) && !r.url.empty())
+      sentences.push_back(fmt::format("Address: {}", r.url));
+    if (!lacks.empty())
+      sentences.push_back(fmt::format("{} do not say {}.", kSources, and_list(lacks)));
     std::erase(sentences, std::string());
     if (sentences.empty()) sentences.push_back(about(id));
     out_.text = join(sentences, " ") + " " + cite(id);
   }
 
-  static bool has_slot(const Record& r) { return !r.persons.empty() || !r.places.empty() || r.date || r.start; }
+  static bool has_slot(const Record& r) {
+    return !r.persons.empty() || !r.places.empty() || r.date || r.start;
+  }
 
   std::string about(RecordId id) const {
     const Record& r = record(id);
@@ -288,16 +330,20 @@ class Composer {
   std::string by_sentence(RecordId id) const {
     const Record& r = record(id);
     if (r.persons.empty()) return fmt::format("The {} is {}.", noun(false), title(id));
-    return fmt::format("{} {} by {}.", title(id), corpus_.has_role(FieldRole::kStart) ? "is presented" : "is", and_list(r.persons));
+    return fmt::format("{} {} by {}.", title(id),
+                       corpus_.has_role(FieldRole::kStart) ? "is presented" : "is",
+                       and_list(r.persons));
   }
 
   std::string slot_sentence(RecordId id, bool named) const {
     const Record& r = record(id);
     if (r.places.empty() && !r.date && !r.start) return {};
-    std::string text = (named ? title(id) : "It") + std::string(r.start || r.date ? " takes place" : " is");
+    std::string text =
+        (named ? title(id) : "It") + std::string(r.start || r.date ? " takes place" : " is");
     if (!r.places.empty()) text += " in " + and_list(r.places);
     if (r.date) text += " on " + render_date(*r.date);
-    if (r.start && r.end) text += fmt::format(", from {} to {}", render_time(*r.start), render_time(*r.end));
+    if (r.start && r.end)
+      text += fmt::format(", from {} to {}", render_time(*r.start), render_time(*r.end));
     if (r.start && !r.end) text += " at " + render_time(*r.start);
     return text + ".";
   }
@@ -313,7 +359,8 @@ class Composer {
       for (const FieldValue& value : r.others) {
         if (value.field == field) values.push_back(value.value);
       }
-      if (!values.empty()) parts.push_back(fmt::format("{}: {}", corpus_.schema()[field].key, and_list(values)));
+      if (!values.empty())
+        parts.push_back(fmt::format("{}: {}", corpus_.schema()[field].key, and_list(values)));
     }
     if (parts.empty()) return {};
     return fmt::format("{} – {}.", title(id), join(parts, "; "));
@@ -325,15 +372,25 @@ class Composer {
     const auto& ids = selection_.records;
     const bool pair = selection_.groups.size() == 2 && ids.size() == 2;
     switch (query_.comparison) {
-      case Comparison::kOrder: order(ids); break;
-      case Comparison::kOverlap: overlap(ids, pair); break;
+      case Comparison::kOrder:
+        order(ids);
+        break;
+      case Comparison::kOverlap:
+        overlap(ids, pair);
+        break;
       case Comparison::kSamePlace:
-        same(ids, "in the same place", [this](RecordId a, RecordId b) { return record(a).places == record(b).places && !record(a).places.empty(); });
+        same(ids, "in the same place", [this](RecordId a, RecordId b) {
+          return record(a).places == record(b).places && !record(a).places.empty();
+        });
         break;
       case Comparison::kSameDay:
-        same(ids, "on the same day", [this](RecordId a, RecordId b) { return record(a).date == record(b).date && record(a).date; });
+        same(ids, "on the same day", [this](RecordId a, RecordId b) {
+          return record(a).date == record(b).date && record(a).date;
+        });
         break;
-      case Comparison::kNone: out_.text = fmt::format("{} {}:", ids.size(), noun(true)); break;
+      case Comparison::kNone:
+        out_.text = fmt::format("{} {}:", ids.size(), noun(true));
+        break;
     }
     if (out_.kind != PlanKind::kAbstain) lines(ids);
   }
@@ -352,13 +409,15 @@ class Composer {
     const Record& a = record(ids[0]);
     const Record& b = record(ids[1]);
     const bool tie = a.date == b.date && a.start == b.start;
-    out_.text = tie ? "They start at the same time:" : fmt::format("{} comes first. In order:", title(ids[0]));
+    out_.text = tie ? "They start at the same time:"
+                    : fmt::format("{} comes first. In order:", title(ids[0]));
   }
 
   bool overlapping(RecordId x, RecordId y) const {
     const Record& a = record(x);
     const Record& b = record(y);
-    return a.date == b.date && *a.start < b.end.value_or(*b.start + 1) && *b.start < a.end.value_or(*a.start + 1);
+    return a.date == b.date && *a.start < b.end.value_or(*b.start + 1) &&
+           *b.start < a.end.value_or(*a.start + 1);
   }
 
   void overlap(const std::vector<RecordId>& ids, bool pair) {
@@ -378,7 +437,8 @@ class Composer {
   void same(const std::vector<RecordId>& ids, std::string_view what, Equal equal) {
     bool all = true;
     for (const RecordId id : ids) all = all && equal(ids[0], id);
-    out_.text = all ? fmt::format("They are {}:", what) : fmt::format("They are listed differently, not {}:", what);
+    out_.text = all ? fmt::format("They are {}:", what)
+                    : fmt::format("They are listed differently, not {}:", what);
   }
 
   const Query& query_;

@@ -12,13 +12,15 @@ namespace {
 
 using codec::Json;
 
-constexpr std::size_t kBodyBytesMax = std::size_t{1} << 20;  // Of one record; the rest is not looked into.
+constexpr std::size_t kBodyBytesMax = std::size_t{1}
+                                      << 20;  // Of one record; the rest is not looked into.
 
 // "A, B and C" are three people.
 std::vector<std::string> split_people(const std::string& value) {
   std::string text = value;
   for (const std::string_view word : {" and ", " & ", "; ", ", "}) {
-    for (std::size_t at = 0; (at = text.find(word, at)) != std::string::npos;) text.replace(at, word.size(), "\n");
+    for (std::size_t at = 0; (at = text.find(word, at)) != std::string::npos;)
+      text.replace(at, word.size(), "\n");
   }
   std::vector<std::string> people;
   for (const std::string_view part : split(text, '\n')) {
@@ -55,9 +57,10 @@ CorpusIndex::CorpusIndex(std::vector<Chunk> chunks) {
   metadata.reserve(documents.size());
   for (const auto& parts : documents) metadata.push_back(&parts.front()->metadata);
   schema_ = learn_schema(metadata);
-  structured_ = has_role(FieldRole::kTitle) &&
-                (has_role(FieldRole::kPerson) || has_role(FieldRole::kPlace) || has_role(FieldRole::kStart) ||
-                 has_role(FieldRole::kDate) || has_role(FieldRole::kCategory) || has_role(FieldRole::kOther));
+  structured_ =
+      has_role(FieldRole::kTitle) &&
+      (has_role(FieldRole::kPerson) || has_role(FieldRole::kPlace) || has_role(FieldRole::kStart) ||
+       has_role(FieldRole::kDate) || has_role(FieldRole::kCategory) || has_role(FieldRole::kOther));
   records_.reserve(documents.size());
   for (const auto& parts : documents) add_record(parts);
   for (RecordId id = 0; id < records_.size(); ++id) index_record(id);
@@ -68,10 +71,13 @@ bool CorpusIndex::has_role(FieldRole role) const {
   return std::ranges::any_of(schema_, [&](const FieldSchema& field) { return field.role == role; });
 }
 
-void CorpusIndex::read_field(const FieldSchema& field, std::size_t index, const Json& value, Record& record) {
+void CorpusIndex::read_field(const FieldSchema& field, std::size_t index, const Json& value,
+                             Record& record) {
   for (std::string& text : metadata_values(value)) {
     switch (field.role) {
-      case FieldRole::kTitle: record.title = std::move(text); break;
+      case FieldRole::kTitle:
+        record.title = std::move(text);
+        break;
       case FieldRole::kPerson:
         if (value.is_string()) {
           for (auto& person : split_people(text)) record.persons.push_back(std::move(person));
@@ -79,22 +85,33 @@ void CorpusIndex::read_field(const FieldSchema& field, std::size_t index, const 
           record.persons.push_back(std::move(text));
         }
         break;
-      case FieldRole::kPlace: record.places.push_back(std::move(text)); break;
-      case FieldRole::kDate: record.date = parse_date(text); break;
+      case FieldRole::kPlace:
+        record.places.push_back(std::move(text));
+        break;
+      case FieldRole::kDate:
+        record.date = parse_date(text);
+        break;
       case FieldRole::kStart:
         if (!record.start) record.start = parse_time(text);
         if (const auto date = parse_date(text); date && !record.date) record.date = date;
         break;
-      case FieldRole::kEnd: record.end = parse_time(text); break;
-      case FieldRole::kCategory: record.categories.push_back({index, std::move(text)}); break;
+      case FieldRole::kEnd:
+        record.end = parse_time(text);
+        break;
+      case FieldRole::kCategory:
+        record.categories.push_back({index, std::move(text)});
+        break;
       case FieldRole::kUrl:
         if (record.url.empty() && field.words.size() <= 1) record.url = std::move(text);
         break;
       case FieldRole::kBody:
         if (record.body.size() < text.size()) record.body = std::move(text);
         break;
-      case FieldRole::kOther: record.others.push_back({index, std::move(text)}); break;
-      case FieldRole::kIgnored: break;
+      case FieldRole::kOther:
+        record.others.push_back({index, std::move(text)});
+        break;
+      case FieldRole::kIgnored:
+        break;
     }
   }
 }
@@ -104,7 +121,8 @@ void CorpusIndex::add_record(const std::vector<const Chunk*>& chunks) {
   record.doc_id = chunks.front()->doc_id;
   const Json& metadata = chunks.front()->metadata;
   for (std::size_t i = 0; i < schema_.size(); ++i) {
-    if (const Json* value = codec::find_key(metadata, schema_[i].key)) read_field(schema_[i], i, *value, record);
+    if (const Json* value = codec::find_key(metadata, schema_[i].key))
+      read_field(schema_[i], i, *value, record);
   }
   if (record.title.empty()) record.title = file_name(metadata);
   if (record.url.empty()) record.url = codec::string_or(metadata, "url", "");
@@ -134,20 +152,24 @@ void CorpusIndex::add_words(RecordId id, std::string_view text, TermPlace place)
     const Token& token = tokens[i];
     add_term(id, token.stem, place);
     if (place != kInUrl) words_.insert(token.folded);
-    if (!token.capital && place == kInBody) lower_words_.insert(token.folded);
+    if (!token.capital && !token.mixed && place == kInBody) lower_words_.insert(token.folded);
     // "multi-tenant" is also "multitenant".
     if (i > 0 && token.begin == tokens[i - 1].end + 1 && place != kInUrl) {
       const char between = text[tokens[i - 1].end];
-      if (between == '-' || between == '.') add_term(id, tokens[i - 1].folded + token.folded, place);
+      if (between == '-' || between == '.')
+        add_term(id, tokens[i - 1].folded + token.folded, place);
     }
   }
 }
 
-void CorpusIndex::add_facet(FieldRole role, std::size_t field, const std::string& value, RecordId id) {
-  const std::string key = std::to_string(static_cast<int>(role)) + ":" + std::to_string(field) + ":" + fold_word(value);
+void CorpusIndex::add_facet(FieldRole role, std::size_t field, const std::string& value,
+                            RecordId id) {
+  const std::string key =
+      std::to_string(static_cast<int>(role)) + ":" + std::to_string(field) + ":" + fold_word(value);
   const auto [found, fresh] = facet_ids_.try_emplace(key, facets_.size());
   if (fresh) {
-    facets_.push_back(Facet{.role = role, .field = field, .value = value, .tokens = tokenize(value), .records = {}});
+    facets_.push_back(Facet{
+        .role = role, .field = field, .value = value, .tokens = tokenize(value), .records = {}});
     for (const Token& token : facets_.back().tokens) {
       auto& ids = facet_words_[token.folded];
       const auto facet = static_cast<std::uint32_t>(facets_.size() - 1);
@@ -195,9 +217,10 @@ void CorpusIndex::finish() {
   for (RecordId id = 0; id < records_.size(); ++id) chronological_[id] = id;
   const auto key = [this](RecordId id) {
     const Record& r = records_[id];
-    return std::tuple(!r.date.has_value(), r.date.value_or(Date{}), r.start.value_or(24 * 60), r.end.value_or(24 * 60),
-                      r.places.empty() ? std::string_view{} : std::string_view(r.places.front()), std::string_view(r.title),
-                      id);
+    return std::tuple(!r.date.has_value(), r.date.value_or(Date{}), r.start.value_or(24 * 60),
+                      r.end.value_or(24 * 60),
+                      r.places.empty() ? std::string_view{} : std::string_view(r.places.front()),
+                      std::string_view(r.title), id);
   };
   std::ranges::sort(chronological_, [&](RecordId a, RecordId b) { return key(a) < key(b); });
 }

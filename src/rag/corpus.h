@@ -1,5 +1,5 @@
-// What grounding knows of an index: records with typed fields, the values each field takes, and which
-// words occur where. Built once per index version; small lookups afterwards.
+// What grounding knows of an index: records with typed fields, the values each field takes, and
+// which words occur where. Built once per index version; small lookups afterwards.
 #pragma once
 
 #include <cstddef>
@@ -32,9 +32,9 @@ enum class FieldRole {
   kEnd,
   kCategory,  // Few values, shared by many records: track, level, brand.
   kUrl,
-  kBody,      // Long text.
-  kOther,     // A value of its own: price, capacity, ISBN.
-  kIgnored,   // Of the file, not of its content: size, hash, time of change.
+  kBody,     // Long text.
+  kOther,    // A value of its own: price, capacity, ISBN.
+  kIgnored,  // Of the file, not of its content: size, hash, time of change.
 };
 
 struct FieldSchema {
@@ -67,7 +67,8 @@ struct Record {
   std::string doc_id;
   std::string title;  // Or the file's name; may be empty.
   std::string url;
-  std::string body;   // The long text without what fields repeat, if a field holds it; else all text.
+  std::string
+      body;  // The long text without what fields repeat, if a field holds it; else all text.
   std::vector<std::string> persons;
   std::vector<std::string> places;
   std::vector<FieldValue> categories;
@@ -106,7 +107,9 @@ class CorpusIndex final : public Corpus {
   // True if documents are records: a title and at least one typed field.
   bool structured() const { return structured_; }
   bool has_role(FieldRole role) const;
-  bool has_weekday(std::string_view weekday) const { return weekdays_.contains(std::string(weekday)); }
+  bool has_weekday(std::string_view weekday) const {
+    return weekdays_.contains(std::string(weekday));
+  }
   bool has_year(int year) const { return years_.contains(year); }
 
   std::optional<RecordId> find_document(std::string_view doc_id) const;
@@ -115,7 +118,9 @@ class CorpusIndex final : public Corpus {
   bool knows_stem(std::string_view stem) const { return !postings(stem).empty(); }
   bool knows_word(std::string_view folded) const { return words_.contains(std::string(folded)); }
   // True if some text writes the word with a small first letter: it is no name alone.
-  bool is_common_word(std::string_view folded) const { return lower_words_.contains(std::string(folded)); }
+  bool is_common_word(std::string_view folded) const {
+    return lower_words_.contains(std::string(folded));
+  }
   // BM25's idf; also of stems that occur nowhere.
   double idf(std::string_view stem) const;
   // Words of `length` bytes beginning with `first`, for typing errors.
@@ -125,7 +130,8 @@ class CorpusIndex final : public Corpus {
 
  private:
   void add_record(const std::vector<const Chunk*>& chunks);
-  void read_field(const FieldSchema& field, std::size_t index, const codec::Json& value, Record& record);
+  void read_field(const FieldSchema& field, std::size_t index, const codec::Json& value,
+                  Record& record);
   void add_words(RecordId id, std::string_view text, TermPlace place);
   void add_term(RecordId id, const std::string& stem, TermPlace place);
   void add_facet(FieldRole role, std::size_t field, const std::string& value, RecordId id);

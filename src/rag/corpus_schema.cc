@@ -46,39 +46,50 @@ std::vector<std::string> key_words(std::string_view key) {
 
 bool any_of(const std::vector<std::string>& words, std::initializer_list<std::string_view> stems) {
   return std::ranges::any_of(words, [&](const std::string& word) {
-    return std::ranges::any_of(stems, [&](std::string_view stem) { return word == text::stem(stem); });
+    return std::ranges::any_of(stems,
+                               [&](std::string_view stem) { return word == text::stem(stem); });
   });
 }
 
-FieldRole role_of(const KeyStats& stats, const std::vector<std::string>& words, std::size_t records) {
-  const bool of_file = any_of(words, {"created", "creation", "modified", "updated", "accessed", "indexed", "file",
-                                      "size", "hash", "sha256", "mime", "id", "uuid", "timestamp", "path", "photo",
-                                      "image", "avatar", "picture", "icon", "thumbnail", "checksum", "etag"});
+FieldRole role_of(const KeyStats& stats, const std::vector<std::string>& words,
+                  std::size_t records) {
+  const bool of_file =
+      any_of(words, {"created", "creation",  "modified",  "updated",  "accessed", "indexed",
+                     "file",    "size",      "hash",      "sha256",   "mime",     "id",
+                     "uuid",    "timestamp", "path",      "photo",    "image",    "avatar",
+                     "picture", "icon",      "thumbnail", "checksum", "etag"});
   if (of_file) return FieldRole::kIgnored;
   if (stats.mostly(stats.urls)) return FieldRole::kUrl;
   const bool dated = stats.mostly(stats.dates);
   const bool timed = stats.mostly(stats.times);
-  if (timed) return any_of(words, {"end", "finish", "until", "close", "to"}) ? FieldRole::kEnd : FieldRole::kStart;
+  if (timed)
+    return any_of(words, {"end", "finish", "until", "close", "to"}) ? FieldRole::kEnd
+                                                                    : FieldRole::kStart;
   if (dated) {
     if (any_of(words, {"end", "finish", "until"})) return FieldRole::kOther;
     return FieldRole::kDate;
   }
-  if (any_of(words, {"speaker", "speakers", "author", "presenter", "instructor", "teacher", "lecturer", "artist",
-                     "people", "person", "by", "host", "moderator", "panelist", "contributor", "writer"})) {
+  if (any_of(words, {"speaker", "speakers", "author", "presenter", "instructor", "teacher",
+                     "lecturer", "artist", "people", "person", "by", "host", "moderator",
+                     "panelist", "contributor", "writer"})) {
     return FieldRole::kPerson;
   }
-  if (any_of(words, {"location", "room", "venue", "place", "hall", "where", "stage"})) return FieldRole::kPlace;
+  if (any_of(words, {"location", "room", "venue", "place", "hall", "where", "stage"}))
+    return FieldRole::kPlace;
   const std::size_t mean = stats.bytes / std::max<std::size_t>(stats.filled, 1);
   const bool varied = stats.distinct.size() * 2 > stats.filled;
-  if (any_of(words, {"title", "name", "headline", "subject", "heading"}) && mean <= 200 && (varied || records < 3)) {
+  if (any_of(words, {"title", "name", "headline", "subject", "heading"}) && mean <= 200 &&
+      (varied || records < 3)) {
     return FieldRole::kTitle;
   }
-  if (mean > 120 || any_of(words, {"description", "abstract", "text", "content", "body", "summary"})) {
+  if (mean > 120 ||
+      any_of(words, {"description", "abstract", "text", "content", "body", "summary"})) {
     return FieldRole::kBody;
   }
   if (stats.mostly(stats.numbers)) return FieldRole::kOther;
-  const bool named = any_of(words, {"topic", "track", "category", "audience", "level", "type", "tag", "tags", "genre",
-                                    "brand", "status", "kind", "language", "section", "group", "theme", "series"});
+  const bool named = any_of(
+      words, {"topic", "track", "category", "audience", "level", "type", "tag", "tags", "genre",
+              "brand", "status", "kind", "language", "section", "group", "theme", "series"});
   const bool few = stats.filled >= 4 && stats.distinct.size() * 10 <= stats.filled * 6;
   if (mean <= 48 && (named || few) && stats.distinct.size() <= 500) return FieldRole::kCategory;
   return FieldRole::kOther;
@@ -103,7 +114,8 @@ void keep_one_title(std::vector<FieldSchema>& schema) {
     return any_of(field.words, {"title"}) ? 0 : any_of(field.words, {"name"}) ? 1 : 2;
   };
   for (const FieldSchema& field : schema) {
-    if (field.role == FieldRole::kTitle && (best == nullptr || rank(field) < rank(*best))) best = &field;
+    if (field.role == FieldRole::kTitle && (best == nullptr || rank(field) < rank(*best)))
+      best = &field;
   }
   for (FieldSchema& field : schema) {
     if (field.role == FieldRole::kTitle && &field != best) field.role = FieldRole::kOther;
@@ -150,7 +162,8 @@ std::vector<FieldSchema> learn_schema(std::span<const Json* const> metadata) {
         found = index.emplace(key, stats.size()).first;
         stats.push_back(KeyStats{.key = key});
       }
-      for (const std::string& text : metadata_values(value)) count_value(stats[found->second], text);
+      for (const std::string& text : metadata_values(value))
+        count_value(stats[found->second], text);
     }
   }
   std::vector<FieldSchema> schema;

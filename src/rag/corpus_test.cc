@@ -32,7 +32,9 @@ TEST(Corpus, LearnsWhatTheKeysOfAProgrammeMean) {
 TEST(Corpus, LearnsAFeedWithDateTimesAndPeopleInOneString) {
   std::vector<Chunk> chunks;
   for (int i = 0; i < 6; ++i) {
-    Chunk chunk{.doc_id = std::to_string(i), .node_id = std::to_string(i), .text = "text " + std::to_string(i)};
+    Chunk chunk{.doc_id = std::to_string(i),
+                .node_id = std::to_string(i),
+                .text = "text " + std::to_string(i)};
     chunk.metadata["Name"] = "Session number " + std::to_string(i);
     chunk.metadata["StartTime"] = "2026-03-07T1" + std::to_string(i) + ":30:00-08:00";
     chunk.metadata["EndTime"] = "2026-03-07T1" + std::to_string(i) + ":45:00-08:00";
@@ -77,7 +79,8 @@ TEST(Corpus, FilesAreProse) {
 
 TEST(Corpus, SurvivesMetadataOfEveryShape) {
   std::vector<Chunk> chunks(4);
-  chunks[0].metadata = codec::Json::object({{"title", nullptr}, {"speakers", 7}, {"date", codec::Json::array({1, {{"x", 2}}})}});
+  chunks[0].metadata = codec::Json::object(
+      {{"title", nullptr}, {"speakers", 7}, {"date", codec::Json::array({1, {{"x", 2}}})}});
   chunks[1].doc_id = "b";
   chunks[1].metadata = codec::Json::array({1, 2});
   chunks[2].doc_id = "c";

@@ -26,9 +26,9 @@ struct Chunk {
 // A chunk that a search returned.
 struct RetrievedChunk {
   Chunk chunk;
-  float score = 0;                            // Fused relevance, 0..1; comparable within one reply.
-  std::optional<float> dense_score = {};      // Cosine similarity.
-  std::optional<float> sparse_score = {};     // BM25, > 0; none if no question term occurs.
+  float score = 0;                         // Fused relevance, 0..1; comparable within one reply.
+  std::optional<float> dense_score = {};   // Cosine similarity.
+  std::optional<float> sparse_score = {};  // BM25, > 0; none if no question term occurs.
 };
 
 // One turn of a conversation.

@@ -10,7 +10,8 @@
 namespace rage::rag {
 namespace {
 
-// Reads facts at a token, the longest reading first. Every read_ returns the tokens it took, 0 if none.
+// Reads facts at a token, the longest reading first. Every read_ returns the tokens it took, 0 if
+// none.
 class Scanner {
  public:
   Scanner(std::string_view text, const std::vector<Token>& tokens) : text_(text), tokens_(tokens) {}
@@ -71,7 +72,8 @@ class Scanner {
     if (!scheme && !www) return 0;
     std::size_t end = text_.find_first_of(" \t\r\n<>\"'`)]}|", tokens_[i].begin);
     if (end == std::string_view::npos) end = text_.size();
-    while (end > tokens_[i].end && std::string_view(".,;:!?*").find(text_[end - 1]) != std::string_view::npos) {
+    while (end > tokens_[i].end &&
+           std::string_view(".,;:!?*").find(text_[end - 1]) != std::string_view::npos) {
       --end;
     }
     std::string url = to_lower_ascii(text_.substr(tokens_[i].begin, end - tokens_[i].begin));
@@ -82,7 +84,8 @@ class Scanner {
   std::size_t read_email(std::size_t i) {
     if (!has(i + 1)) return 0;
     std::size_t at = i;
-    while (has(at + 1) && at < i + 4 && (gap(at) == "." || gap(at) == "-" || gap(at) == "_" || gap(at) == "+")) {
+    while (has(at + 1) && at < i + 4 &&
+           (gap(at) == "." || gap(at) == "-" || gap(at) == "_" || gap(at) == "+")) {
       ++at;
     }
     if (gap(at) != "@" || !has(at + 1)) return 0;
@@ -90,14 +93,16 @@ class Scanner {
     while (has(last + 1) && (gap(last) == "." || gap(last) == "-")) ++last;
     if (last == at + 1) return 0;  // "user@host" without a dot is a mention.
     const std::size_t end = tokens_[last].end;
-    return add(FactKind::kEmail, to_lower_ascii(text_.substr(tokens_[i].begin, end - tokens_[i].begin)), i,
+    return add(FactKind::kEmail,
+               to_lower_ascii(text_.substr(tokens_[i].begin, end - tokens_[i].begin)), i,
                last - i + 1);
   }
 
   static int month_of(std::string_view folded) {
     for (int month = 1; month <= 12; ++month) {
       const std::string name = to_lower_ascii(month_name(month));
-      if (folded == name || (folded.size() >= 3 && folded.size() <= 4 && name.starts_with(folded))) return month;
+      if (folded == name || (folded.size() >= 3 && folded.size() <= 4 && name.starts_with(folded)))
+        return month;
     }
     return 0;
   }
@@ -141,9 +146,11 @@ class Scanner {
       if (add_date(*a, *b, static_cast<int>(*day), i, 3) == 0) return 0;
       if (hour && minute && *hour < 24 && *minute < 60) {
         std::size_t count = 2;
-        if (has(i + 4) && gap(i + 3) == ":" && (digits(i + 4, 2) || word(i + 4).size() <= 3)) ++count;
+        if (has(i + 4) && gap(i + 3) == ":" && (digits(i + 4, 2) || word(i + 4).size() <= 3))
+          ++count;
         add(FactKind::kTime, fmt::format("{:02}:{:02}", *hour, *minute), i + 2, count);
-        if (has(i + 2 + count + 1) && gap(i + 1 + count).size() == 1 && gap(i + 2 + count) == ":") count += 2;
+        if (has(i + 2 + count + 1) && gap(i + 1 + count).size() == 1 && gap(i + 2 + count) == ":")
+          count += 2;
         return 2 + count;
       }
       return 3;
@@ -203,7 +210,8 @@ class Scanner {
     if (letters != std::string::npos && letters <= 2) {
       const int hour = static_cast<int>(*parse_uint(std::string_view(text).substr(0, letters)));
       const std::string_view rest = std::string_view(text).substr(letters);
-      if (rest == "am" || rest == "pm") return add_time(minutes_of(hour, 0, rest == "am" ? 1 : 2), i, 1);
+      if (rest == "am" || rest == "pm")
+        return add_time(minutes_of(hour, 0, rest == "am" ? 1 : 2), i, 1);
       if (rest.size() == 3 && rest[0] == 'h') {
         if (const auto minute = parse_uint(rest.substr(1))) {
           return add_time(minutes_of(hour, static_cast<int>(*minute), 0), i, 1);
@@ -217,7 +225,8 @@ class Scanner {
     if (const auto [half, taken] = meridiem(i + 1); half != 0 && gap(i).size() <= 2) {
       return add_time(minutes_of(*hour, 0, half), i, 1 + taken);
     }
-    if (has(i + 1) && (word(i + 1) == "oclock" || (word(i + 1) == "o" && has(i + 2) && word(i + 2) == "clock"))) {
+    if (has(i + 1) &&
+        (word(i + 1) == "oclock" || (word(i + 1) == "o" && has(i + 2) && word(i + 2) == "clock"))) {
       return add_time(guess_half(*hour, 0), i, word(i + 1) == "oclock" ? 2 : 3);
     }
     return 0;
@@ -259,7 +268,8 @@ class Scanner {
     if (text == "midnight") return add_time(0, i, 1);
     int offset = 0;
     std::size_t at = i;
-    if ((text == "half" || text == "quarter") && has(i + 2) && (word(i + 1) == "past" || word(i + 1) == "to")) {
+    if ((text == "half" || text == "quarter") && has(i + 2) &&
+        (word(i + 1) == "past" || word(i + 1) == "to")) {
       offset = text == "half" ? 30 : 15;
       if (word(i + 1) == "to") offset = -offset;
       at = i + 2;
@@ -281,7 +291,8 @@ class Scanner {
     if (day.empty()) return 0;
     const bool whole = word(i).size() >= 6;
     // "sat", "sun" and "wed" are words as well.
-    const bool introduced = i > 0 && (word(i - 1) == "on" || word(i - 1) == "this" || word(i - 1) == "next");
+    const bool introduced =
+        i > 0 && (word(i - 1) == "on" || word(i - 1) == "this" || word(i - 1) == "next");
     if (!whole && !tokens_[i].capital && !introduced) return 0;
     return add(FactKind::kWeekday, std::string(day), i, 1);
   }
@@ -293,21 +304,24 @@ class Scanner {
       const bool has_digit = std::ranges::any_of(word(i), is_ascii_digit);
       if (!has_digit) return 0;
       const std::string& text = word(i);
-      if (text.size() > 1 && text[0] == 'v' && is_ascii_digit(text[1])) return read_version(i, text.substr(1));
+      if (text.size() > 1 && text[0] == 'v' && is_ascii_digit(text[1]))
+        return read_version(i, text.substr(1));
       return add(FactKind::kIdentifier, text, i, 1);
     }
     const std::string_view left = before(i);
     const std::size_t last = i + count - 1;
     const std::string_view right = gap(last);
     for (const auto& [sign, code] : kCurrencySigns) {
-      if (left.ends_with(sign) || right.starts_with(sign)) return add(FactKind::kMoney, fmt::format("{} {}", code, value), i, count);
+      if (left.ends_with(sign) || right.starts_with(sign))
+        return add(FactKind::kMoney, fmt::format("{} {}", code, value), i, count);
     }
     if (right.starts_with("%")) return add(FactKind::kPercent, value + "%", i, count);
     if (has(last + 1)) {
       const std::string& unit = tokens_[last + 1].folded;
       if (unit == "percent") return add(FactKind::kPercent, value + "%", i, count + 1);
       for (const auto& [name, code] : kCurrencyNames) {
-        if (unit == name) return add(FactKind::kMoney, fmt::format("{} {}", code, value), i, count + 1);
+        if (unit == name)
+          return add(FactKind::kMoney, fmt::format("{} {}", code, value), i, count + 1);
       }
     }
     if (std::ranges::count(value, '.') > 1) return add(FactKind::kVersion, value, i, count);
@@ -318,7 +332,8 @@ class Scanner {
 
   std::size_t read_version(std::size_t i, std::string value) {
     std::size_t count = 1;
-    while (has(i + count) && gap(i + count - 1) == "." && digits(i + count)) value += "." + word(i + count++);
+    while (has(i + count) && gap(i + count - 1) == "." && digits(i + count))
+      value += "." + word(i + count++);
     return add(FactKind::kVersion, value, i, count);
   }
 
@@ -327,10 +342,12 @@ class Scanner {
     if (word(i).find_first_not_of("0123456789") == std::string::npos) {
       std::string value = word(i);
       std::size_t count = 1;
-      while (has(i + count) && gap(i + count - 1) == "," && word(i + count).size() == 3 && digits(i + count, 3)) {
+      while (has(i + count) && gap(i + count - 1) == "," && word(i + count).size() == 3 &&
+             digits(i + count, 3)) {
         value += word(i + count++);
       }
-      while (has(i + count) && gap(i + count - 1) == "." && digits(i + count, 9)) value += "." + word(i + count++);
+      while (has(i + count) && gap(i + count - 1) == "." && digits(i + count, 9))
+        value += "." + word(i + count++);
       const std::size_t zeros = value.find_first_not_of('0');
       if (zeros != 0 && zeros != std::string::npos && value[zeros] != '.') value.erase(0, zeros);
       return {value, count};
@@ -346,7 +363,8 @@ class Scanner {
       const std::string& text = word(i + count);
       if (count > 0 && gap(i + count - 1) != " " && gap(i + count - 1) != "-") break;
       if (const auto small = number_of_word(text)) {
-        const bool fits = part == 0 || (part % 100 == 0) || (part % 10 == 0 && part % 100 >= 20 && *small < 10);
+        const bool fits =
+            part == 0 || (part % 100 == 0) || (part % 10 == 0 && part % 100 >= 20 && *small < 10);
         if (!fits) break;
         part += *small;
       } else if (text == "hundred" && part > 0 && part < 100) {
@@ -367,8 +385,15 @@ class Scanner {
   static constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kCurrencySigns = {
       {{"$", "usd"}, {"\xE2\x82\xAC", "eur"}, {"\xC2\xA3", "gbp"}}};
   static constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kCurrencyNames = {
-      {{"dollar", "usd"}, {"dollars", "usd"}, {"usd", "usd"}, {"euro", "eur"}, {"euros", "eur"},
-       {"eur", "eur"}, {"pound", "gbp"}, {"pounds", "gbp"}, {"gbp", "gbp"}}};
+      {{"dollar", "usd"},
+       {"dollars", "usd"},
+       {"usd", "usd"},
+       {"euro", "eur"},
+       {"euros", "eur"},
+       {"eur", "eur"},
+       {"pound", "gbp"},
+       {"pounds", "gbp"},
+       {"gbp", "gbp"}}};
 
   std::string_view text_;
   const std::vector<Token>& tokens_;
@@ -413,8 +438,9 @@ std::vector<NameSpan> extract_names(std::string_view text, const std::vector<Tok
 
 bool has_negation(const std::vector<Token>& tokens) {
   static constexpr std::array<std::string_view, 20> kNegations = {
-      "not",   "no",    "never", "without", "none",   "nobody",  "nothing", "neither", "nor",    "cannot",
-      "isnt",  "arent", "dont",  "doesnt",  "didnt",  "wont",    "cant",    "wasnt",   "werent", "hasnt"};
+      "not",     "no",   "never",  "without", "none",   "nobody", "nothing",
+      "neither", "nor",  "cannot", "isnt",    "arent",  "dont",   "doesnt",
+      "didnt",   "wont", "cant",   "wasnt",   "werent", "hasnt"};
   return std::ranges::any_of(tokens, [](const Token& token) {
     return std::ranges::find(kNegations, token.folded) != kNegations.end();
   });

@@ -1,5 +1,5 @@
-// Typed facts in a text, each with a normal form in which "2 PM" equals "14:00" and "twenty-four" equals
-// "24". Pure; used to read questions and to check a model's sentences.
+// Typed facts in a text, each with a normal form in which "2 PM" equals "14:00" and "twenty-four"
+// equals "24". Pure; used to read questions and to check a model's sentences.
 #pragma once
 
 #include <cstddef>
@@ -13,14 +13,14 @@
 namespace rage::rag {
 
 enum class FactKind {
-  kTime,        // "14:30", 24 hours.
-  kDate,        // "2026-03-05"; "*-03-05" without a year.
-  kWeekday,     // "thursday"
-  kYear,        // "2026": a lone number from 1900 to 2099.
-  kNumber,      // "24", "2.5"
-  kMoney,       // "usd 60"
-  kPercent,     // "98%"
-  kUrl,         // Lower-case host, no trailing punctuation.
+  kTime,     // "14:30", 24 hours.
+  kDate,     // "2026-03-05"; "*-03-05" without a year.
+  kWeekday,  // "thursday"
+  kYear,     // "2026": a lone number from 1900 to 2099.
+  kNumber,   // "24", "2.5"
+  kMoney,    // "usd 60"
+  kPercent,  // "98%"
+  kUrl,      // Lower-case host, no trailing punctuation.
   kEmail,
   kVersion,     // "1.2.3"
   kIdentifier,  // A word with digits: "23x", "nixos25".
@@ -64,11 +64,11 @@ std::optional<Date> parse_date(std::string_view value);
 // "10:00", "10:00:00", "2 PM", "2026-03-05T10:00:00-08:00": minutes since midnight as written.
 std::optional<int> parse_time(std::string_view value);
 
-std::string_view weekday_name(const Date& date);          // "Thursday"; needs a year.
-std::string_view month_name(int month);                   // "March"
-std::string render_date(const Date& date);                // "Thursday, March 5, 2026"
-std::string render_time(int minutes);                     // "14:30"
-std::string date_normal(const Date& date);                // As in Fact::normal.
+std::string_view weekday_name(const Date& date);  // "Thursday"; needs a year.
+std::string_view month_name(int month);           // "March"
+std::string render_date(const Date& date);        // "Thursday, March 5, 2026"
+std::string render_time(int minutes);             // "14:30"
+std::string date_normal(const Date& date);        // As in Fact::normal.
 std::optional<Date> date_of_normal(std::string_view normal);
 std::optional<int> time_of_normal(std::string_view normal);
 // "thursday" of "thu", "Thurs", "thursdays"; empty if none.

@@ -18,12 +18,14 @@ constexpr std::array<std::string_view, 13> kMonths = {
     "",     "January", "February",  "March",   "April",    "May",     "June",
     "July", "August",  "September", "October", "November", "December"};
 constexpr std::array<std::string_view, 28> kNumberWords = {
-    "zero",    "one",     "two",       "three",    "four",     "five",    "six",
-    "seven",   "eight",   "nine",      "ten",      "eleven",   "twelve",  "thirteen",
-    "fourteen", "fifteen", "sixteen",  "seventeen", "eighteen", "nineteen", "twenty",
-    "thirty",  "forty",   "fifty",     "sixty",    "seventy",  "eighty",  "ninety"};
+    "zero",     "one",     "two",     "three",     "four",     "five",     "six",
+    "seven",    "eight",   "nine",    "ten",       "eleven",   "twelve",   "thirteen",
+    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+    "thirty",   "forty",   "fifty",   "sixty",     "seventy",  "eighty",   "ninety"};
 
-bool is_leap(int year) { return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0; }
+bool is_leap(int year) {
+  return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
 
 int days_in(int year, int month) {
   constexpr std::array<int, 13> kDays = {0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -45,14 +47,24 @@ std::optional<int> small_number(std::string_view text) {
 }  // namespace
 
 std::string_view weekday_of_word(std::string_view folded) {
-  constexpr std::array<std::pair<std::string_view, std::size_t>, 12> kShort = {
-      {{"sun", 0}, {"mon", 1}, {"tue", 2}, {"tues", 2}, {"wed", 3}, {"weds", 3},
-       {"thu", 4}, {"thur", 4}, {"thurs", 4}, {"fri", 5}, {"sat", 6}, {"sats", 6}}};
+  constexpr std::array<std::pair<std::string_view, std::size_t>, 12> kShort = {{{"sun", 0},
+                                                                                {"mon", 1},
+                                                                                {"tue", 2},
+                                                                                {"tues", 2},
+                                                                                {"wed", 3},
+                                                                                {"weds", 3},
+                                                                                {"thu", 4},
+                                                                                {"thur", 4},
+                                                                                {"thurs", 4},
+                                                                                {"fri", 5},
+                                                                                {"sat", 6},
+                                                                                {"sats", 6}}};
   for (const auto& [word, day] : kShort) {
     if (folded == word) return kWeekdays[day];
   }
   for (const std::string_view day : kWeekdays) {
-    if (folded == day || (folded.size() == day.size() + 1 && folded.starts_with(day) && folded.back() == 's')) {
+    if (folded == day ||
+        (folded.size() == day.size() + 1 && folded.starts_with(day) && folded.back() == 's')) {
       return day;
     }
   }
@@ -71,8 +83,9 @@ std::string_view weekday_name(const Date& date) {
   constexpr std::array<int, 12> kOffsets = {0, 3, 2, 5, 0, 3, 5, 1, 4, 6, 2, 4};
   if (date.year == 0 || date.month < 1 || date.month > 12) return {};
   const int y = date.month < 3 ? date.year - 1 : date.year;
-  const int day =
-      (y + y / 4 - y / 100 + y / 400 + kOffsets[static_cast<std::size_t>(date.month - 1)] + date.day) % 7;
+  const int day = (y + y / 4 - y / 100 + y / 400 +
+                   kOffsets[static_cast<std::size_t>(date.month - 1)] + date.day) %
+                  7;
   return kWeekdayNames[static_cast<std::size_t>(day)];
 }
 
@@ -82,10 +95,13 @@ std::string_view month_name(int month) {
 
 std::string render_date(const Date& date) {
   if (date.year == 0) return fmt::format("{} {}", month_name(date.month), date.day);
-  return fmt::format("{}, {} {}, {}", weekday_name(date), month_name(date.month), date.day, date.year);
+  return fmt::format("{}, {} {}, {}", weekday_name(date), month_name(date.month), date.day,
+                     date.year);
 }
 
-std::string render_time(int minutes) { return fmt::format("{:02}:{:02}", minutes / 60 % 24, minutes % 60); }
+std::string render_time(int minutes) {
+  return fmt::format("{:02}:{:02}", minutes / 60 % 24, minutes % 60);
+}
 
 std::string date_normal(const Date& date) {
   if (date.year == 0) return fmt::format("*-{:02}-{:02}", date.month, date.day);

@@ -2,7 +2,8 @@
 //
 // Both are put on the same scale as z-scores over the candidates of this query and added,
 // 1 : kSparseWeight; the logistic function of that sum is the score. Measured on Cranfield, nDCG@10
-// (bench/retrieval_quality.py): better than either alone and than reciprocal rank fusion (docs/adr/0007).
+// (bench/retrieval_quality.py): better than either alone and than reciprocal rank fusion
+// (docs/adr/0007).
 #pragma once
 
 #include <span>

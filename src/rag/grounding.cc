@@ -31,16 +31,18 @@ struct Decision {
   bool ask_model = false;
 };
 
-bool wants_prose(const Query& query) { return query.open || query.asks(kAskedAbout); }
+bool wants_prose(const Query& query) {
+  return query.open || query.asks(kAskedAbout);
+}
 
 Decision decide_prose(const Situation& now, const CorpusIndex& corpus, AnswerMode mode) {
   ProseAnswer prose = compose_prose(now.conversation.query, corpus, now.evidence, now.ranked);
   Decision decision;
   decision.ask_model = prose.sufficient && mode != AnswerMode::kExtractive;
   decision.composed = std::move(prose.composed);
-  if (!prose.complete && !decision.ask_model) {
-    decision.composed = Composed{PlanKind::kAbstain, "The indexed documents do not answer this question.", {}};
-    if (!prose.sufficient) decision.composed = std::move(prose.composed);
+  if (prose.sufficient && !prose.complete && !decision.ask_model) {
+    decision.composed = {
+        PlanKind::kAbstain, "The indexed documents do not answer this question.", {}};
   }
   return decision;
 }
@@ -53,12 +55,14 @@ Decision decide(const Situation& now, const CorpusIndex& corpus, AnswerMode mode
   Decision decision;
   decision.composed = compose_answer(query, corpus, selection, now.evidence);
   if (decision.composed.kind == PlanKind::kAbstain) return decision;
-  decision.ask_model = mode == AnswerMode::kModel || (mode == AnswerMode::kAuto && wants_prose(query));
+  decision.ask_model =
+      mode == AnswerMode::kModel || (mode == AnswerMode::kAuto && wants_prose(query));
   return decision;
 }
 
 // The chunk of the record to show: the best one retrieved, else its first.
-RetrievedChunk source_of(RecordId id, const std::vector<RetrievedChunk>& retrieved, const CorpusIndex& corpus) {
+RetrievedChunk source_of(RecordId id, const std::vector<RetrievedChunk>& retrieved,
+                         const CorpusIndex& corpus) {
   const Record& record = corpus.records()[id];
   for (const RetrievedChunk& hit : retrieved) {
     if (hit.chunk.doc_id == record.doc_id) return hit;
@@ -75,8 +79,9 @@ Citation citation_of(std::size_t number, const std::string& doc_id, const Corpus
   return citation;
 }
 
-AnswerPlan plan_of(Decision decision, const std::vector<ChatTurn>& turns, std::vector<RetrievedChunk> retrieved,
-                   const Situation& now, const CorpusIndex& corpus, const GroundingOptions& options) {
+AnswerPlan plan_of(Decision decision, const std::vector<ChatTurn>& turns,
+                   std::vector<RetrievedChunk> retrieved, const Situation& now,
+                   const CorpusIndex& corpus, const GroundingOptions& options) {
   AnswerPlan plan;
   plan.standalone_question = now.conversation.standalone;
   plan.kind = decision.ask_model ? PlanKind::kAskModel : decision.composed.kind;
@@ -94,7 +99,8 @@ AnswerPlan plan_of(Decision decision, const std::vector<ChatTurn>& turns, std::v
   }
   const std::size_t cited = decision.composed.cited.size();
   plan.sources.resize(std::max(cited, count_fitting(plan.sources, options.context_tokens_max)));
-  plan.prompt = render_prompt(turns, plan.standalone_question, plan.sources, options.context_tokens_max);
+  plan.prompt =
+      render_prompt(turns, plan.standalone_question, plan.sources, options.context_tokens_max);
   return plan;
 }
 
@@ -120,7 +126,8 @@ AnswerPlan plan_answer(const std::vector<ChatTurn>& turns, std::vector<Retrieved
     const auto id = index.find_document(hit.chunk.doc_id);
     if (id && std::ranges::find(now.ranked, *id) == now.ranked.end()) now.ranked.push_back(*id);
   }
-  return plan_of(decide(now, index, options.mode), turns, std::move(retrieved), now, index, options);
+  return plan_of(decide(now, index, options.mode), turns, std::move(retrieved), now, index,
+                 options);
 }
 
 }  // namespace rage::rag

@@ -1,9 +1,10 @@
 // Grounded answers: what may be said, and from which source. Pure: no model, no clock, no I/O.
 //
-// The service calls plan_answer() with the conversation, what retrieval found and the whole corpus. The
-// plan either holds the finished answer (the sources do not tell; or the answer composed from the sources)
-// or the prompt for a model. A model's answer goes through an AnswerVerifier, which holds back one
-// sentence, lets through what the sources support, and falls back to the composed answer.
+// The service calls plan_answer() with the conversation, what retrieval found and the whole corpus.
+// The plan either holds the finished answer (the sources do not tell; or the answer composed from
+// the sources) or the prompt for a model. A model's answer goes through an AnswerVerifier, which
+// holds back one sentence, lets through what the sources support, and falls back to the composed
+// answer.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +17,8 @@
 
 namespace rage::rag {
 
-// Value, immutable, Thread-safe: what is known of a whole index without searching it. Documents with
-// structured metadata (title, speakers, room, date, ...) become records with typed fields.
+// Value, immutable, Thread-safe: what is known of a whole index without searching it. Documents
+// with structured metadata (title, speakers, room, date, ...) become records with typed fields.
 class Corpus {
  public:
   virtual ~Corpus() = default;
@@ -27,8 +28,8 @@ class Corpus {
 std::shared_ptr<const Corpus> build_corpus(std::vector<Chunk> chunks);
 
 enum class AnswerMode {
-  kAuto,        // Facts and lists about records are composed from the sources; the model does the rest.
-  kModel,       // Ask the model whenever the sources suffice; its sentences are verified.
+  kAuto,   // Facts and lists about records are composed from the sources; the model does the rest.
+  kModel,  // Ask the model whenever the sources suffice; its sentences are verified.
   kExtractive,  // Never ask a model.
 };
 
@@ -40,23 +41,23 @@ struct GroundingOptions {
 enum class PlanKind { kAbstain, kComposed, kAskModel };
 
 struct Citation {
-  std::size_t number = 0;   // [1] in the answer.
+  std::size_t number = 0;  // [1] in the answer.
   std::string doc_id;
-  std::string title;        // From metadata; may be empty.
-  std::string url;          // From metadata; may be empty.
+  std::string title;  // From metadata; may be empty.
+  std::string url;    // From metadata; may be empty.
 };
 
 struct AnswerPlan {
   PlanKind kind = PlanKind::kAbstain;
-  std::string answer;                    // kAbstain, kComposed: finished. kAskModel: the fall-back.
-  std::vector<RetrievedChunk> sources;   // In citation order; what `source_nodes` shows.
-  std::vector<Citation> citations;       // Those the answer (or fall-back) uses.
-  std::vector<ChatTurn> prompt;          // kAskModel only.
-  std::string standalone_question;       // With what the history implies.
+  std::string answer;                   // kAbstain, kComposed: finished. kAskModel: the fall-back.
+  std::vector<RetrievedChunk> sources;  // In citation order; what `source_nodes` shows.
+  std::vector<Citation> citations;      // Those the answer (or fall-back) uses.
+  std::vector<ChatTurn> prompt;         // kAskModel only.
+  std::string standalone_question;      // With what the history implies.
 };
 
-// The question as one text, with what the history implies ("And in which room is it?" names the session):
-// what to search for. Empty if there is no user turn after the last assistant turn.
+// The question as one text, with what the history implies ("And in which room is it?" names the
+// session): what to search for. Empty if there is no user turn after the last assistant turn.
 std::string standalone_question(const std::vector<ChatTurn>& turns, const Corpus& corpus);
 
 AnswerPlan plan_answer(const std::vector<ChatTurn>& turns, std::vector<RetrievedChunk> retrieved,

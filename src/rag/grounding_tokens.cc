@@ -29,7 +29,8 @@ CharClass class_of(char32_t c) {
       c == 0xFEFF || c >= 0x1F000) {
     return c >= 0x20000 && c <= 0x3FFFF ? CharClass::kIdeograph : CharClass::kOther;
   }
-  if ((c >= 0x3040 && c <= 0x30FF) || (c >= 0x3400 && c <= 0x9FFF) || (c >= 0xF900 && c <= 0xFAFF)) {
+  if ((c >= 0x3040 && c <= 0x30FF) || (c >= 0x3400 && c <= 0x9FFF) ||
+      (c >= 0xF900 && c <= 0xFAFF)) {
     return CharClass::kIdeograph;
   }
   return CharClass::kWord;
@@ -53,7 +54,8 @@ std::string without_apostrophes(std::string word) {
 
 void finish(std::string_view text, Token& token, std::vector<Token>& tokens) {
   std::string raw(text.substr(token.begin, std::min(token.end - token.begin, kWordBytesMax)));
-  for (std::size_t at = 0; (at = raw.find("\xE2\x80\x99", at)) != std::string::npos;) raw.replace(at, 3, "'");
+  for (std::size_t at = 0; (at = raw.find("\xE2\x80\x99", at)) != std::string::npos;)
+    raw.replace(at, 3, "'");
   std::replace(raw.begin(), raw.end(), '`', '\'');
   bool digit = false;
   bool inner_upper = false;
@@ -80,12 +82,15 @@ std::size_t end_with_signs(std::string_view text, std::size_t begin, std::size_t
   return text.substr(end, 1) == "#" ? end + 1 : end;
 }
 
-bool ends_sentence(char32_t c) { return c == U'.' || c == U'!' || c == U'?' || c == U':' || c == U'\n'; }
+bool ends_sentence(char32_t c) {
+  return c == U'.' || c == U'!' || c == U'?' || c == U':' || c == U'\n';
+}
 
 }  // namespace
 
 std::string fold_word(std::string_view word) {
-  const bool ascii = std::ranges::all_of(word, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  const bool ascii =
+      std::ranges::all_of(word, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
   return ascii ? to_lower_ascii(word) : text::fold(word);
 }
 

@@ -68,13 +68,20 @@ std::string str_of(const Json& value) {
 std::string python_repr(const Json& value) {
   switch (value.type()) {
     case Json::value_t::null:
-    case Json::value_t::discarded: return "None";
-    case Json::value_t::boolean: return value.get<bool>() ? "True" : "False";
-    case Json::value_t::string: return repr_of_string(value.get_ref<const std::string&>());
-    case Json::value_t::number_integer: return std::to_string(value.get<std::int64_t>());
-    case Json::value_t::number_unsigned: return std::to_string(value.get<std::uint64_t>());
-    case Json::value_t::number_float: return repr_of_float(value.get<double>());
-    case Json::value_t::binary: return "None";  // JSON text never yields binary.
+    case Json::value_t::discarded:
+      return "None";
+    case Json::value_t::boolean:
+      return value.get<bool>() ? "True" : "False";
+    case Json::value_t::string:
+      return repr_of_string(value.get_ref<const std::string&>());
+    case Json::value_t::number_integer:
+      return std::to_string(value.get<std::int64_t>());
+    case Json::value_t::number_unsigned:
+      return std::to_string(value.get<std::uint64_t>());
+    case Json::value_t::number_float:
+      return repr_of_float(value.get<double>());
+    case Json::value_t::binary:
+      return "None";  // JSON text never yields binary.
     case Json::value_t::array: {
       std::string out = "[";
       for (const Json& item : value) {
@@ -104,7 +111,9 @@ std::string render_metadata(const Json& metadata) {
   return out;
 }
 
-std::string document_id(std::string_view text) { return sha256_hex(text); }
+std::string document_id(std::string_view text) {
+  return sha256_hex(text);
+}
 
 std::string chunk_hash(std::string_view text, const Json& metadata) {
   return sha256_hex(std::string(text) + python_repr(metadata));

@@ -1,5 +1,5 @@
-// Identities of documents and chunks, byte for byte those of KAITO's RAGEngine (FAISS store), so that
-// clients which compare or store them keep working.
+// Identities of documents and chunks, byte for byte those of KAITO's RAGEngine (FAISS store), so
+// that clients which compare or store them keep working.
 #pragma once
 
 #include <string>
@@ -15,8 +15,8 @@ std::string document_id(std::string_view text);
 // `hash_value` of a listed chunk: SHA-256 of the text followed by Python's repr() of the metadata.
 std::string chunk_hash(std::string_view text, const codec::Json& metadata);
 
-// Decides whether an update changes anything: SHA-256 of the metadata as "key: value" lines, "-", and the
-// hex SHA-256 of the text; without metadata the prefix and the dash are absent.
+// Decides whether an update changes anything: SHA-256 of the metadata as "key: value" lines, "-",
+// and the hex SHA-256 of the text; without metadata the prefix and the dash are absent.
 std::string document_hash(std::string_view text, const codec::Json& metadata);
 
 // Python's repr() of a JSON value (True, None, 'text', 1.0, {'a': [1]}), for the hashes above.

@@ -5,7 +5,9 @@
 namespace rage::rag {
 namespace {
 
-codec::Json json(std::string_view text) { return *codec::parse_json(text); }
+codec::Json json(std::string_view text) {
+  return *codec::parse_json(text);
+}
 
 // A client that stored ids and hashes from the original must find its documents unchanged.
 TEST(Hashes, AgreeWithTheOriginal) {
@@ -20,14 +22,16 @@ TEST(Hashes, AgreeWithTheOriginal) {
 
 // The expected text was printed by Python's repr().
 TEST(Hashes, PythonReprCoversEveryKindOfValue) {
-  const auto metadata = json(
-      R"({"s": "it's", "q": "say \"it's\"", "i": -3, "f": 1.5, "g": 1.0, "big": 1e+16, "small": 1e-05,)"
-      R"( "h": 123456789.125, "t": true, "n": null, "l": [1, "a", {"b": 2.0}],)"
-      R"( "u": "\u00e9\u200bx\n\t\\\u0001\ud83d\ude00\u00a0\u2028", "e": {}, "l0": []})");
-  EXPECT_EQ(python_repr(metadata),
-            R"({'s': "it's", 'q': 'say "it\'s"', 'i': -3, 'f': 1.5, 'g': 1.0, 'big': 1e+16,)"
-            R"( 'small': 1e-05, 'h': 123456789.125, 't': True, 'n': None, 'l': [1, 'a', {'b': 2.0}],)"
-            R"( 'u': 'é\u200bx\n\t\\\x01😀\xa0\u2028', 'e': {}, 'l0': []})");
+  const auto metadata =
+      json(R"({"s": "it's", "q": "say \"it's\"", "i": -3, "f": 1.5, "g": 1.0, "big": 1e+16,)"
+           R"( "small": 1e-05,)"
+           R"( "h": 123456789.125, "t": true, "n": null, "l": [1, "a", {"b": 2.0}],)"
+           R"( "u": "\u00e9\u200bx\n\t\\\u0001\ud83d\ude00\u00a0\u2028", "e": {}, "l0": []})");
+  EXPECT_EQ(
+      python_repr(metadata),
+      R"({'s': "it's", 'q': 'say "it\'s"', 'i': -3, 'f': 1.5, 'g': 1.0, 'big': 1e+16,)"
+      R"( 'small': 1e-05, 'h': 123456789.125, 't': True, 'n': None, 'l': [1, 'a', {'b': 2.0}],)"
+      R"( 'u': 'é\u200bx\n\t\\\x01😀\xa0\u2028', 'e': {}, 'l0': []})");
   EXPECT_EQ(chunk_hash("x", metadata),
             "76ef79714b0061c11a95563cc97e7bb17f7231e859302fa9a2763514338dbe79");
 }

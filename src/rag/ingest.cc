@@ -14,7 +14,8 @@ constexpr std::size_t kTextsPerCall = 64;
 
 std::vector<std::string> chunk_texts(const Document& document, embed::Embedder& embedder,
                                      const IngestOptions& options) {
-  const std::size_t fits = std::max<std::size_t>(embedder.tokens_max(), kSpecialTokens + 8) - kSpecialTokens;
+  const std::size_t fits =
+      std::max<std::size_t>(embedder.tokens_max(), kSpecialTokens + 8) - kSpecialTokens;
   const text::ChunkOptions chunking{.tokens_max = std::min(options.chunk_tokens_max, fits),
                                     .tokens_overlap = options.chunk_tokens_overlap};
   const auto count = [&](std::string_view part) { return embedder.count_tokens(part); };

@@ -21,16 +21,19 @@ bool one_of(std::string_view word, std::initializer_list<std::string_view> words
 bool names_field(const FieldSchema& field, const Token& token) {
   const auto has = [&](std::initializer_list<std::string_view> stems) {
     return std::ranges::any_of(field.words, [&](const std::string& word) {
-      return std::ranges::any_of(stems, [&](std::string_view stem) { return word == text::stem(stem); });
+      return std::ranges::any_of(stems,
+                                 [&](std::string_view stem) { return word == text::stem(stem); });
     });
   };
   if (std::ranges::find(field.words, token.stem) != field.words.end()) return true;
   const std::string& word = token.folded;
-  if (one_of(word, {"level", "levels", "audience", "difficulty"})) return has({"audience", "level", "difficulty"});
+  if (one_of(word, {"level", "levels", "audience", "difficulty"}))
+    return has({"audience", "level", "difficulty"});
   if (one_of(word, {"track", "tracks", "topic", "topics", "category", "categories", "theme"})) {
     return has({"track", "topic", "category", "theme"});
   }
-  if (one_of(word, {"price", "prices", "cost", "costs", "fee"})) return has({"price", "cost", "fee", "amount"});
+  if (one_of(word, {"price", "prices", "cost", "costs", "fee"}))
+    return has({"price", "cost", "fee", "amount"});
   if (one_of(word, {"employer", "company", "affiliation", "organization", "organisation"})) {
     return has({"company", "employer", "affiliation", "organization"});
   }
@@ -56,7 +59,8 @@ class Parser {
     }
     if (corpus_.structured()) {
       q_.titles = find_titles(q_.tokens, corpus_);
-      for (const TitleMention& mention : q_.titles) mark(mention.token_begin, mention.token_end, TokenUse::kTitle);
+      for (const TitleMention& mention : q_.titles)
+        mark(mention.token_begin, mention.token_end, TokenUse::kTitle);
     }
     read_times();
     if (corpus_.structured()) {
@@ -84,7 +88,8 @@ class Parser {
     return i >= back ? std::string_view(word(i - back)) : std::string_view{};
   }
   std::string_view raw(std::size_t begin, std::size_t end) const {
-    return std::string_view(q_.text).substr(q_.tokens[begin].begin, q_.tokens[end - 1].end - q_.tokens[begin].begin);
+    return std::string_view(q_.text).substr(q_.tokens[begin].begin,
+                                            q_.tokens[end - 1].end - q_.tokens[begin].begin);
   }
   bool has_word(std::initializer_list<std::string_view> words) const {
     for (std::size_t i = 0; i < size(); ++i) {
@@ -95,7 +100,9 @@ class Parser {
   bool has_phrase(std::initializer_list<std::string_view> phrase) const {
     for (std::size_t i = 0; i + phrase.size() <= size(); ++i) {
       if (q_.use[i] == TokenUse::kTitle) continue;
-      if (std::ranges::equal(phrase, std::span(q_.tokens).subspan(i, phrase.size()), {}, {}, &Token::folded)) return true;
+      if (std::ranges::equal(phrase, std::span(q_.tokens).subspan(i, phrase.size()), {}, {},
+                             &Token::folded))
+        return true;
     }
     return false;
   }
@@ -123,8 +130,10 @@ class Parser {
     for (std::size_t back = 1; back <= 3 && back <= i; ++back) {
       const std::string_view previous = before(i, back);
       if (one_of(previous, {"after", "since", "later"})) return TimeRelation::kAfter;
-      if (one_of(previous, {"before", "until", "till", "by", "earlier"})) return TimeRelation::kBefore;
-      if (one_of(previous, {"end", "ends", "finish", "finishes", "ending"})) return TimeRelation::kEnds;
+      if (one_of(previous, {"before", "until", "till", "by", "earlier"}))
+        return TimeRelation::kBefore;
+      if (one_of(previous, {"end", "ends", "finish", "finishes", "ending"}))
+        return TimeRelation::kEnds;
     }
     if (one_of(before(i), {"from"})) return TimeRelation::kStarts;
     if (has_word({"start", "starts", "starting", "begin", "begins", "beginning", "started"})) {
@@ -138,10 +147,12 @@ class Parser {
     if (!date) return;
     bool known = false;
     for (const Record& record : corpus_.records()) {
-      known = known || (record.date && record.date->month == date->month && record.date->day == date->day &&
-                        (date->year == 0 || record.date->year == date->year));
+      known = known ||
+              (record.date && record.date->month == date->month && record.date->day == date->day &&
+               (date->year == 0 || record.date->year == date->year));
     }
-    if (!known && corpus_.has_role(FieldRole::kDate)) q_.absent.emplace_back(raw(fact.token_begin, fact.token_end));
+    if (!known && corpus_.has_role(FieldRole::kDate))
+      q_.absent.emplace_back(raw(fact.token_begin, fact.token_end));
     q_.dates.push_back(*date);
   }
 
@@ -163,18 +174,23 @@ class Parser {
           break;
         case FactKind::kWeekday:
           q_.weekdays.push_back(fact.normal);
-          if (!corpus_.has_weekday(fact.normal)) q_.absent.emplace_back(raw(fact.token_begin, fact.token_end));
+          if (!corpus_.has_weekday(fact.normal))
+            q_.absent.emplace_back(raw(fact.token_begin, fact.token_end));
           mark(fact.token_begin, fact.token_end, TokenUse::kConstraint);
           break;
         case FactKind::kYear:
-          if (const auto year = parse_uint(fact.normal); year && !corpus_.has_year(static_cast<int>(*year))) {
+          if (const auto year = parse_uint(fact.normal);
+              year && !corpus_.has_year(static_cast<int>(*year))) {
             if (!corpus_.knows_word(fact.normal)) q_.absent.push_back(fact.normal);
             break;
           }
           mark(fact.token_begin, fact.token_end, TokenUse::kConstraint);
           break;
-        case FactKind::kNumber: read_bare_hour(fact); break;
-        default: break;
+        case FactKind::kNumber:
+          read_bare_hour(fact);
+          break;
+        default:
+          break;
       }
     }
     read_relative_years();
@@ -189,7 +205,8 @@ class Parser {
     if (!hour || *hour < 1 || *hour > 23 || fact.token_end != i + 1) return;
     if (!one_of(before(i), {"at", "after", "before"})) return;
     const std::string_view next = word_or_empty(i + 1);
-    if (!next.empty() && !one_of(next, {"on", "in", "and", "or"}) && weekday_of_word(next).empty()) return;
+    if (!next.empty() && !one_of(next, {"on", "in", "and", "or"}) && weekday_of_word(next).empty())
+      return;
     const int guessed = static_cast<int>(*hour >= 1 && *hour <= 6 ? *hour + 12 : *hour);
     q_.times.push_back({relation_at(i), guessed * 60});
     mark(i, i + 1, TokenUse::kConstraint);
@@ -198,7 +215,8 @@ class Parser {
   // The corpus tells of one edition; other ones are absent from it.
   void read_relative_years() {
     for (std::size_t i = 0; i + 1 < size(); ++i) {
-      if (one_of(word(i), {"last", "next", "previous", "past"}) && one_of(word(i + 1), {"year", "years", "edition", "month"})) {
+      if (one_of(word(i), {"last", "next", "previous", "past"}) &&
+          one_of(word(i + 1), {"year", "years", "edition", "month"})) {
         q_.absent.emplace_back(raw(i, i + 2));
       }
     }
@@ -210,7 +228,8 @@ class Parser {
       std::optional<DayPart> part;
       if (one_of(word(i), {"morning", "mornings"})) part = DayPart{0, 12 * 60};
       if (one_of(word(i), {"afternoon", "afternoons"})) part = DayPart{12 * 60, 18 * 60};
-      if (one_of(word(i), {"evening", "evenings", "night", "nights"})) part = DayPart{17 * 60, 24 * 60};
+      if (one_of(word(i), {"evening", "evenings", "night", "nights"}))
+        part = DayPart{17 * 60, 24 * 60};
       if (!part) continue;
       mark(i, i + 1, TokenUse::kConstraint);
       if (q_.times.empty()) q_.day_part = part;  // "at 19:30 in the evening" is exact already.
@@ -254,7 +273,8 @@ class Parser {
       return is_name_like(i) && !is_structure_word(word(i)) && !is_function_word(word(i)) &&
              q_.use[i] == TokenUse::kContent && corpus_.facets_with(word(i)).empty();
     };
-    const bool right = side_by_side(end - 1) && strange(end) && !corpus_.knows_stem(q_.tokens[end].stem);
+    const bool right =
+        side_by_side(end - 1) && strange(end) && !corpus_.knows_stem(q_.tokens[end].stem);
     const bool other_person = side_by_side(end - 1) && is_name_like(end) && is_person_word(end);
     const bool left = begin > 0 && side_by_side(begin - 1) && strange(begin - 1) &&
                       !corpus_.knows_stem(q_.tokens[begin - 1].stem);
@@ -273,7 +293,8 @@ class Parser {
       std::vector<std::uint32_t> people;
       bool full = false;
       bool surname = false;
-      for (const std::uint32_t id : free(i) ? corpus_.facets_with(word(i)) : std::span<const std::uint32_t>{}) {
+      for (const std::uint32_t id :
+           free(i) ? corpus_.facets_with(word(i)) : std::span<const std::uint32_t>{}) {
         const Facet& facet = corpus_.facets()[id];
         if (facet.role != FieldRole::kPerson) continue;
         std::size_t at = 0;
@@ -301,11 +322,12 @@ class Parser {
     q_.persons.erase(std::unique(q_.persons.begin(), q_.persons.end()), q_.persons.end());
   }
 
-  bool accept_person(std::size_t i, std::size_t count, bool full, bool surname, std::size_t people) const {
+  bool accept_person(std::size_t i, std::size_t count, bool full, bool surname,
+                     std::size_t people) const {
     if (count >= 2 || full) return full || !strange_neighbour(i, i + count);
     const bool name_like = is_name_like(i);
-    const bool word_too = corpus_.is_common_word(word(i)) || is_everyday_word(word(i)) || is_structure_word(word(i)) ||
-                          is_function_word(word(i));
+    const bool word_too = corpus_.is_common_word(word(i)) || is_everyday_word(word(i)) ||
+                          is_structure_word(word(i)) || is_function_word(word(i));
     if (word_too && !name_like) return false;
     if (strange_neighbour(i, i + count)) return false;
     return surname ? true : people == 1 && name_like;
@@ -314,7 +336,8 @@ class Parser {
   bool is_place_head(std::size_t i) const {
     return std::ranges::any_of(corpus_.facets_with(word(i)), [&](std::uint32_t id) {
       const Facet& facet = corpus_.facets()[id];
-      return facet.role == FieldRole::kPlace && facet.tokens.size() > 1 && facet.tokens.front().folded == word(i);
+      return facet.role == FieldRole::kPlace && facet.tokens.size() > 1 &&
+             facet.tokens.front().folded == word(i);
     });
   }
   bool is_place_id(std::size_t i) const {
@@ -335,7 +358,8 @@ class Parser {
         if (facet.role != FieldRole::kPlace) continue;
         std::size_t at = 0;
         const std::size_t count = matched_from(facet, i, at);
-        const bool alone = count == 1 && at + 1 == facet.tokens.size() && at > 0 && is_place_id(i) &&
+        const bool alone = count == 1 && at + 1 == facet.tokens.size() && at > 0 &&
+                           is_place_id(i) &&
                            one_of(before(i), {"in", "at", "and", "or", "rooms", "to", "from"});
         if (count != facet.tokens.size() && !alone) continue;
         q_.places.push_back(id);
@@ -379,12 +403,16 @@ class Parser {
   }
 
   void read_categories() {
+    std::vector<std::uint32_t> values;
+    for (std::uint32_t id = 0; id < corpus_.facets().size(); ++id) {
+      const Facet& facet = corpus_.facets()[id];
+      if (facet.role == FieldRole::kCategory && !facet.tokens.empty()) values.push_back(id);
+    }
     for (std::size_t i = 0; i < size(); ++i) {
       if (!free(i)) continue;
       CategoryMention mention{.facets = {}, .token_begin = i, .token_end = i, .hard = false};
-      for (std::uint32_t id = 0; id < corpus_.facets().size(); ++id) {
+      for (const std::uint32_t id : values) {
         const Facet& facet = corpus_.facets()[id];
-        if (facet.role != FieldRole::kCategory || facet.tokens.empty()) continue;
         const std::size_t count = category_match(facet, i);
         if (count == 0 || i + count < mention.token_end) continue;
         if (i + count > mention.token_end) mention.facets.clear();
@@ -407,18 +435,22 @@ class Parser {
     for (const std::uint32_t id : mention.facets) {
       const Facet& facet = corpus_.facets()[id];
       const auto found = field_noun_after(facet, end);
-      const bool audience = names_field(corpus_.schema()[facet.field], Token{.folded = "audience", .stem = "audienc"});
+      const bool audience = names_field(corpus_.schema()[facet.field],
+                                        Token{.folded = "audience", .stem = "audienc"});
       if (found || (for_people && audience)) preferred.push_back(id);
       if (found) noun = found;
     }
-    if (end == begin + 1 && is_function_word(word(begin)) && preferred.empty()) return;  // "everyone"
+    if (end == begin + 1 && is_function_word(word(begin)) && preferred.empty())
+      return;  // "everyone"
     if (!preferred.empty()) mention.facets = std::move(preferred);
     const bool plural_follows = end < size() && is_plural_record_noun(word(end));
     const bool record_noun = end == begin + 1 && is_record_noun(word(begin));
-    const bool soft_noun = record_noun && word(begin) != "keynote" && !is_plural_record_noun(word(begin));
-    mention.hard = noun || plural_follows || (record_noun && !soft_noun) || for_people ||
-                   (begin > 0 && names_field(corpus_.schema()[corpus_.facets()[mention.facets.front()].field],
-                                             q_.tokens[begin - 1]));
+    const bool soft_noun =
+        record_noun && word(begin) != "keynote" && !is_plural_record_noun(word(begin));
+    mention.hard =
+        noun || plural_follows || (record_noun && !soft_noun) || for_people ||
+        (begin > 0 && names_field(corpus_.schema()[corpus_.facets()[mention.facets.front()].field],
+                                  q_.tokens[begin - 1]));
     if (soft_noun && !mention.hard) return;
     mark(begin, noun ? *noun + 1 : end, TokenUse::kConstraint);
     q_.categories.push_back(std::move(mention));
@@ -431,12 +463,14 @@ class Parser {
       std::vector<std::uint32_t> found;
       for (const std::uint32_t id : corpus_.facets_with(word(i))) {
         const Facet& facet = corpus_.facets()[id];
-        if (facet.role == FieldRole::kCategory && field_noun_after(facet, i + 1)) found.push_back(id);
+        if (facet.role == FieldRole::kCategory && field_noun_after(facet, i + 1))
+          found.push_back(id);
       }
       if (found.size() != 1) continue;
       const std::size_t noun = *field_noun_after(corpus_.facets()[found[0]], i + 1);
       mark(i, noun + 1, TokenUse::kConstraint);
-      q_.categories.push_back({.facets = found, .token_begin = i, .token_end = i + 1, .hard = true});
+      q_.categories.push_back(
+          {.facets = found, .token_begin = i, .token_end = i + 1, .hard = true});
       return;
     }
   }
@@ -445,7 +479,8 @@ class Parser {
 
   bool is_unknown(std::size_t i) const {
     const Token& token = q_.tokens[i];
-    return q_.use[i] == TokenUse::kContent && !corpus_.knows_stem(token.stem) && !corpus_.knows_word(token.folded);
+    return q_.use[i] == TokenUse::kContent && !corpus_.knows_stem(token.stem) &&
+           !corpus_.knows_word(token.folded);
   }
 
   void read_absent() {
@@ -453,14 +488,15 @@ class Parser {
       const Token& token = q_.tokens[i];
       const bool digits = token.folded.find_first_of("0123456789") != std::string::npos;
       const bool name = is_name_like(i) || (digits && q_.use[i] == TokenUse::kContent) ||
-                        (token.capital && i + 1 < size() && side_by_side(i) && is_name_like(i + 1) &&
-                         !is_everyday_word(token.folded));
+                        (token.capital && i + 1 < size() && side_by_side(i) &&
+                         is_name_like(i + 1) && !is_everyday_word(token.folded));
       if (!name || !is_unknown(i) || is_everyday_word(token.folded)) continue;
       std::size_t begin = i;
       std::size_t end = i + 1;
       const auto joins = [&](std::size_t k) {
-        return q_.tokens[k].capital && q_.use[k] != TokenUse::kTitle && q_.use[k] != TokenUse::kStructure &&
-               q_.use[k] != TokenUse::kFunction && capitals_tell_;
+        return q_.tokens[k].capital && q_.use[k] != TokenUse::kTitle &&
+               q_.use[k] != TokenUse::kStructure && q_.use[k] != TokenUse::kFunction &&
+               capitals_tell_;
       };
       while (begin > 0 && side_by_side(begin - 1) && joins(begin - 1)) --begin;
       while (end < size() && side_by_side(end - 1) && joins(end)) ++end;
@@ -473,7 +509,8 @@ class Parser {
   // --- Intent ---
 
   void read_intent() {
-    static constexpr auto kPolar = {"is", "are", "do", "does", "did", "can", "will", "was", "were", "has", "have"};
+    static constexpr auto kPolar = {"is",   "are", "do",   "does", "did", "can",
+                                    "will", "was", "were", "has",  "have"};
     q_.yes_no = size() > 0 && std::ranges::find(kPolar, word(0)) != kPolar.end();
     bool plural = false;
     for (std::size_t i = 0; i < size(); ++i) {
@@ -482,21 +519,26 @@ class Parser {
       if (word(i) == "how" && word_or_empty(i + 1) == "many") read_how_many(i);
       if (word(i) == "how" && word_or_empty(i + 1) == "much") q_.wants_money = true;
       if (word(i) == "why") q_.open = true;
-      if (word(i) == "how" && one_of(word_or_empty(i + 1), {"do", "does", "did", "can", "is", "are", "to", "should"}) &&
+      if (word(i) == "how" &&
+          one_of(word_or_empty(i + 1), {"do", "does", "did", "can", "is", "are", "to", "should"}) &&
           i == 0) {
         q_.open = true;
       }
     }
     for (const CategoryMention& mention : q_.categories) {
       const std::string& last = word(mention.token_end - 1);
-      plural = plural || (last.size() > 3 && last.back() == 's' && last != q_.tokens[mention.token_end - 1].stem);
+      plural = plural || (last.size() > 3 && last.back() == 's' &&
+                          last != q_.tokens[mention.token_end - 1].stem);
     }
-    const bool everything = has_word({"list", "all", "everything", "every"}) || has_phrase({"show", "me"});
+    const bool everything =
+        has_word({"list", "all", "everything", "every"}) || has_phrase({"show", "me"});
     q_.list = q_.list || plural || everything;
-    if (has_word({"overlap", "overlaps", "collide", "collides", "clash", "clashes", "conflict", "conflicts",
-                  "parallel", "simultaneously"}) || has_phrase({"same", "time"}) || has_phrase({"attend", "both"})) {
+    if (has_word({"overlap", "overlaps", "collide", "collides", "clash", "clashes", "conflict",
+                  "conflicts", "parallel", "simultaneously"}) ||
+        has_phrase({"same", "time"}) || has_phrase({"attend", "both"})) {
       q_.comparison = Comparison::kOverlap;
-    } else if (has_phrase({"same", "room"}) || has_phrase({"same", "place"}) || has_phrase({"same", "location"}) ||
+    } else if (has_phrase({"same", "room"}) || has_phrase({"same", "place"}) ||
+               has_phrase({"same", "location"}) ||
                (has_word({"both"}) && has_word({"room", "where"}))) {
       q_.comparison = Comparison::kSamePlace;
     } else if (has_phrase({"same", "day"})) {
@@ -507,13 +549,15 @@ class Parser {
     }
     read_ordinal();
     read_next();
-    mark_words({"overlap", "overlaps", "collide", "collides", "clash", "clashes", "conflict", "conflicts", "parallel",
-                "simultaneously", "earlier", "sooner", "later", "earliest", "latest"});
+    mark_words({"overlap", "overlaps", "collide", "collides", "clash", "clashes", "conflict",
+                "conflicts", "parallel", "simultaneously", "earlier", "sooner", "later", "earliest",
+                "latest"});
   }
 
   void mark_words(std::initializer_list<std::string_view> words) {
     for (std::size_t i = 0; i < size(); ++i) {
-      if (q_.use[i] == TokenUse::kContent && one_of(word(i), words)) q_.use[i] = TokenUse::kStructure;
+      if (q_.use[i] == TokenUse::kContent && one_of(word(i), words))
+        q_.use[i] = TokenUse::kStructure;
     }
   }
 
@@ -542,8 +586,8 @@ class Parser {
   }
 
   void read_next() {
-    const bool place = has_phrase({"same", "room"}) || has_phrase({"same", "place"}) || has_word({"there"}) ||
-                       has_phrase({"that", "room"}) || !q_.places.empty();
+    const bool place = has_phrase({"same", "room"}) || has_phrase({"same", "place"}) ||
+                       has_word({"there"}) || has_phrase({"that", "room"}) || !q_.places.empty();
     if (!place) return;
     for (std::size_t i = 0; i < size(); ++i) {
       if (!free(i)) continue;
@@ -551,12 +595,14 @@ class Parser {
           q_.times.empty()) {
         q_.next_in_place = true;
       }
-      if (one_of(word(i), {"before", "precedes", "previous"}) && q_.times.empty()) q_.previous_in_place = true;
+      if (one_of(word(i), {"before", "precedes", "previous"}) && q_.times.empty())
+        q_.previous_in_place = true;
     }
     if (has_phrase({"before", "or"})) q_.next_in_place = q_.previous_in_place = false;
     if (q_.next_in_place || q_.previous_in_place) {
       q_.comparison = Comparison::kNone;
-      mark_words({"directly", "right", "immediately", "next", "afterwards", "follows", "precedes", "same", "straight"});
+      mark_words({"directly", "right", "immediately", "next", "afterwards", "follows", "precedes",
+                  "same", "straight"});
     }
   }
 
@@ -568,40 +614,53 @@ class Parser {
     if (has_phrase({"what", "time"}) || has_phrase({"which", "time"})) q_.asked |= kAskedTime;
     if (has_phrase({"how", "long"}) || has_word({"duration"})) q_.asked |= kAskedDuration;
     const bool ends = has_word({"end", "ends", "finish", "finishes", "until", "ending"});
-    if (ends && q_.times.empty() && (q_.asks(kAskedWhen | kAskedTime) || has_phrase({"until", "when"}))) {
+    if (ends && q_.times.empty() &&
+        (q_.asks(kAskedWhen | kAskedTime) || has_phrase({"until", "when"}))) {
       q_.asked |= kAskedEnd;
     }
     const bool subject = has_phrase({"talk", "about"}) || has_phrase({"talking", "about"}) ||
                          has_phrase({"speak", "about"}) || has_phrase({"speaking", "about"});
-    if (has_word({"about"}) && has_word({"what"}) && !q_.titles.empty() && !subject) q_.asked |= kAskedAbout;
-    if (has_word({"summary", "summarize", "summarise", "describe", "abstract", "explain"})) q_.asked |= kAskedAbout;
+    if (has_word({"about"}) && has_word({"what"}) && !q_.titles.empty() && !subject)
+      q_.asked |= kAskedAbout;
+    // "What is the talk on rootkits about?"
+    if (has_word({"what"}) && !q_.tokens.empty() && q_.tokens.back().folded == "about")
+      q_.asked |= kAskedAbout;
+    if (has_word({"summary", "summarize", "summarise", "describe", "abstract", "explain"}))
+      q_.asked |= kAskedAbout;
     if (has_phrase({"tell", "me"}) && has_word({"about"}) && q_.asked == 0) q_.asked |= kAskedAbout;
     if (has_phrase({"how", "long"})) mark_words({"long"});
-    mark_words({"summary", "summarize", "summarise", "describe", "duration", "url", "urls", "link", "website", "webpage",
-                "link", "weekday", "employed"});
+    mark_words({"summary", "summarize", "summarise", "describe", "duration", "url", "urls", "link",
+                "website", "webpage", "link", "weekday", "employed"});
   }
 
   void read_asked_word(std::size_t i) {
     const std::string& w = word(i);
     const bool asks_which = i > 0 && (one_of(before(i), {"which", "what", "whose"}) ||
                                       one_of(before(i, 2), {"which", "what"}));
-    const bool the_of = one_of(before(i), {"the", "their", "its", "and", "with", "his", "her", "start", "which", "what",
-                                           "give", "gives", "tell"});
-    if (one_of(w, {"who", "whom", "whose", "speaker", "speakers", "presenter", "presenters", "author", "authors"})) {
-      if (w != "speaker" || !(i + 1 < size() && one_of(before(i), {"the", "a"}) && q_.text[q_.tokens[i].end] != ' ' &&
-                              q_.text[q_.tokens[i].end] != '?')) {
+    const bool the_of = one_of(before(i), {"the", "their", "its", "and", "with", "his", "her",
+                                           "start", "which", "what", "give", "gives", "tell"});
+    if (one_of(w, {"who", "whom", "whose", "speaker", "speakers", "presenter", "presenters",
+                   "author", "authors"})) {
+      if (w != "speaker" ||
+          !(i + 1 < size() && one_of(before(i), {"the", "a"}) && q_.text[q_.tokens[i].end] != ' ' &&
+            q_.text[q_.tokens[i].end] != '?')) {
         q_.asked |= kAskedWho;
       }
     }
     if (one_of(w, {"where", "location", "venue"})) q_.asked |= kAskedWhere;
-    if (one_of(w, {"room", "rooms", "hall", "ballroom"}) && (asks_which || the_of || before(i) == "in" || w == "rooms")) {
-      if (!q_.next_in_place && !q_.previous_in_place && before(i) != "same") q_.asked |= kAskedWhere;
+    if (one_of(w, {"room", "rooms", "hall", "ballroom"}) &&
+        (asks_which || the_of || before(i) == "in" || w == "rooms")) {
+      if (!q_.next_in_place && !q_.previous_in_place && before(i) != "same")
+        q_.asked |= kAskedWhere;
     }
     if (w == "when") q_.asked |= kAskedWhen;
-    if (one_of(w, {"time", "times"}) && (asks_which || the_of) && before(i) != "same") q_.asked |= kAskedTime;
-    if (one_of(w, {"day", "date", "days", "dates", "weekday"}) && (asks_which || the_of)) q_.asked |= kAskedDay;
+    if (one_of(w, {"time", "times"}) && (asks_which || the_of) && before(i) != "same")
+      q_.asked |= kAskedTime;
+    if (one_of(w, {"day", "date", "days", "dates", "weekday"}) && (asks_which || the_of))
+      q_.asked |= kAskedDay;
     if (one_of(w, {"url", "link", "website", "webpage", "urls"})) q_.asked |= kAskedUrl;
-    if (one_of(w, {"title", "titles", "called"}) || (w == "name" && one_of(before(i), {"the"}))) q_.asked |= kAskedTitle;
+    if (one_of(w, {"title", "titles", "called"}) || (w == "name" && one_of(before(i), {"the"})))
+      q_.asked |= kAskedTitle;
     if (is_record_noun(w) && asks_which) q_.asked |= kAskedTitle;
     read_asked_field(i);
   }
@@ -609,7 +668,8 @@ class Parser {
   void read_asked_field(std::size_t i) {
     static constexpr auto kForWhom = {"meant", "aimed", "suitable", "intended", "targeted"};
     Token probe = q_.tokens[i];
-    if (std::ranges::find(kForWhom, probe.folded) != kForWhom.end()) probe = Token{.folded = "audience", .stem = "audienc"};
+    if (std::ranges::find(kForWhom, probe.folded) != kForWhom.end())
+      probe = Token{.folded = "audience", .stem = "audienc"};
     for (std::size_t f = 0; f < corpus_.schema().size(); ++f) {
       const FieldSchema& field = corpus_.schema()[f];
       const bool category = field.role == FieldRole::kCategory;
@@ -622,8 +682,11 @@ class Parser {
     if (q_.wants_money) {
       const Token price{.folded = "price", .stem = "price"};
       for (std::size_t f = 0; f < corpus_.schema().size(); ++f) {
-        if (corpus_.schema()[f].role != FieldRole::kOther || !names_field(corpus_.schema()[f], price)) continue;
-        if (std::ranges::find(q_.asked_fields, f) == q_.asked_fields.end()) q_.asked_fields.push_back(f);
+        if (corpus_.schema()[f].role != FieldRole::kOther ||
+            !names_field(corpus_.schema()[f], price))
+          continue;
+        if (std::ranges::find(q_.asked_fields, f) == q_.asked_fields.end())
+          q_.asked_fields.push_back(f);
         q_.asked |= kAskedCategory;
       }
     }
@@ -638,7 +701,8 @@ class Parser {
         take_attribute(i + 1);
       } else if (one_of(word(i), {"which", "what"})) {
         read_which(i);
-      } else if (word(i) == "how" && i + 1 < size() && one_of(word(i + 1), {"old", "tall", "big", "expensive", "far"})) {
+      } else if (word(i) == "how" && i + 1 < size() &&
+                 one_of(word(i + 1), {"old", "tall", "big", "expensive", "far"})) {
         q_.attribute.push_back(i + 1);
         q_.use[i + 1] = TokenUse::kContent;
       }
@@ -647,7 +711,8 @@ class Parser {
   }
 
   void take_attribute(std::size_t i) {
-    while (i < size() && q_.use[i] == TokenUse::kContent && q_.attribute.size() < 4) q_.attribute.push_back(i++);
+    while (i < size() && q_.use[i] == TokenUse::kContent && q_.attribute.size() < 4)
+      q_.attribute.push_back(i++);
   }
 
   void read_which(std::size_t i) {
@@ -660,8 +725,12 @@ class Parser {
       // "which hotel offers": a noun that is neither a record nor a field.
       std::size_t end = k;
       while (end < size() && q_.use[end] == TokenUse::kContent) ++end;
-      const bool record_follows = end < size() && (q_.use[end] == TokenUse::kStructure || q_.use[end] == TokenUse::kConstraint) &&
-                                  (is_record_noun(word(end)) || one_of(word(end), {"track", "room", "speaker", "speakers", "day", "time", "level", "audience", "topic"}));
+      const bool record_follows =
+          end < size() &&
+          (q_.use[end] == TokenUse::kStructure || q_.use[end] == TokenUse::kConstraint) &&
+          (is_record_noun(word(end)) ||
+           one_of(word(end), {"track", "room", "speaker", "speakers", "day", "time", "level",
+                              "audience", "topic"}));
       if (end == k || record_follows) return;
       if (q_.asks(kAskedTitle) && is_record_noun(word(k))) return;
       take_attribute(k);
@@ -669,7 +738,8 @@ class Parser {
     }
     // "what is the dress code", "what is X's employer", "what is the capital of"
     while (k < size() && (q_.use[k] == TokenUse::kFunction || q_.use[k] == TokenUse::kConstraint ||
-                          q_.use[k] == TokenUse::kTitle || one_of(word(k), {"speaker", "presenter", "talk", "session"}))) {
+                          q_.use[k] == TokenUse::kTitle ||
+                          one_of(word(k), {"speaker", "presenter", "talk", "session"}))) {
       if (one_of(word(k), {"in", "on", "at", "there", "during", "with", "for", "about"})) return;
       ++k;
     }
@@ -687,6 +757,8 @@ class Parser {
 
 }  // namespace
 
-Query parse_question(std::string_view text, const CorpusIndex& corpus) { return Parser(text, corpus).parse(); }
+Query parse_question(std::string_view text, const CorpusIndex& corpus) {
+  return Parser(text, corpus).parse();
+}
 
 }  // namespace rage::rag

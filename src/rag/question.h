@@ -19,12 +19,12 @@ inline constexpr std::size_t kQuestionCodePointsMax = 4000;
 enum Asked : std::uint32_t {
   kAskedWho = 1,
   kAskedWhere = 2,
-  kAskedWhen = 4,       // Day and time.
-  kAskedTime = 8,       // Start, and end if known.
+  kAskedWhen = 4,  // Day and time.
+  kAskedTime = 8,  // Start, and end if known.
   kAskedEnd = 16,
   kAskedDay = 32,
   kAskedDuration = 64,
-  kAskedTitle = 128,    // Which session it is.
+  kAskedTitle = 128,  // Which session it is.
   kAskedUrl = 256,
   kAskedAbout = 512,
   kAskedCategory = 1024,   // Query::asked_fields
@@ -65,7 +65,7 @@ struct CategoryMention {
 
 // What a token of the question was understood as.
 enum class TokenUse : std::uint8_t {
-  kContent,    // Says what it is about.
+  kContent,  // Says what it is about.
   kFunction,
   kStructure,  // "talk", "room", "starts"
   kConstraint,
@@ -76,37 +76,42 @@ enum class Ordinal { kNone, kFirst, kLast };
 
 struct Query {
   std::string text;
-  std::vector<Token> tokens;      // After correction of typing errors.
-  std::vector<TokenUse> use;      // One a token.
-  std::vector<bool> corrected;    // One a token.
-  std::uint32_t asked = 0;        // Asked bits.
-  std::vector<std::size_t> asked_fields;   // Schema indices, for kAskedCategory.
-  std::vector<std::size_t> attribute;      // Tokens that name the attribute asked for.
-  bool list = false;              // Every record that fits is wanted.
+  std::vector<Token> tokens;              // After correction of typing errors.
+  std::vector<TokenUse> use;              // One a token.
+  std::vector<bool> corrected;            // One a token.
+  std::uint32_t asked = 0;                // Asked bits.
+  std::vector<std::size_t> asked_fields;  // Schema indices, for kAskedCategory.
+  std::vector<std::size_t> attribute;     // Tokens that name the attribute asked for.
+  bool list = false;                      // Every record that fits is wanted.
   bool count = false;
   bool yes_no = false;
   bool wants_money = false;
-  bool wants_number = false;      // "how many" of something that is no record.
-  bool open = false;              // "why", "how does": prose, no field.
+  bool wants_number = false;  // "how many" of something that is no record.
+  bool open = false;          // "why", "how does": prose, no field.
   Comparison comparison = Comparison::kNone;
   Ordinal ordinal = Ordinal::kNone;
-  bool next_in_place = false;     // "what follows it in the same room?"
+  bool next_in_place = false;  // "what follows it in the same room?"
   bool previous_in_place = false;
   std::vector<std::string> weekdays;
   std::vector<Date> dates;
   std::vector<TimeConstraint> times;
   std::optional<DayPart> day_part;
-  std::vector<std::uint32_t> persons;      // Facets.
+  std::vector<std::uint32_t> persons;  // Facets.
   std::vector<std::uint32_t> places;
-  std::vector<CategoryMention> categories; // All must hold.
+  std::vector<CategoryMention> categories;  // All must hold.
   std::vector<TitleMention> titles;
-  std::vector<std::size_t> content;        // Tokens with TokenUse::kContent.
-  std::vector<std::string> absent;         // Names, places, years as written that the corpus does not have.
+  std::vector<std::size_t> content;  // Tokens with TokenUse::kContent.
+  std::vector<std::string>
+      absent;  // Names, places, years as written that the corpus does not have.
 
   bool asks(std::uint32_t bits) const { return (asked & bits) != 0; }
   // "What is eBPF?" asks for a thing of its own; "what is the password?" may ask for one of "it".
-  bool attribute_names_topic() const { return !attribute.empty() && tokens[attribute.front()].mixed; }
-  bool has_when() const { return !weekdays.empty() || !dates.empty() || !times.empty() || day_part.has_value(); }
+  bool attribute_names_topic() const {
+    return !attribute.empty() && tokens[attribute.front()].mixed;
+  }
+  bool has_when() const {
+    return !weekdays.empty() || !dates.empty() || !times.empty() || day_part.has_value();
+  }
 };
 
 // `text` is cut to kQuestionCodePointsMax.

@@ -17,7 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     turns.push_back({"user", "When is Queues for Beginners?"});
     turns.push_back({"assistant", std::string(text.substr(0, cut))});
   }
-  turns.push_back({"user", std::string(cut == std::string_view::npos ? text : text.substr(cut + 1))});
+  turns.push_back(
+      {"user", std::string(cut == std::string_view::npos ? text : text.substr(cut + 1))});
   const bool structured = (bytes[0] & 1U) != 0;
   const CorpusIndex& corpus = structured ? for_test::talks() : for_test::prose();
   auto hits = for_test::retrieved(structured ? for_test::talk_chunks() : for_test::prose_chunks());

@@ -43,7 +43,8 @@ class Reader {
   Conversation read(std::span<const ChatTurn> turns) const {
     Conversation result;
     std::size_t last = turns.size();
-    while (last > 0 && turns[last - 1].role != "user" && turns[last - 1].role != "assistant") --last;
+    while (last > 0 && turns[last - 1].role != "user" && turns[last - 1].role != "assistant")
+      --last;
     if (last == 0 || turns[last - 1].role != "user") return result;
     result.empty = trim(turns[last - 1].content).empty();
     result.query = parse_question(turns[last - 1].content, corpus_);
@@ -54,7 +55,8 @@ class Reader {
     if (!elliptical && !is_anaphoric(result.query)) return result;
     if (elliptical && replaces_constraint(result.query) && merge(history, result)) return result;
     result.anchors = anchors(history);
-    if (!result.query.titles.empty() && result.query.comparison == Comparison::kNone) result.anchors.clear();
+    if (!result.query.titles.empty() && result.query.comparison == Comparison::kNone)
+      result.anchors.clear();
     append_titles(result);
     return result;
   }
@@ -64,7 +66,8 @@ class Reader {
   static bool is_elliptical(const Query& query) {
     if (query.tokens.empty()) return false;
     const std::string& first = query.tokens[0].folded;
-    const std::string_view second = query.tokens.size() > 1 ? std::string_view(query.tokens[1].folded) : "";
+    const std::string_view second =
+        query.tokens.size() > 1 ? std::string_view(query.tokens[1].folded) : "";
     if (one_of(first, {"and", "or", "also", "but"})) return true;
     return one_of(first, {"what", "how"}) && second == "about";
   }
@@ -73,22 +76,28 @@ class Reader {
     for (std::size_t i = 0; i < query.tokens.size(); ++i) {
       if (query.use[i] == TokenUse::kTitle) continue;
       const std::string& word = query.tokens[i].folded;
-      if (one_of(word, {"it", "its", "he", "she", "his", "her", "him", "they", "them", "their", "theirs"})) return true;
-      const std::string_view next = i + 1 < query.tokens.size() ? std::string_view(query.tokens[i + 1].folded) : "";
+      if (one_of(word, {"it", "its", "he", "she", "his", "her", "him", "they", "them", "their",
+                        "theirs"}))
+        return true;
+      const std::string_view next =
+          i + 1 < query.tokens.size() ? std::string_view(query.tokens[i + 1].folded) : "";
       if (one_of(word, {"this", "that", "these", "those"}) &&
           (next.empty() || is_structure_word(next) || is_function_word(next))) {
         return true;
       }
-      const bool definite = word == "the" && (is_record_noun(next) || one_of(next, {"speaker", "speakers", "presenter",
-                                                                                  "presenters", "author", "room"}));
+      const bool definite =
+          word == "the" &&
+          (is_record_noun(next) ||
+           one_of(next, {"speaker", "speakers", "presenter", "presenters", "author", "room"}));
       if (definite && query.content.size() <= query.attribute.size()) return true;
     }
     return false;
   }
 
   static bool names_nothing(const Query& query) {
-    return query.titles.empty() && query.persons.empty() && query.places.empty() && query.categories.empty() &&
-           !query.has_when() && query.content.size() <= query.attribute.size();
+    return query.titles.empty() && query.persons.empty() && query.places.empty() &&
+           query.categories.empty() && !query.has_when() &&
+           query.content.size() <= query.attribute.size();
   }
 
   static bool is_anaphoric(const Query& query) {
@@ -98,12 +107,14 @@ class Reader {
     return names_nothing(query) && query.absent.empty() && !query.attribute_names_topic();
   }
   static bool one_of_them(const Query& query) {
-    return std::ranges::any_of(query.tokens, [](const Token& t) { return one_of(t.folded, {"them", "these", "those"}); });
+    return std::ranges::any_of(
+        query.tokens, [](const Token& t) { return one_of(t.folded, {"them", "these", "those"}); });
   }
 
   static bool replaces_constraint(const Query& query) {
-    return !has_pronoun(query) && (query.has_when() || !query.persons.empty() || !query.places.empty() ||
-                                   !query.categories.empty() || !query.titles.empty() || !query.content.empty());
+    return !has_pronoun(query) &&
+           (query.has_when() || !query.persons.empty() || !query.places.empty() ||
+            !query.categories.empty() || !query.titles.empty() || !query.content.empty());
   }
 
   // The earlier question with the new constraints in place of its own.
@@ -152,7 +163,10 @@ class Reader {
   // A mention's tokens belong to the question it came from; a hard one never looks at them.
   static void replace_categories(Query& merged, const Query& fresh) {
     merged.categories = fresh.categories;
-    for (CategoryMention& mention : merged.categories) mention.hard = true;
+    for (CategoryMention& mention : merged.categories) {
+      mention.hard = true;
+      mention.token_begin = mention.token_end = 0;
+    }
   }
 
   std::vector<RecordId> anchors(std::span<const ChatTurn> history) const {

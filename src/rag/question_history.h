@@ -10,9 +10,9 @@
 namespace rage::rag {
 
 struct Conversation {
-  bool empty = true;              // No user turn after the last assistant turn.
-  std::string standalone;         // The question with the names it leaves out.
-  Query query;                    // Constraints of an earlier question merged in: "And on Thursday?".
+  bool empty = true;       // No user turn after the last assistant turn.
+  std::string standalone;  // The question with the names it leaves out.
+  Query query;             // Constraints of an earlier question merged in: "And on Thursday?".
   std::vector<RecordId> anchors;  // What "it", "that talk", "the speaker" stand for.
 };
 

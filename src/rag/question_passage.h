@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "rag/corpus.h"
@@ -13,13 +14,17 @@ namespace rage::rag {
 
 struct Passage {
   RecordId record = 0;
-  std::string text;      // Verbatim from the record's body.
-  double coverage = 0;   // Of the question's content words, by idf.
+  std::string text;     // Verbatim from the record's body.
+  double coverage = 0;  // Of the question's content words, by idf.
 };
 
-// The clause or sentence of these records that names the attribute (and holds a number or an amount of
-// money if one is wanted). `anchored`: the records are known to be meant; else the passage must cover
-// nearly all content words.
+// Text that gives orders to whoever reads it ("ignore all previous instructions"): data, but never
+// an answer.
+bool is_instruction(std::string_view sentence);
+
+// The clause or sentence of these records that names the attribute (and holds a number or an amount
+// of money if one is wanted). `anchored`: the records are known to be meant; else the passage must
+// cover nearly all content words.
 std::optional<Passage> find_attribute(const Query& query, const CorpusIndex& corpus,
                                       std::span<const RecordId> records, bool anchored);
 

@@ -33,13 +33,14 @@ enum class Finding {
 
 struct Selection {
   Finding finding = Finding::kNotFound;
-  std::vector<RecordId> records;   // Chronological.
-  std::vector<RecordId> running;   // Under way at the time asked for, begun earlier.
+  std::vector<RecordId> records;  // Chronological.
+  std::vector<RecordId> running;  // Under way at the time asked for, begun earlier.
   std::vector<std::vector<RecordId>> groups;
+  bool exhaustive = false;         // All that fit the constraints: shown in full.
   std::vector<RecordId> mentions;  // For topic lists: the word occurs in the text alone.
   std::vector<std::string> absent;
-  std::string passage;             // Verbatim.
-  double confidence = 0;           // 0..1: how sure that `records` are meant.
+  std::string passage;    // Verbatim.
+  double confidence = 0;  // 0..1: how sure that `records` are meant.
 };
 
 // `anchors`: records that the conversation speaks of; empty if none.
@@ -49,14 +50,15 @@ Selection select_records(const Query& query, const CorpusIndex& corpus, const Ev
 // True if the record fits the day, time, place, person and hard category constraints.
 bool satisfies(const Query& query, const CorpusIndex& corpus, RecordId id);
 
-// Share of the content words (by idf) that the record has: anywhere; in title, people or categories.
+// Share of the content words (by idf) that the record has: anywhere; in title, people or
+// categories.
 struct Coverage {
   double anywhere = 0;
   double prominent = 0;
-  std::size_t matched = 0;       // Content words found.
-  bool only_corrected = true;    // All found words came out of a typing correction.
+  std::size_t matched = 0;     // Content words found.
+  bool only_corrected = true;  // All found words came out of a typing correction.
   bool only_corrected_alone() const { return only_corrected && matched < 2; }
-  bool names_missing = false;    // A name or number of the question is not in this record.
+  bool names_missing = false;  // A name or number of the question is not in this record.
 };
 Coverage cover(const Query& query, const CorpusIndex& corpus, RecordId id);
 

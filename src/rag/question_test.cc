@@ -11,7 +11,9 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-Query parse(std::string_view text) { return parse_question(text, for_test::talks()); }
+Query parse(std::string_view text) {
+  return parse_question(text, for_test::talks());
+}
 
 std::vector<std::string> values(const std::vector<std::uint32_t>& facets) {
   std::vector<std::string> out;
@@ -40,7 +42,8 @@ TEST(Question, ReadsWhatIsAsked) {
   EXPECT_TRUE(parse("What audience is it meant for?").asks(kAskedCategory));
   EXPECT_TRUE(parse("What is the speaker's shoe size?").asks(kAskedAttribute));
   EXPECT_TRUE(parse("How many Data sessions are there?").count);
-  EXPECT_EQ(parse("Do Rust on Lighthouses and Queues for Beginners overlap?").comparison, Comparison::kOverlap);
+  EXPECT_EQ(parse("Do Rust on Lighthouses and Queues for Beginners overlap?").comparison,
+            Comparison::kOverlap);
 }
 
 TEST(Question, FindsPeopleByPartsOfTheirNames) {

@@ -9,9 +9,12 @@ namespace {
 
 constexpr std::size_t kCandidatesMax = 4000;  // Titles compared for one question.
 
-bool is_title_content(const Token& token) { return !is_function_word(token.folded); }
+bool is_title_content(const Token& token) {
+  return !is_function_word(token.folded);
+}
 
-double weight_of(const std::vector<Token>& tokens, std::size_t begin, std::size_t end, const CorpusIndex& corpus) {
+double weight_of(const std::vector<Token>& tokens, std::size_t begin, std::size_t end,
+                 const CorpusIndex& corpus) {
   double weight = 0;
   for (std::size_t i = begin; i < end; ++i) {
     if (is_title_content(tokens[i])) weight += corpus.idf(tokens[i].stem);
@@ -35,7 +38,8 @@ struct Run {
 };
 
 // Longest run of equal stems (by weight), dynamic programming over both texts.
-Run best_run(const std::vector<Token>& question, const std::vector<Token>& title, const CorpusIndex& corpus) {
+Run best_run(const std::vector<Token>& question, const std::vector<Token>& title,
+             const CorpusIndex& corpus) {
   std::vector<std::size_t> above(title.size() + 1, 0);
   std::vector<std::size_t> row(title.size() + 1, 0);
   Run best;
@@ -75,7 +79,8 @@ std::vector<RecordId> candidates(const std::vector<Token>& tokens, const CorpusI
   for (const Token& token : tokens) {
     if (!is_title_content(token)) continue;
     for (const Posting& posting : corpus.postings(token.stem)) {
-      if ((posting.places & kInTitle) != 0 && ids.size() < kCandidatesMax) ids.push_back(posting.record);
+      if ((posting.places & kInTitle) != 0 && ids.size() < kCandidatesMax)
+        ids.push_back(posting.record);
     }
   }
   std::ranges::sort(ids);
@@ -100,8 +105,10 @@ std::vector<TitleMention> find_titles(const std::vector<Token>& tokens, const Co
                                      std::min(main_end, run.title_begin + run.length), corpus);
     const double coverage = std::max(whole > 0 ? weight / whole : 0, main > 0 ? in_main / main : 0);
     std::size_t content = 0;
-    for (std::size_t i = run.question_begin; i < end; ++i) content += is_title_content(tokens[i]) ? 1 : 0;
-    const bool strong = coverage > 0.99 || (content >= 2 && coverage >= 0.5) || (content >= 3 && coverage >= 0.34);
+    for (std::size_t i = run.question_begin; i < end; ++i)
+      content += is_title_content(tokens[i]) ? 1 : 0;
+    const bool strong =
+        coverage > 0.99 || (content >= 2 && coverage >= 0.5) || (content >= 3 && coverage >= 0.34);
     if (!strong) continue;
     found.push_back({run.question_begin, end, weight, coverage, {id}});
   }
@@ -113,11 +120,14 @@ std::vector<TitleMention> find_titles(const std::vector<Token>& tokens, const Co
   for (TitleMention& mention : found) {
     bool take = true;
     for (TitleMention& other : kept) {
-      if (mention.token_begin >= other.token_end || mention.token_end <= other.token_begin) continue;
+      if (mention.token_begin >= other.token_end || mention.token_end <= other.token_begin)
+        continue;
       take = false;
       // The same words in another title: an ambiguity, unless one title is said in full.
-      const bool same = mention.token_begin == other.token_begin && mention.token_end == other.token_end;
-      if (same && mention.coverage + 0.3 >= other.coverage) other.records.push_back(mention.records.front());
+      const bool same =
+          mention.token_begin == other.token_begin && mention.token_end == other.token_end;
+      if (same && mention.coverage + 0.3 >= other.coverage)
+        other.records.push_back(mention.records.front());
       break;
     }
     if (take) kept.push_back(std::move(mention));

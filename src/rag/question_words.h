@@ -12,7 +12,8 @@ bool is_structure_word(std::string_view folded);
 // Nouns for a record, singular or plural: talk, sessions, product.
 bool is_record_noun(std::string_view folded);
 bool is_plural_record_noun(std::string_view folded);
-// Everyday English that must never be "corrected" into a word of the corpus: parking is not packing.
+// Everyday English that must never be "corrected" into a word of the corpus: parking is not
+// packing.
 bool is_everyday_word(std::string_view folded);
 // "who" of "whos"; empty if the word is no common slip of a question word.
 std::string_view fixed_slip(std::string_view folded);

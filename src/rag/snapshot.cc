@@ -68,7 +68,8 @@ std::map<Place, Candidate> gather(const Snapshot& snapshot, const RetrieveQuery&
   for (std::size_t s = 0; s < snapshot.segments.size(); ++s) {
     const SegmentRef& ref = snapshot.segments[s];
     const text::RowSet* only = allowed.empty() ? nullptr : &allowed[s];
-    views.push_back({.segment = &ref.segment->sparse, .deleted = ref.deleted.get(), .allowed = only});
+    views.push_back(
+        {.segment = &ref.segment->sparse, .deleted = ref.deleted.get(), .allowed = only});
     blocks.push_back({.values = ref.segment->vectors,
                       .dimension = snapshot.dimension,
                       .skipped = words_of(ref.deleted.get()),
@@ -117,7 +118,8 @@ std::shared_ptr<const Segment> build_segment(std::vector<Row> rows, std::vector<
 
 namespace {
 
-std::shared_ptr<const Segment> merge(const SegmentRef& a, const SegmentRef& b, std::size_t dimension) {
+std::shared_ptr<const Segment> merge(const SegmentRef& a, const SegmentRef& b,
+                                     std::size_t dimension) {
   auto merged = std::make_shared<Segment>();
   merged->rows.reserve(a.live_rows + b.live_rows);
   merged->vectors.reserve((a.live_rows + b.live_rows) * dimension);
@@ -126,7 +128,8 @@ std::shared_ptr<const Segment> merge(const SegmentRef& a, const SegmentRef& b, s
       if (part->deleted && part->deleted->contains(static_cast<text::RowId>(r))) continue;
       merged->rows.push_back(part->segment->rows[r]);
       const auto from = part->segment->vectors.begin() + static_cast<std::ptrdiff_t>(r * dimension);
-      merged->vectors.insert(merged->vectors.end(), from, from + static_cast<std::ptrdiff_t>(dimension));
+      merged->vectors.insert(merged->vectors.end(), from,
+                             from + static_cast<std::ptrdiff_t>(dimension));
     }
   }
   const text::SparseSegment* parts[] = {&a.segment->sparse, &b.segment->sparse};

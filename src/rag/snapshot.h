@@ -1,8 +1,8 @@
 // The searchable state of one index at one moment: immutable segments, shared by all readers.
 //
-// A write adds a segment and publishes a new snapshot; segments are merged while the last is not much
-// smaller than the one before it, so there are at most about log2(rows) of them. A deletion replaces
-// one bit set. Rows keep the order of their insertion across segments.
+// A write adds a segment and publishes a new snapshot; segments are merged while the last is not
+// much smaller than the one before it, so there are at most about log2(rows) of them. A deletion
+// replaces one bit set. Rows keep the order of their insertion across segments.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +23,8 @@ struct Row {
   std::shared_ptr<const Chunk> chunk;
 };
 
-// Value, immutable. rows[r] has vector values [r * dimension, (r + 1) * dimension) and sparse row r.
+// Value, immutable. rows[r] has vector values [r * dimension, (r + 1) * dimension) and sparse row
+// r.
 struct Segment {
   std::vector<Row> rows;
   std::vector<float> vectors;
@@ -52,24 +53,25 @@ struct Snapshot {
   }
 };
 
-// What BM25 indexes for a chunk: its text and the short metadata values that the text does not hold.
+// What BM25 indexes for a chunk: its text and the short metadata values that the text does not
+// hold.
 std::vector<std::string> index_terms(const Chunk& chunk);
 
 // vectors.size() == rows.size() * dimension.
 std::shared_ptr<const Segment> build_segment(std::vector<Row> rows, std::vector<float> vectors);
 
-// A new snapshot: `base` without the rows in `removed` (sorted sequence numbers) and with `added` (may be
-// null) at its end.
+// A new snapshot: `base` without the rows in `removed` (sorted sequence numbers) and with `added`
+// (may be null) at its end.
 std::shared_ptr<const Snapshot> next_snapshot(const Snapshot& base,
                                               std::span<const std::int64_t> removed,
                                               std::shared_ptr<const Segment> added);
 
 struct RetrieveQuery {
-  std::span<const float> vector;             // Of the question; unit length.
-  std::span<const std::string> terms;        // analyze() of the question.
+  std::span<const float> vector;       // Of the question; unit length.
+  std::span<const std::string> terms;  // analyze() of the question.
   std::size_t hits_max = 5;
   const codec::Json* metadata_filter = nullptr;  // Equality on every key (Python's ==); null: none.
-  std::string_view exact_doc_id = {};        // SHA-256 of the question: that document comes first.
+  std::string_view exact_doc_id = {};  // SHA-256 of the question: that document comes first.
 };
 
 // Hybrid search, best first; ties by order of insertion. Deterministic.

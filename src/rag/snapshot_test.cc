@@ -27,7 +27,8 @@ std::vector<float> unit(std::uint32_t seed) {
   return v;
 }
 
-std::shared_ptr<const Segment> a_segment(std::int64_t first, const std::vector<std::string>& texts) {
+std::shared_ptr<const Segment> a_segment(std::int64_t first,
+                                         const std::vector<std::string>& texts) {
   std::vector<Row> rows;
   std::vector<float> vectors;
   for (std::size_t i = 0; i < texts.size(); ++i) {
@@ -59,7 +60,8 @@ std::vector<std::string> ids(const std::vector<RetrievedChunk>& hits) {
 }
 
 TEST(Snapshot, MergesSegmentsAndKeepsTheOrderOfInsertion) {
-  auto snapshot = std::make_shared<const Snapshot>(Snapshot{.dimension = kDimension, .segments = {}});
+  auto snapshot =
+      std::make_shared<const Snapshot>(Snapshot{.dimension = kDimension, .segments = {}});
   std::vector<std::int64_t> expected;
   for (std::int64_t i = 1; i <= 40; ++i) {
     snapshot = next_snapshot(*snapshot, {}, a_segment(i, {"text number " + std::to_string(i)}));
@@ -71,7 +73,8 @@ TEST(Snapshot, MergesSegmentsAndKeepsTheOrderOfInsertion) {
 
 // KAITO's FAISS store reuses ids after a deletion, so an unrelated document vanishes (W2).
 TEST(Snapshot, ADeletionRemovesItsRowsAndNoOthers) {
-  auto snapshot = std::make_shared<const Snapshot>(Snapshot{.dimension = kDimension, .segments = {}});
+  auto snapshot =
+      std::make_shared<const Snapshot>(Snapshot{.dimension = kDimension, .segments = {}});
   snapshot = next_snapshot(*snapshot, {}, a_segment(1, {"alpha", "beta", "gamma"}));
   const std::int64_t removed[] = {2};
   const auto before = snapshot;
@@ -87,8 +90,9 @@ TEST(Snapshot, ADeletionRemovesItsRowsAndNoOthers) {
 
 // KAITO prefers the farthest vectors (W1): a document's own text must find it first.
 TEST(Snapshot, TheNearestDocumentComesFirst) {
-  auto snapshot = next_snapshot({.dimension = kDimension, .segments = {}}, {},
-                                a_segment(1, {"red apples", "green pears", "blue plums", "red wine"}));
+  auto snapshot =
+      next_snapshot({.dimension = kDimension, .segments = {}}, {},
+                    a_segment(1, {"red apples", "green pears", "blue plums", "red wine"}));
   const auto terms = text::analyze("green pears");
   const auto hits = retrieve(*snapshot, {.vector = unit(2), .terms = terms, .hits_max = 4});
   ASSERT_EQ(hits.size(), 4U);

@@ -8,29 +8,40 @@
 #include "base/strings.h"
 #include "rag/facts.h"
 #include "rag/question.h"
+#include "rag/question_passage.h"
 #include "rag/question_words.h"
 #include "text/sentences.h"
 
 namespace rage::rag {
 namespace {
 
-constexpr double kContentWithFacts = 0.7;  // Share of the other content words that the source must have.
-constexpr double kContentAlone = 0.8;      // The same for a sentence that carries no fact.
+constexpr double kContentWithFacts =
+    0.7;  // Share of the other content words that the source must have.
+constexpr double kContentAlone = 0.8;  // The same for a sentence that carries no fact.
 constexpr std::size_t kWindow = 3;
 
 std::string fact_key(const Fact& fact) {
   switch (fact.kind) {
-    case FactKind::kTime: return "t:" + fact.normal;
-    case FactKind::kDate: return "d:" + fact.normal;
-    case FactKind::kWeekday: return "w:" + fact.normal;
+    case FactKind::kTime:
+      return "t:" + fact.normal;
+    case FactKind::kDate:
+      return "d:" + fact.normal;
+    case FactKind::kWeekday:
+      return "w:" + fact.normal;
     case FactKind::kYear:
-    case FactKind::kNumber: return "n:" + fact.normal;
-    case FactKind::kMoney: return "m:" + fact.normal;
-    case FactKind::kPercent: return "p:" + fact.normal;
+    case FactKind::kNumber:
+      return "n:" + fact.normal;
+    case FactKind::kMoney:
+      return "m:" + fact.normal;
+    case FactKind::kPercent:
+      return "p:" + fact.normal;
     case FactKind::kUrl:
-    case FactKind::kEmail: return "u:" + fact.normal;
-    case FactKind::kVersion: return "v:" + fact.normal;
-    case FactKind::kIdentifier: return "i:" + fact.normal;
+    case FactKind::kEmail:
+      return "u:" + fact.normal;
+    case FactKind::kVersion:
+      return "v:" + fact.normal;
+    case FactKind::kIdentifier:
+      return "i:" + fact.normal;
   }
   return {};
 }
@@ -55,7 +66,6 @@ void add_text(TextFacts& out, std::string_view text) {
     out.facts.insert("w:" + to_lower_ascii(weekday_name(*date)));
     out.facts.insert("n:" + std::to_string(date->year));
   }
-  out.negation = out.negation || has_negation(tokens);
 }
 
 void add_fields(TextFacts& out, const Record& record) {
@@ -74,7 +84,6 @@ void add_fields(TextFacts& out, const Record& record) {
     if (minutes % 60 == 0) out.facts.insert("n:" + std::to_string(minutes / 60));
     for (const std::string_view unit : {"minut", "hour"}) out.stems.insert(std::string(unit));
   }
-  out.negation = false;  // "Livepatch Without Fear" denies nothing.
 }
 
 std::vector<TextFacts> windows_of(std::string_view text) {
@@ -82,11 +91,16 @@ std::vector<TextFacts> windows_of(std::string_view text) {
   std::vector<TextFacts> windows;
   for (std::size_t i = 0; i < spans.size(); ++i) {
     TextFacts window;
-    for (std::size_t k = i; k < spans.size() && k < i + kWindow; ++k) add_text(window, spans[k].of(text));
-    // Whether the middle denies is asked of the sentence itself, not of its neighbours.
-    window.negation = has_negation(tokenize(spans[i].of(text)));
+    for (std::size_t k = i; k < spans.size() && k < i + kWindow; ++k) {
+      const std::string_view sentence = spans[k].of(text);
+      if (is_instruction(sentence)) continue;
+      add_text(window, sentence);
+      const auto tokens = tokenize(sentence);
+      TextFacts::Sentence one{.stems = {}, .negation = has_negation(tokens)};
+      for (const Token& token : tokens) one.stems.insert(token.stem);
+      window.sentences.push_back(std::move(one));
+    }
     windows.push_back(std::move(window));
-
   }
   return windows;
 }
@@ -94,23 +108,31 @@ std::vector<TextFacts> windows_of(std::string_view text) {
 // Words that turn a statement round; they must stand in the source as well.
 bool is_relation(std::string_view folded) {
   static constexpr std::array<std::string_view, 34> kRelations = {
-      "before", "after", "earlier", "later",  "first",  "last",   "only",   "all",    "every",    "most",    "least", "more",
-      "less",   "fewer", "than",    "always", "same",   "both",   "until",  "since",  "except",   "instead", "half",  "double",
-      "twice",  "under", "over",    "above",  "below",  "largest", "smallest", "best",  "worst", "again"};
+      "before", "after", "earlier", "later",    "first", "last",   "only",   "all",   "every",
+      "most",   "least", "more",    "less",     "fewer", "than",   "always", "same",  "both",
+      "until",  "since", "except",  "instead",  "half",  "double", "twice",  "under", "over",
+      "above",  "below", "largest", "smallest", "best",  "worst",  "again"};
   return std::ranges::find(kRelations, folded) != kRelations.end();
 }
 
 bool is_speaking_verb(std::string_view stem) {
-  static constexpr std::array<std::string_view, 12> kVerbs = {"present", "speak", "give", "talk", "host",  "deliv",
-                                                              "deliver", "lead",  "teach", "given", "speaker", "present"};
+  static constexpr std::array<std::string_view, 12> kVerbs = {
+      "present", "speak", "give",  "talk",  "host",    "deliv",
+      "deliver", "lead",  "teach", "given", "speaker", "present"};
   return std::ranges::find(kVerbs, stem) != kVerbs.end();
 }
 
 class Judge {
  public:
-  Judge(std::string_view sentence, const std::vector<SourceView>& sources, const CorpusIndex& corpus)
-      : sentence_(sentence), sources_(sources), corpus_(corpus), tokens_(tokenize(sentence)),
-        facts_(extract_facts(sentence, tokens_)), used_(tokens_.size(), false), negation_(has_negation(tokens_)) {}
+  Judge(std::string_view sentence, const std::vector<SourceView>& sources,
+        const CorpusIndex& corpus)
+      : sentence_(sentence),
+        sources_(sources),
+        corpus_(corpus),
+        tokens_(tokenize(sentence)),
+        facts_(extract_facts(sentence, tokens_)),
+        used_(tokens_.size(), false),
+        negation_(has_negation(tokens_)) {}
 
   Judgement judge() {
     if (tokens_.empty()) return {false, {}, "the sentence is empty"};
@@ -165,7 +187,9 @@ class Judge {
         common = mention.records;
         continue;
       }
-      std::erase_if(common, [&](RecordId id) { return std::ranges::find(mention.records, id) == mention.records.end(); });
+      std::erase_if(common, [&](RecordId id) {
+        return std::ranges::find(mention.records, id) == mention.records.end();
+      });
       if (common.empty()) return true;
     }
     return false;
@@ -174,18 +198,22 @@ class Judge {
   // A sentence that names a title is about that record alone.
   bool may_support(const SourceView& source) const {
     if (titles_.empty()) return true;
-    return source.record && std::ranges::find(titles_.front().records, *source.record) != titles_.front().records.end();
+    return source.record && std::ranges::find(titles_.front().records, *source.record) !=
+                                titles_.front().records.end();
   }
 
   bool supports(const SourceView& source) {
     if (!slots_agree(source)) return false;
     static const TextFacts kNone;
     if (matches(source.fields, kNone)) return true;
-    return std::ranges::any_of(source.windows, [&](const TextFacts& window) { return matches(source.fields, window); });
+    return std::ranges::any_of(
+        source.windows, [&](const TextFacts& window) { return matches(source.fields, window); });
   }
 
   bool has_stem(std::initializer_list<std::string_view> stems) const {
-    return std::ranges::any_of(tokens_, [&](const Token& token) { return std::ranges::find(stems, token.stem) != stems.end(); });
+    return std::ranges::any_of(tokens_, [&](const Token& token) {
+      return std::ranges::find(stems, token.stem) != stems.end();
+    });
   }
 
   // Start is not end, a speaker is not somebody the text mentions, a room is not another session's.
@@ -202,7 +230,8 @@ class Judge {
       if (ends && record.end != times[0]) return refuse("that is not when it ends");
       if (!ends && record.start != times[0]) return refuse("that is not when it starts");
     }
-    if (record.start && times.size() >= 2 && (times[0] != *record.start || record.end != times[1])) {
+    if (record.start && times.size() >= 2 &&
+        (times[0] != *record.start || record.end != times[1])) {
       return refuse("the times are not those of this entry");
     }
     return persons_agree(record) && places_agree(record);
@@ -215,7 +244,8 @@ class Judge {
 
   bool persons_agree(const Record& record) {
     if (record.persons.empty() && !corpus_.has_role(FieldRole::kPerson)) return true;
-    const bool speaking = std::ranges::any_of(tokens_, [](const Token& token) { return is_speaking_verb(token.stem); });
+    const bool speaking = std::ranges::any_of(
+        tokens_, [](const Token& token) { return is_speaking_verb(token.stem); });
     if (!speaking) return true;
     std::string people = " ";
     for (const std::string& person : record.persons) {
@@ -224,8 +254,10 @@ class Judge {
     for (const NameSpan& name : names_) {
       if (name.token_end - name.token_begin < 2 || !looks_like_person(name)) continue;
       std::string words = " ";
-      for (std::size_t i = name.token_begin; i < name.token_end; ++i) words += tokens_[i].folded + " ";
-      if (people.find(words) == std::string::npos) return refuse("the sources do not list " + written(name) + " for this entry");
+      for (std::size_t i = name.token_begin; i < name.token_end; ++i)
+        words += tokens_[i].folded + " ";
+      if (people.find(words) == std::string::npos)
+        return refuse("the sources do not list " + written(name) + " for this entry");
     }
     return true;
   }
@@ -245,9 +277,12 @@ class Judge {
       for (const std::uint32_t id : corpus_.facets_with(tokens_[i].folded)) {
         const Facet& facet = corpus_.facets()[id];
         if (facet.role != FieldRole::kPlace || facet.tokens.size() < 2) continue;
-        if (facet.tokens.front().folded != tokens_[i].folded || i + facet.tokens.size() > tokens_.size()) continue;
+        if (facet.tokens.front().folded != tokens_[i].folded ||
+            i + facet.tokens.size() > tokens_.size())
+          continue;
         bool said = true;
-        for (std::size_t k = 0; k < facet.tokens.size(); ++k) said = said && facet.tokens[k].folded == tokens_[i + k].folded;
+        for (std::size_t k = 0; k < facet.tokens.size(); ++k)
+          said = said && facet.tokens[k].folded == tokens_[i + k].folded;
         if (!said) continue;
         if (std::ranges::find(record.places, facet.value) == record.places.end()) {
           return refuse("the sources do not place this entry in " + facet.value);
@@ -259,24 +294,67 @@ class Judge {
 
   std::string written(const NameSpan& name) const {
     const std::size_t begin = tokens_[name.token_begin].begin;
-    return std::string(sentence_.substr(begin, std::min<std::size_t>(tokens_[name.token_end - 1].end - begin, 80)));
+    return std::string(sentence_.substr(
+        begin, std::min<std::size_t>(tokens_[name.token_end - 1].end - begin, 80)));
   }
 
   bool matches(const TextFacts& fields, const TextFacts& window) {
     for (const Fact& fact : facts_) {
       const std::string key = fact_key(fact);
       if (fields.facts.contains(key) || window.facts.contains(key)) continue;
-      const std::string_view said = std::string_view(sentence_).substr(fact.begin, std::min<std::size_t>(fact.end - fact.begin, 80));
+      const std::string_view said = std::string_view(sentence_).substr(
+          fact.begin, std::min<std::size_t>(fact.end - fact.begin, 80));
       return refuse(fmt::format("the sources do not mention {}", said));
     }
     for (const NameSpan& name : names_) {
       std::string words = " ";
-      for (std::size_t i = name.token_begin; i < name.token_end; ++i) words += tokens_[i].folded + " ";
-      if (fields.words.find(words) != std::string::npos || window.words.find(words) != std::string::npos) continue;
+      for (std::size_t i = name.token_begin; i < name.token_end; ++i)
+        words += tokens_[i].folded + " ";
+      if (fields.words.find(words) != std::string::npos ||
+          window.words.find(words) != std::string::npos)
+        continue;
       return refuse("the sources do not mention " + written(name));
     }
-    if (negation_ != window.negation && (negation_ || !has_anchor())) return refuse("the sources say the opposite");
+    if (!negation_agrees(window)) return refuse("the sources say the opposite");
     return content_matches(fields, window);
+  }
+
+  // The source sentence that says most of this must deny if and only if this denies. Fields deny
+  // nothing.
+  bool negation_agrees(const TextFacts& window) const {
+    const TextFacts::Sentence* nearest = nullptr;
+    std::size_t most = 0;
+    for (const TextFacts::Sentence& one : window.sentences) {
+      std::size_t shared = 0;
+      for (std::size_t i = 0; i < tokens_.size(); ++i) {
+        const bool counts = !is_function_word(tokens_[i].folded) && !in_title(i);
+        shared += counts && one.stems.contains(tokens_[i].stem) ? 1 : 0;
+      }
+      if (shared > most) {
+        most = shared;
+        nearest = &one;
+      }
+    }
+    if (nearest == nullptr) return !negation_;
+    if (nearest->negation != negation_) return !negation_ && only_slots();
+    if (!negation_) return true;
+    // What is denied must be what the source denies: its facts may not come from the fields.
+    return std::ranges::all_of(
+        facts_, [&](const Fact& fact) { return window.facts.contains(fact_key(fact)); });
+  }
+  bool in_title(std::size_t i) const {
+    return std::ranges::any_of(titles_, [&](const TitleMention& mention) {
+      return mention.token_begin <= i && i < mention.token_end;
+    });
+  }
+  // Nothing but title, names, facts and words such as "takes place": the fields alone say it.
+  bool only_slots() const {
+    for (std::size_t i = 0; i < tokens_.size(); ++i) {
+      if (!used_[i] && !is_function_word(tokens_[i].folded) &&
+          !is_structure_word(tokens_[i].folded))
+        return false;
+    }
+    return true;
   }
 
   bool has_anchor() const { return !facts_.empty() || !names_.empty() || !titles_.empty(); }
@@ -288,7 +366,8 @@ class Judge {
       const Token& token = tokens_[i];
       const bool relation = is_relation(token.folded);
       const bool has = window.stems.contains(token.stem) || fields.stems.contains(token.stem);
-      if (relation && !used_[i] && !has) return refuse(fmt::format("the sources do not say “{}”", token.folded));
+      if (relation && !used_[i] && !has)
+        return refuse(fmt::format("the sources do not say “{}”", token.folded));
       if (used_[i] || is_function_word(token.folded) || is_structure_word(token.folded)) continue;
       const double weight = corpus_.idf(token.stem);
       all += weight;
@@ -333,7 +412,8 @@ std::vector<SourceView> read_sources(const AnswerPlan& plan, const CorpusIndex& 
   return views;
 }
 
-Judgement judge_sentence(std::string_view sentence, const std::vector<SourceView>& sources, const CorpusIndex& corpus) {
+Judgement judge_sentence(std::string_view sentence, const std::vector<SourceView>& sources,
+                         const CorpusIndex& corpus) {
   return Judge(sentence, sources, corpus).judge();
 }
 

@@ -1,8 +1,8 @@
 // Is a sentence supported by one source? Facts, names, negation and content words are checked; what
 // belongs together in the sentence must belong together in the source. Pure.
 //
-// A source is looked at as its typed fields plus a window of three neighbouring sentences of its text,
-// so that no sentence joins a fact from the beginning of a document with one from its end.
+// A source is looked at as its typed fields plus a window of three neighbouring sentences of its
+// text, so that no sentence joins a fact from the beginning of a document with one from its end.
 #pragma once
 
 #include <cstddef>
@@ -20,16 +20,20 @@ namespace rage::rag {
 struct TextFacts {
   std::unordered_set<std::string> stems;
   std::unordered_set<std::string> facts;  // Kind and normal form: "t:14:30".
-  std::string words;                      // Folded words between spaces, for names: " mark russinovich ".
-  bool negation = false;
+  std::string words;  // Folded words between spaces, for names: " mark russinovich ".
+  struct Sentence {
+    std::unordered_set<std::string> stems;
+    bool negation = false;
+  };
+  std::vector<Sentence> sentences;  // Of a window.
 };
 
 // Value. One numbered source of an answer.
 struct SourceView {
   std::size_t number = 0;
   std::optional<RecordId> record;
-  TextFacts fields;                  // Title, people, place, day, time, categories, address.
-  std::vector<TextFacts> windows;    // Three sentences each, one sentence apart.
+  TextFacts fields;                // Title, people, place, day, time, categories, address.
+  std::vector<TextFacts> windows;  // Three sentences each, one sentence apart.
 };
 
 std::vector<SourceView> read_sources(const AnswerPlan& plan, const CorpusIndex& corpus);
@@ -41,6 +45,7 @@ struct Judgement {
 };
 
 // `sentence` without list marker and citations.
-Judgement judge_sentence(std::string_view sentence, const std::vector<SourceView>& sources, const CorpusIndex& corpus);
+Judgement judge_sentence(std::string_view sentence, const std::vector<SourceView>& sources,
+                         const CorpusIndex& corpus);
 
 }  // namespace rage::rag

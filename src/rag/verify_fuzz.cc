@@ -19,7 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   const auto run = [&](std::size_t part) {
     const auto verifier = AnswerVerifier::create(plan, for_test::talks());
     std::string out;
-    for (std::size_t at = 0; at < text.size(); at += part) out += verifier->feed(text.substr(at, part));
+    for (std::size_t at = 0; at < text.size(); at += part)
+      out += verifier->feed(text.substr(at, part));
     out += verifier->finish();
     for (const SentenceReport& report : verifier->report()) {
       CHECK(report.verdict == Verdict::kUnsupported || !report.citations.empty());

@@ -7,6 +7,7 @@
 #include "rag/corpus.h"
 #include "rag/grounding.h"
 #include "rag/verify.h"
+#include "text/analyzer.h"
 #include "text/sentences.h"
 #include "text/unicode.h"
 
@@ -22,8 +23,10 @@ std::string without_citations(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     if (text[i] == '[') {
       const std::size_t close = text.find(']', i);
-      const std::string_view inside = close == std::string_view::npos ? std::string_view{} : text.substr(i + 1, close - i - 1);
-      const bool numbers = !inside.empty() && inside.find_first_not_of("0123456789,;- ^") == std::string_view::npos;
+      const std::string_view inside =
+          close == std::string_view::npos ? std::string_view{} : text.substr(i + 1, close - i - 1);
+      const bool numbers =
+          !inside.empty() && inside.find_first_not_of("0123456789,;- ^") == std::string_view::npos;
       if (numbers) {
         while (!out.empty() && out.back() == ' ') out.pop_back();
         i = close + 1;
@@ -41,45 +44,101 @@ std::size_t marker_length(std::string_view line) {
   if (line.starts_with("• ")) return std::string_view("• ").size();
   std::size_t digits = 0;
   while (digits < line.size() && digits < 3 && is_ascii_digit(line[digits])) ++digits;
-  const bool marked = digits > 0 && digits + 1 < line.size() && (line[digits] == '.' || line[digits] == ')') && line[digits + 1] == ' ';
+  const bool marked = digits > 0 && digits + 1 < line.size() &&
+                      (line[digits] == '.' || line[digits] == ')') && line[digits + 1] == ' ';
   return marked ? digits + 2 : 0;
 }
 
 std::string without_emphasis(std::string_view text) {
   std::string out(text);
   for (const std::string_view mark : {"**", "__", "`"}) {
-    for (std::size_t at = 0; (at = out.find(mark, at)) != std::string::npos;) out.erase(at, mark.size());
+    for (std::size_t at = 0; (at = out.find(mark, at)) != std::string::npos;)
+      out.erase(at, mark.size());
   }
   return out;
 }
 
 // "Based on the sources, X" -> "X".
 std::string_view without_preamble(std::string_view text) {
-  static constexpr std::array<std::string_view, 6> kOpenings = {"based on", "according to", "from the", "in the provided", "as per", "per the"};
-  static constexpr std::array<std::string_view, 7> kNouns = {"context", "source", "document", "schedule", "information", "provided", "text"};
+  static constexpr std::array<std::string_view, 6> kOpenings = {
+      "based on", "according to", "from the", "in the provided", "as per", "per the"};
+  static constexpr std::array<std::string_view, 7> kNouns = {
+      "context", "source", "document", "schedule", "information", "provided", "text"};
   const std::size_t comma = text.find(", ");
   if (comma == std::string_view::npos || comma > 90) return text;
   const std::string head = to_lower_ascii(text.substr(0, comma));
-  const bool opens = std::ranges::any_of(kOpenings, [&](std::string_view opening) { return head.starts_with(opening); });
-  const bool meta = std::ranges::any_of(kNouns, [&](std::string_view noun) { return head.find(noun) != std::string::npos; });
+  const bool opens = std::ranges::any_of(
+      kOpenings, [&](std::string_view opening) { return head.starts_with(opening); });
+  const bool meta = std::ranges::any_of(
+      kNouns, [&](std::string_view noun) { return head.find(noun) != std::string::npos; });
   return opens && meta ? text.substr(comma + 2) : text;
 }
 
 // Talk about the answer, and refusals: never shown, never blamed.
 bool is_meta(std::string_view text) {
-  static constexpr std::array<std::string_view, 26> kMeta = {
-      "here is", "here are", "here's", "sure", "of course", "certainly", "i hope", "let me know", "as an ai", "i am an ai",
-      "i'm an ai", "i'm sorry", "i am sorry", "sorry", "please note", "note that", "if you", "feel free", "the answer is:",
-      "the indexed documents do not", "the sources do not", "the provided", "i cannot", "i can't", "i do not", "i don't"};
+  static constexpr std::array<std::string_view, 26> kMeta = {"here is",
+                                                             "here are",
+                                                             "here's",
+                                                             "sure",
+                                                             "of course",
+                                                             "certainly",
+                                                             "i hope",
+                                                             "let me know",
+                                                             "as an ai",
+                                                             "i am an ai",
+                                                             "i'm an ai",
+                                                             "i'm sorry",
+                                                             "i am sorry",
+                                                             "sorry",
+                                                             "please note",
+                                                             "note that",
+                                                             "if you",
+                                                             "feel free",
+                                                             "the answer is:",
+                                                             "the indexed documents do not",
+                                                             "the sources do not",
+                                                             "the provided",
+                                                             "i cannot",
+                                                             "i can't",
+                                                             "i do not",
+                                                             "i don't"};
   const std::string lower = to_lower_ascii(trim(text));
   if (lower.empty() || lower.ends_with(':')) return true;
-  return std::ranges::any_of(kMeta, [&](std::string_view start) { return lower.starts_with(start); });
+  return std::ranges::any_of(kMeta,
+                             [&](std::string_view start) { return lower.starts_with(start); });
 }
+
+// What a reader has read so far, as terms: the question and every sentence shown.
+class Said final {
+ public:
+  explicit Said(std::string_view question) { add(question); }
+  void add(std::string_view text) {
+    for (std::string& term : text::analyze(text)) terms_.insert(std::move(term));
+  }
+  // Small models go round in circles: a sentence of few words said many times, or of none that is
+  // new.
+  bool adds_nothing(std::string_view sentence) const {
+    const std::vector<std::string> terms = text::analyze(sentence);
+    const std::unordered_set<std::string> distinct(terms.begin(), terms.end());
+    const bool circles = terms.size() >= kCirclesFrom && distinct.size() * 2 < terms.size();
+    const bool is_new = std::ranges::any_of(
+        distinct, [&](const std::string& term) { return !terms_.contains(term); });
+    return circles || !is_new;
+  }
+
+ private:
+  static constexpr std::size_t kCirclesFrom = 10;
+  std::unordered_set<std::string> terms_;
+};
 
 class Verifier final : public AnswerVerifier {
  public:
   Verifier(const AnswerPlan& plan, const CorpusIndex& corpus)
-      : corpus_(corpus), sources_(read_sources(plan, corpus)), fallback_(plan.answer), fallback_citations_(plan.citations) {
+      : corpus_(corpus),
+        sources_(read_sources(plan, corpus)),
+        fallback_(plan.answer),
+        fallback_citations_(plan.citations),
+        said_(plan.standalone_question) {
     for (const RetrievedChunk& source : plan.sources) documents_.push_back(source.chunk.doc_id);
   }
 
@@ -109,7 +168,8 @@ class Verifier final : public AnswerVerifier {
   // Whole sentences in `pending_`; the last is held back, for it may go on.
   std::string drain(Rest rest) {
     std::string out;
-    const std::size_t safe = rest == Rest::kTake || pending_.size() > kPendingBytesMax ? pending_.size() : safe_end();
+    const std::size_t safe =
+        rest == Rest::kTake || pending_.size() > kPendingBytesMax ? pending_.size() : safe_end();
     const std::string_view ready = std::string_view(pending_).substr(0, safe);
     const auto spans = text::split_sentences(ready);
     const bool hold_last = rest == Rest::kHold && pending_.size() <= kPendingBytesMax;
@@ -148,11 +208,18 @@ class Verifier final : public AnswerVerifier {
     text = without_preamble(text);
     if (text.empty() || is_meta(text) || report_.size() >= kSentencesMax) return {};
     if (!seen_.insert(to_lower_ascii(text)).second) return {};  // Small models repeat themselves.
-    SentenceReport report{.sentence = std::string(text), .verdict = Verdict::kUnsupported, .citations = {}, .reason = {}};
-    Judgement judgement = judge_sentence(text, sources_, corpus_);
+    SentenceReport report{.sentence = std::string(text),
+                          .verdict = Verdict::kUnsupported,
+                          .citations = {},
+                          .reason = {}};
+    Judgement judgement =
+        said_.adds_nothing(text)
+            ? Judgement{.supported = false, .sources = {}, .reason = "it says nothing new"}
+            : judge_sentence(text, sources_, corpus_);
     report.reason = std::move(judgement.reason);
     std::string out;
     if (judgement.supported) {
+      said_.add(text);
       report.verdict = Verdict::kSupported;
       report.citations = judgement.sources;
       if (shown_) out = line_break_ || marker > 0 ? "\n" : " ";
@@ -170,11 +237,13 @@ class Verifier final : public AnswerVerifier {
 
   static std::string capitalised(std::string_view text) {
     std::string out(text);
-    if (!out.empty() && out[0] >= 'a' && out[0] <= 'z' && out.size() > 1 && out[1] >= 'a' && out[1] <= 'z' &&
-        out.find(' ') != std::string::npos) {
+    if (!out.empty() && out[0] >= 'a' && out[0] <= 'z' && out.size() > 1 && out[1] >= 'a' &&
+        out[1] <= 'z' && out.find(' ') != std::string::npos) {
       // Only after a preamble was cut; names such as "eBPF" and "jeff" keep their letters.
-      static constexpr std::array<std::string_view, 7> kHeads = {"the ", "it ", "he ", "she ", "they ", "a ", "this "};
-      if (std::ranges::any_of(kHeads, [&](std::string_view head) { return out.starts_with(head); })) {
+      static constexpr std::array<std::string_view, 7> kHeads = {"the ",  "it ", "he ",  "she ",
+                                                                 "they ", "a ",  "this "};
+      if (std::ranges::any_of(kHeads,
+                              [&](std::string_view head) { return out.starts_with(head); })) {
         out[0] = static_cast<char>(out[0] - 'a' + 'A');
       }
     }
@@ -182,7 +251,8 @@ class Verifier final : public AnswerVerifier {
   }
 
   void cite(std::size_t number) {
-    const bool known = std::ranges::any_of(citations_, [&](const Citation& c) { return c.number == number; });
+    const bool known =
+        std::ranges::any_of(citations_, [&](const Citation& c) { return c.number == number; });
     if (known || number == 0 || number > documents_.size()) return;
     Citation citation{.number = number, .doc_id = documents_[number - 1], .title = {}, .url = {}};
     if (const auto id = corpus_.find_document(citation.doc_id)) {
@@ -196,6 +266,7 @@ class Verifier final : public AnswerVerifier {
   const std::vector<SourceView> sources_;
   const std::string fallback_;
   const std::vector<Citation> fallback_citations_;
+  Said said_;
   std::vector<std::string> documents_;
   std::string pending_;
   std::unordered_set<std::string> seen_;
@@ -209,7 +280,8 @@ class Verifier final : public AnswerVerifier {
 
 }  // namespace
 
-std::unique_ptr<AnswerVerifier> AnswerVerifier::create(const AnswerPlan& plan, const Corpus& corpus) {
+std::unique_ptr<AnswerVerifier> AnswerVerifier::create(const AnswerPlan& plan,
+                                                       const Corpus& corpus) {
   static const CorpusIndex empty{std::vector<Chunk>{}};
   const auto* index = dynamic_cast<const CorpusIndex*>(&corpus);
   return std::make_unique<Verifier>(plan, index != nullptr ? *index : empty);

@@ -15,21 +15,22 @@ AnswerPlan talk_plan() {
   AnswerPlan plan;
   plan.kind = PlanKind::kAskModel;
   plan.answer = "The composed answer. [1]";
-  plan.citations = {{.number = 1, .doc_id = "talk-0"}};
+  plan.citations = {{.number = 1, .doc_id = "talk-0", .title = "", .url = ""}};
   plan.sources = for_test::retrieved(for_test::talk_chunks());
   return plan;
 }
 
-struct Run {
+struct Shown {
   std::string text;
   std::vector<SentenceReport> report;
   bool fell_back = false;
 };
 
-Run run(std::string_view answer, std::size_t part = 7) {
+Shown run(std::string_view answer, std::size_t part = 7) {
   const auto verifier = AnswerVerifier::create(talk_plan(), for_test::talks());
-  Run out;
-  for (std::size_t at = 0; at < answer.size(); at += part) out.text += verifier->feed(answer.substr(at, part));
+  Shown out;
+  for (std::size_t at = 0; at < answer.size(); at += part)
+    out.text += verifier->feed(answer.substr(at, part));
   out.text += verifier->finish();
   out.report = verifier->report();
   out.fell_back = verifier->fell_back();
@@ -38,35 +39,44 @@ Run run(std::string_view answer, std::size_t part = 7) {
 
 TEST(Verify, TrueSentencesPassWithOurCitation) {
   for (const char* sentence :
-       {"“Rust on Lighthouses” is presented by Ruth O'Connell.", "Rust on Lighthouses takes place in Room 14 on Friday from 11:00 to 12:00.",
-        "Rust on Lighthouses starts at 11 AM on March 6.", "Queues for Beginners has sixteen seats.",
-        "Queues for Beginners has 16 seats.", "The slowest broker lost forty messages in a week.",
-        "OpenBeacon: Light for Sensors does not need a gateway.", "Mei Tanaka speaks about Queues for Beginners."}) {
+       {"“Rust on Lighthouses” is presented by Ruth O'Connell.",
+        "Rust on Lighthouses takes place in Room 14 on Friday from 11:00 to 12:00.",
+        "Rust on Lighthouses starts at 11 AM on March 6.",
+        "Queues for Beginners has sixteen seats.", "Queues for Beginners has 16 seats.",
+        "The slowest broker lost forty messages in a week.",
+        "OpenBeacon: Light for Sensors does not need a gateway.",
+        "Mei Tanaka speaks about Queues for Beginners."}) {
     EXPECT_FALSE(run(sentence).fell_back) << sentence << " " << run(sentence).report.at(0).reason;
   }
   EXPECT_THAT(run("Rust on Lighthouses is in Room 14 [9].").text, HasSubstr("[6]"));
   EXPECT_THAT(run("Rust on Lighthouses is in Room 14 [9].").text, Not(HasSubstr("[9]")));
 }
 
-// Each of these is one swap away from the truth; any of them shown would be the wrong answer we promise not to give.
+// Each of these is one swap away from the truth; any of them shown would be the wrong answer we
+// promise not to give.
 TEST(Verify, FalseSentencesAreDropped) {
   for (const char* sentence :
-       {"Rust on Lighthouses takes place in Room 12.", "Rust on Lighthouses is presented by Mei Tanaka.",
-        "Rust on Lighthouses starts at 12:00.", "Rust on Lighthouses ends at 11:00.", "Rust on Lighthouses is on Thursday.",
+       {"Rust on Lighthouses takes place in Room 12.",
+        "Rust on Lighthouses is presented by Mei Tanaka.", "Rust on Lighthouses starts at 12:00.",
+        "Rust on Lighthouses ends at 11:00.", "Rust on Lighthouses is on Thursday.",
         "Rust on Lighthouses is on March 5.", "Rust on Lighthouses takes place in Room 305.",
-        "Rust on Lighthouses is presented by Linus Torvalds.", "Queues for Beginners has seventeen seats.",
-        "OpenBeacon: Light for Sensors needs a gateway and is not in Room 12.", "Rust on Lighthouses was cancelled by the police.",
-        "See https://evil.example/login for Rust on Lighthouses.", "The fastest broker lost forty messages in a month.",
+        "Rust on Lighthouses is presented by Linus Torvalds.",
+        "Queues for Beginners has seventeen seats.",
+        "OpenBeacon: Light for Sensors needs a gateway and is not in Room 12.",
+        "Rust on Lighthouses was cancelled by the police.",
+        "See https://evil.example/login for Rust on Lighthouses.",
+        "The fastest broker lost forty messages in a month.",
         "Rust on Lighthouses takes place from 12:00 to 11:00.", "Tickets for the lab cost $31.",
-        "Rust on Lighthouses and Queues for Beginners are in Room 14 at 11:00.", "Rust on Lighthouses is not in Room 14.",
-        "Paris is the capital of France.", "Everybody loves it."}) {
-    const Run result = run(sentence);
+        "Rust on Lighthouses and Queues for Beginners are in Room 14 at 11:00.",
+        "Rust on Lighthouses is not in Room 14.", "Paris is the capital of France.",
+        "Everybody loves it."}) {
+    const Shown result = run(sentence);
     EXPECT_TRUE(result.fell_back) << sentence << "\n" << result.text;
   }
 }
 
 TEST(Verify, SaysWhyASentenceWasDropped) {
-  const Run result = run("Rust on Lighthouses takes place in Room 305.");
+  const Shown result = run("Rust on Lighthouses takes place in Room 305.");
   ASSERT_EQ(result.report.size(), 1U);
   EXPECT_THAT(result.report[0].reason, HasSubstr("305"));
   EXPECT_EQ(result.text, "The composed answer. [1]");
@@ -84,19 +94,25 @@ TEST(Verify, HoldsBackOneSentence) {
 }
 
 TEST(Verify, KeepsTheTrueLinesOfAList) {
-  const Run result = run("Here are the sessions:\n- Rust on Lighthouses, Room 14\n- Quantum Ducks, Room 14\n- Queues for Beginners, Room 14\n");
-  EXPECT_THAT(result.text, HasSubstr("- Rust on Lighthouses, Room 14 [6]\n- Queues for Beginners, Room 14 [3]"));
+  const Shown result =
+      run("Here are the sessions:\n- Rust on Lighthouses, Room 14\n- Quantum Ducks, Room 14\n- "
+          "Queues for Beginners, Room 14\n");
+  EXPECT_THAT(result.text,
+              HasSubstr("- Rust on Lighthouses, Room 14 [6]\n- Queues for Beginners, Room 14 [3]"));
   EXPECT_THAT(result.text, Not(HasSubstr("Ducks")));
 }
 
 TEST(Verify, DropsTalkAboutTheAnswerSilently) {
-  const Run result = run("Sure! Based on the provided context, Rust on Lighthouses is in Room 14. I hope this helps.");
+  const Shown result = run(
+      "Sure! Based on the provided context, Rust on Lighthouses is in Room 14. I hope this helps.");
   EXPECT_EQ(result.report.size(), 1U);
   EXPECT_EQ(result.text, "Rust on Lighthouses is in Room 14. [6]");
 }
 
 TEST(Verify, DoesNotDependOnHowTheStreamIsCut) {
-  const std::string answer = "“Rust on Lighthouses” is in Room 14. Queues for Beginners has 16 seats – sixteen. Pavel Král speaks on Friday.";
+  const std::string answer =
+      "“Rust on Lighthouses” is in Room 14. Queues for Beginners has 16 seats – sixteen. Pavel "
+      "Král speaks on Friday.";
   const std::string whole = run(answer, answer.size()).text;
   for (std::size_t part = 1; part < 12; ++part) EXPECT_EQ(run(answer, part).text, whole) << part;
 }

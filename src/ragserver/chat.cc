@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <utility>
 
 #include "base/strings.h"
@@ -15,6 +16,8 @@ namespace {
 
 using codec::Json;
 using net::HttpResponse;
+
+constexpr int kAnswerTokensDefault = 400;
 
 constexpr std::string_view kNoInference =
     "InferenceService not configured. This RAGEngine instance only supports document retrieve via "
@@ -117,9 +120,9 @@ Json estimated_usage(const ChatRequest& request, std::string_view answer) {
 
 Json render_completion(const Envelope& envelope, const ChatRequest& request,
                        const rag::AnswerPlan& plan, const Outcome& outcome) {
-  const Json message = {{"content", outcome.answer},  {"refusal", nullptr},
-                        {"role", "assistant"},        {"annotations", nullptr},
-                        {"audio", nullptr},           {"function_call", nullptr},
+  const Json message = {{"content", outcome.answer}, {"refusal", nullptr},
+                        {"role", "assistant"},       {"annotations", nullptr},
+                        {"audio", nullptr},          {"function_call", nullptr},
                         {"tool_calls", nullptr}};
   const Json usage =
       outcome.usage.is_object() ? outcome.usage : estimated_usage(request, outcome.answer);
@@ -144,8 +147,6 @@ class ChunkStream final {
  public:
   ChunkStream(const Envelope& envelope, net::ResponseWriter& writer)
       : envelope_(envelope), writer_(writer) {}
-
-  bool begun() const { return begun_; }
 
   bool send_text(std::string_view text) {
     if (!begin()) return false;
@@ -196,6 +197,10 @@ Json upstream_body(const ChatRequest& request, const rag::AnswerPlan& plan,
     body.erase(ours);
   }
   body["model"] = model;
+  // Without a bound a small model talks until its context is full.
+  if (!body.contains("max_tokens") && !body.contains("max_completion_tokens")) {
+    body["max_tokens"] = kAnswerTokensDefault;
+  }
   Json messages = Json::array();
   for (const rag::ChatTurn& turn : plan.prompt) {
     messages.push_back({{"role", turn.role}, {"content", turn.content}});
@@ -209,6 +214,45 @@ std::string delta_text(const Json& chunk) {
   if (choices == nullptr || !choices->is_array() || choices->empty()) return {};
   const Json* delta = codec::find_key((*choices)[0], "delta");
   return delta == nullptr ? std::string() : codec::string_or(*delta, "content", "");
+}
+
+// The model's answer, sentence by sentence through the verifier; `show` gets what may be shown and
+// says whether the caller still listens. kCancelled once it does not. A model that breaks off after
+// something was shown leaves what was verified; before that its error is returned.
+Result<Outcome> ask(const Context& context, llm::LlmClient& llm, const Json& body,
+                    const rag::AnswerPlan& plan, const rag::Corpus& corpus,
+                    const std::function<bool(const std::string&)>& show) {
+  const auto verifier = rag::AnswerVerifier::create(plan, corpus);
+  Outcome outcome{.mode = "model", .answer = {}, .citations = {}, .sentences = {}};
+  bool caller_left = false;
+  const auto on_chunk = [&](const Json& chunk) {
+    const Json* usage = codec::find_key(chunk, "usage");
+    if (usage != nullptr && usage->is_object()) outcome.usage = *usage;
+    const std::string verified = verifier->feed(delta_text(chunk));
+    outcome.answer += verified;
+    caller_left = !verified.empty() && !show(verified);
+    return !caller_left;
+  };
+  const Result<void> streamed = llm.stream(context, body, on_chunk);
+  if (caller_left) return fail(ErrorCode::kCancelled, "the caller has gone");
+  if (!streamed && outcome.answer.empty()) return fail(streamed.error());
+  if (!streamed) {
+    obs::log().warn("the model's answer broke off", {{"error", streamed.error().message}});
+  }
+  const std::string rest = verifier->finish();
+  outcome.answer += rest;
+  if (!rest.empty()) (void)show(rest);
+  if (verifier->fell_back()) outcome.mode = "fallback";
+  outcome.citations = verifier->citations();
+  outcome.sentences = verifier->report();
+  return outcome;
+}
+
+// About 4 bytes a token: the service does not know the model's own tokens.
+std::int64_t estimated_tokens(const std::vector<rag::ChatTurn>& turns) {
+  std::size_t bytes = 0;
+  for (const rag::ChatTurn& turn : turns) bytes += turn.content.size();
+  return static_cast<std::int64_t>(bytes / 4);
 }
 
 int send(net::ResponseWriter& writer, HttpResponse response) {
@@ -254,70 +298,57 @@ Result<std::string> ChatEndpoint::model_of(const Context& context, const Json& b
   return models.front().id;
 }
 
+Result<rag::AnswerPlan> ChatEndpoint::plan(const Context& context, const ChatRequest& request,
+                                           rag::Collection& collection, const rag::Corpus& corpus) {
+  const std::string question = rag::standalone_question(request.turns, corpus);
+  ASSIGN_OR_RETURN(const auto hits,
+                   collections_.retrieve(context, collection, question, options_.candidates_max));
+  const double budget =
+      static_cast<double>(options_.context_tokens_max) * request.context_token_ratio;
+  const rag::GroundingOptions grounding{
+      .mode = options_.answer_mode,
+      .context_tokens_max = std::min(options_.source_tokens_max, static_cast<std::size_t>(budget))};
+  return rag::plan_answer(request.turns, hits, corpus, grounding);
+}
+
 int ChatEndpoint::answer(const Context& context, const ChatRequest& request,
                          net::ResponseWriter& writer) {
   const auto collection = collections_.find(request.index_name);
   if (!collection) return send(writer, render_error(collection.error()));
-  std::size_t bytes = 0;
-  for (const rag::ChatTurn& turn : request.turns) bytes += turn.content.size();
-  if (static_cast<std::int64_t>(bytes / 4) > options_.context_tokens_max) {
+  if (estimated_tokens(request.turns) > options_.context_tokens_max) {
     return send(writer, render_error(400, "Prompt length exceeds context window."));
   }
   const auto corpus = (*collection)->corpus();
-  const std::string question = rag::standalone_question(request.turns, *corpus);
-  const auto hits = collections_.retrieve(context, **collection, question, options_.candidates_max);
-  if (!hits) return send(writer, render_error(hits.error()));
-  const double budget = static_cast<double>(options_.context_tokens_max) * request.context_token_ratio;
-  const rag::GroundingOptions grounding{
-      .mode = options_.answer_mode,
-      .context_tokens_max = std::min(options_.source_tokens_max, static_cast<std::size_t>(budget))};
-  const rag::AnswerPlan plan = rag::plan_answer(request.turns, *hits, *corpus, grounding);
-  const bool asks_model = plan.kind == rag::PlanKind::kAskModel && llm_ != nullptr;
-  auto model = asks_model ? model_of(context, request.body)
-                          : Result<std::string>(codec::string_or(request.body, "model", "extractive"));
+  const auto plan = this->plan(context, request, **collection, *corpus);
+  if (!plan) return send(writer, render_error(plan.error()));
+  const bool asks_model = plan->kind == rag::PlanKind::kAskModel && llm_ != nullptr;
+  const std::string named = codec::string_or(request.body, "model", "extractive");
+  const auto model = asks_model ? model_of(context, request.body) : Result<std::string>(named);
   if (!model) return send(writer, render_error(model.error()));
+
   const Envelope envelope = Envelope::create(*model);
   ChunkStream stream(envelope, writer);
-  Outcome outcome{.mode = plan.kind == rag::PlanKind::kAbstain ? "abstained" : "composed",
-                  .answer = plan.answer,
-                  .citations = plan.citations,
+  Outcome outcome{.mode = plan->kind == rag::PlanKind::kAbstain ? "abstained" : "composed",
+                  .answer = plan->answer,
+                  .citations = plan->citations,
                   .sentences = {}};
   if (asks_model) {
-    outcome.answer.clear();
-    const auto verifier = rag::AnswerVerifier::create(plan, *corpus);
-    const auto emit = [&](const std::string& text) {
-      outcome.answer += text;
+    const auto show = [&](const std::string& text) {
       return !request.stream || stream.send_text(text);
     };
-    bool peer_left = false;
-    const auto on_chunk = [&](const Json& chunk) {
-      if (const Json* usage = codec::find_key(chunk, "usage"); usage != nullptr && usage->is_object()) {
-        outcome.usage = *usage;
-      }
-      const std::string verified = verifier->feed(delta_text(chunk));
-      peer_left = !verified.empty() && !emit(verified);
-      return !peer_left;
-    };
-    const auto streamed = llm_->stream(context, upstream_body(request, plan, *model), on_chunk);
-    if (peer_left) return 499;
-    if (!streamed && !stream.begun()) return send(writer, render_error(streamed.error()));
-    if (!streamed) {
-      obs::log().warn("the model's answer broke off", {{"error", streamed.error().message}});
-    }
-    const std::string rest = verifier->finish();
-    if (!rest.empty()) (void)emit(rest);
-    outcome.mode = verifier->fell_back() ? "fallback" : "model";
-    outcome.citations = verifier->citations();
-    outcome.sentences = verifier->report();
+    auto asked = ask(context, *llm_, upstream_body(request, *plan, *model), *plan, *corpus, show);
+    if (!asked && asked.error().code == ErrorCode::kCancelled) return 499;
+    if (!asked) return send(writer, render_error(asked.error()));
+    outcome = *std::move(asked);
   } else if (request.stream) {
     (void)stream.send_text(outcome.answer);
   }
   if (request.stream) {
-    stream.end(request, plan, outcome);
+    stream.end(request, *plan, outcome);
     return 200;
   }
-  return send(writer, HttpResponse::json(200, codec::render_json(render_completion(
-                                                  envelope, request, plan, outcome))));
+  const Json completion = render_completion(envelope, request, *plan, outcome);
+  return send(writer, HttpResponse::json(200, codec::render_json(completion)));
 }
 
 int ChatEndpoint::pass_through(const Context& context, const net::HttpRequest& request,
@@ -331,9 +362,10 @@ int ChatEndpoint::pass_through(const Context& context, const net::HttpRequest& r
     streaming = status == 200 && head.content_type.starts_with("text/event-stream");
     if (!streaming) return true;
     begun = true;
-    return writer.begin(200, {{"content-type", "text/event-stream; charset=utf-8"},
-                              {"cache-control", "no-cache"},
-                              {"x-accel-buffering", "no"}})
+    return writer
+        .begin(200, {{"content-type", "text/event-stream; charset=utf-8"},
+                     {"cache-control", "no-cache"},
+                     {"x-accel-buffering", "no"}})
         .has_value();
   };
   const auto on_bytes = [&](std::string_view bytes) {

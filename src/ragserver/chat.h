@@ -1,4 +1,5 @@
-// POST /v1/chat/completions: with an index a grounded answer, without one the model's own (pass-through).
+// POST /v1/chat/completions: with an index a grounded answer, without one the model's own
+// (pass-through).
 #pragma once
 
 #include <cstddef>
@@ -18,7 +19,8 @@ struct ChatOptions {
   std::int64_t context_tokens_max = 64000;  // LLM_CONTEXT_WINDOW
   double context_token_ratio = 0.5;         // RAG_CONTEXT_TOKEN_FILL_RATIO
   std::size_t candidates_max = 24;          // Chunks retrieved for one answer.
-  // Sources in a prompt, whatever the window: a small model on a CPU reads about 300 tokens a second.
+  // Sources in a prompt, whatever the window: a small model on a CPU reads about 300 tokens a
+  // second.
   std::size_t source_tokens_max = 1500;
   rag::AnswerMode answer_mode = rag::AnswerMode::kAuto;
 };
@@ -26,15 +28,15 @@ struct ChatOptions {
 // What a chat request says, once checked.
 struct ChatRequest {
   codec::Json body;
-  std::string index_name;              // Empty: pass-through.
+  std::string index_name;  // Empty: pass-through.
   bool pass_through = false;
   bool stream = false;
   double context_token_ratio = 0;
   std::vector<rag::ChatTurn> turns;
 };
 
-// Every rule of the gate that needs no index and no model, in the original's order; the error's text is
-// what the client sees. Pure.
+// Every rule of the gate that needs no index and no model, in the original's order; the error's
+// text is what the client sees. Pure.
 Result<ChatRequest> parse_chat_request(codec::Json body, const ChatOptions& options);
 
 // Resource. Thread-safe. What it is given outlives it; `llm` may be null.
@@ -47,6 +49,8 @@ class ChatEndpoint final {
 
  private:
   int answer(const Context& context, const ChatRequest& request, net::ResponseWriter& writer);
+  Result<rag::AnswerPlan> plan(const Context& context, const ChatRequest& request,
+                               rag::Collection& collection, const rag::Corpus& corpus);
   int pass_through(const Context& context, const net::HttpRequest& request,
                    net::ResponseWriter& writer);
   Result<std::string> model_of(const Context& context, const codec::Json& body);

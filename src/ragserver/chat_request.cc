@@ -28,8 +28,8 @@ std::unexpected<Error> invalid(std::string message) {
   return fail(ErrorCode::kInvalidArgument, std::move(message));
 }
 
-// Text of a content: a string, or the text parts of a list joined by a newline. None: something that is
-// no text (an image), which only the model itself can read.
+// Text of a content: a string, or the text parts of a list joined by a newline. None: something
+// that is no text (an image), which only the model itself can read.
 std::optional<std::string> text_of(const Json& content) {
   if (content.is_string()) return content.get<std::string>();
   if (content.is_null()) return std::string();
@@ -80,8 +80,8 @@ Result<bool> read_message(const Json& message, std::vector<rag::ChatTurn>& turns
   if (role.empty()) return invalid("Invalid request format: messages must contain 'role'.");
   const Json* content = codec::find_key(message, "content");
   if (role != "assistant" && (content == nullptr || content->is_null())) {
-    return invalid(
-        fmt::format("Invalid request format: messages must contain 'content' for role '{}'.", role));
+    return invalid(fmt::format(
+        "Invalid request format: messages must contain 'content' for role '{}'.", role));
   }
   if (!is_chat_role(role)) return true;
   if (role == "user" && !is_truthy(content)) {

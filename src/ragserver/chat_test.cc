@@ -17,15 +17,22 @@ constexpr const char* kPath = "/v1/chat/completions";
 
 struct ChatTest : ServiceFixture {
   void index_talks() {
-    const Json metadata = {{"title", "Profiling a Profiler"}, {"location", "Ballroom F"}, {"date", "03/07/2026"},
-                           {"start", "17:00"}, {"end", "18:00"},
+    const Json metadata = {{"title", "Profiling a Profiler"},
+                           {"location", "Ballroom F"},
+                           {"date", "03/07/2026"},
+                           {"start", "17:00"},
+                           {"end", "18:00"},
                            {"speakers", {{{"name", "Kestrel Amundsen"}, {"url", "http://x/k"}}}}};
-    index("talks", {{{"text", "Profiling a Profiler. Presented by Kestrel Amundsen. Ballroom F, Saturday, March 7, "
-                              "2026, from 17:00 to 18:00. Where a sampling profiler spends its own time."},
-                     {"metadata", metadata}}});
+    index("talks",
+          {{{"text",
+             "Profiling a Profiler. Presented by Kestrel Amundsen. Ballroom F, Saturday, March 7, "
+             "2026, from 17:00 to 18:00. Where a sampling profiler spends its own time."},
+            {"metadata", metadata}}});
   }
   RecordingWriter ask(const std::string& question, bool stream = false) {
-    return post(kPath, {{"index_name", "talks"}, {"model", "m"}, {"stream", stream},
+    return post(kPath, {{"index_name", "talks"},
+                        {"model", "m"},
+                        {"stream", stream},
                         {"messages", {{{"role", "user"}, {"content", question}}}}});
   }
 };
@@ -70,7 +77,8 @@ TEST_F(ChatTest, AModelsUnsupportedFactsNeverReachTheCaller) {
     ASSERT_EQ(reply.status, 200) << reply.body;
     std::string shown;
     if (stream) {
-      for (const Json& event : reply.events()) shown += event["choices"][0]["delta"].value("content", "");
+      for (const Json& event : reply.events())
+        shown += event["choices"][0]["delta"].value("content", "");
     } else {
       shown = content_of(reply);
     }
@@ -115,8 +123,10 @@ TEST_F(ChatTest, TheGateRefusesInTheOriginalsWords) {
   const Refused cases[] = {
       {R"({"tools":[1]})", 400, "tools and functions are not supported."},
       {R"({"n":2})", 400, "n > 1 is not supported."},
-      {R"({"index_name":"none","messages":[{"role":"user","content":"x"}]})", 404, "No such index: 'none' exists."},
-      {R"({"context_token_ratio":0.9})", 400, "Invalid context_token_ratio: 0.9. Must be between 0.2 and 0.8."},
+      {R"({"index_name":"none","messages":[{"role":"user","content":"x"}]})", 404,
+       "No such index: 'none' exists."},
+      {R"({"context_token_ratio":0.9})", 400,
+       "Invalid context_token_ratio: 0.9. Must be between 0.2 and 0.8."},
       {R"({"index_name":"talks","messages":[{"content":"x"}]})", 400,
        "Invalid request format: messages must contain 'role'."},
       {R"({"index_name":"talks","messages":[{"role":"user"}]})", 400,
@@ -125,7 +135,8 @@ TEST_F(ChatTest, TheGateRefusesInTheOriginalsWords) {
        "Invalid request format: user messages must contain 'content'."},
       {R"({"index_name":"talks","messages":[{"role":"assistant","content":null}]})", 400,
        "There must be a user prompt since the latest assistant message."},
-      {R"({"index_name":"talks"})", 400, "There must be a user prompt since the latest assistant message."},
+      {R"({"index_name":"talks"})", 400,
+       "There must be a user prompt since the latest assistant message."},
   };
   for (const Refused& refused : cases) {
     const auto reply = call("POST", kPath, refused.body);
@@ -138,16 +149,19 @@ TEST_F(ChatTest, TheGateRefusesInTheOriginalsWords) {
 // W22: valid OpenAI inputs that the original answers with 400 or 500.
 TEST_F(ChatTest, AcceptsPartsAndNulls) {
   index_talks();
-  const auto reply = call("POST", kPath, R"({"index_name":"talks","n":null,"context_token_ratio":null,"messages":[
+  const auto reply =
+      call("POST", kPath, R"({"index_name":"talks","n":null,"context_token_ratio":null,"messages":[
     {"role":"system","content":[{"type":"text","text":"Be brief."}]},
     {"role":"user","content":"Hello"},{"role":"assistant","content":null},
-    {"role":"user","content":[{"type":"text","text":"In which room is Profiling a Profiler?"}]}]})");
+    {"role":"user","content":[{"type":"text",
+                               "text":"In which room is Profiling a Profiler?"}]}]})");
   ASSERT_EQ(reply.status, 200) << reply.body;
   EXPECT_THAT(content_of(reply), HasSubstr("Ballroom F"));
 }
 
 TEST_F(ChatTest, WithoutAnIndexTheBodyGoesThroughUntouched) {
-  const std::string body = R"({"model":"m","messages":[{"role":"user","content":"hi"}],"max_tokens":5,"x":[1]})";
+  const std::string body =
+      R"({"model":"m","messages":[{"role":"user","content":"hi"}],"max_tokens":5,"x":[1]})";
   llm.reply.body = R"({"id":"up","choices":[],"kv_transfer_params":{"a":1}})";
   const auto reply = call("POST", kPath, body);
   EXPECT_EQ(llm.forwarded.at(0), body);
@@ -156,12 +170,15 @@ TEST_F(ChatTest, WithoutAnIndexTheBodyGoesThroughUntouched) {
 }
 
 TEST_F(ChatTest, PassThroughKeepsStreamsAndErrors) {
-  llm.reply = {.status = 200, .content_type = "text/event-stream", .body = "data: {\"a\":1}\n\ndata: [DONE]\n\n"};
+  llm.reply = {.status = 200,
+               .content_type = "text/event-stream",
+               .body = "data: {\"a\":1}\n\ndata: [DONE]\n\n"};
   EXPECT_EQ(call("POST", kPath, R"({"stream":true,"messages":[]})").body, llm.reply.body);
   llm.broken = true;
   EXPECT_TRUE(call("POST", kPath, R"({"stream":true,"messages":[]})").aborted);
   llm.broken = false;
-  llm.reply = {.status = 401, .content_type = "application/json", .body = R"({"error":"unauthorized"})"};
+  llm.reply = {
+      .status = 401, .content_type = "application/json", .body = R"({"error":"unauthorized"})"};
   const auto refused = call("POST", kPath, R"({"messages":[]})");
   EXPECT_EQ(refused.status, 401);
   EXPECT_EQ(refused.json()["detail"], R"({"error":"unauthorized"})");
@@ -184,7 +201,8 @@ TEST_F(ChatTest, WithoutAnInferenceServiceChatSaysSo) {
 TEST_F(ChatTest, ExtractiveModeNeedsNoModel) {
   index_talks();
   service = std::make_unique<RagService>(
-      *collections, nullptr, RagServiceOptions{.chat = {.answer_mode = rag::AnswerMode::kExtractive}});
+      *collections, nullptr,
+      RagServiceOptions{.chat = {.answer_mode = rag::AnswerMode::kExtractive}});
   const auto reply = ask("In which room is Profiling a Profiler?");
   ASSERT_EQ(reply.status, 200) << reply.body;
   EXPECT_THAT(content_of(reply), HasSubstr("Ballroom F"));

@@ -63,7 +63,9 @@ RagMetrics::RagMetrics() : series_(std::make_unique<Series>()) {
 
 RagMetrics::~RagMetrics() = default;
 
-void RagMetrics::started() { series_->running.add(1); }
+void RagMetrics::started() {
+  series_->running.add(1);
+}
 
 void RagMetrics::finished(Operation operation, int status, std::chrono::nanoseconds took) {
   const std::size_t failed = status >= 400 ? 1 : 0;
@@ -89,6 +91,8 @@ void RagMetrics::retrieved(const std::vector<rag::RetrievedChunk>& hits) {
   series_->mean_score.observe(sum / static_cast<double>(hits.size()));
 }
 
-std::string RagMetrics::render() const { return series_->registry.render(); }
+std::string RagMetrics::render() const {
+  return series_->registry.render();
+}
 
 }  // namespace rage::ragserver

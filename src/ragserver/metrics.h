@@ -11,7 +11,14 @@
 namespace rage::ragserver {
 
 enum class Operation {
-  kIndex, kIndexes, kDeleteIndex, kListDocuments, kUpdateDocuments, kDeleteDocuments, kRetrieve, kChat,
+  kIndex,
+  kIndexes,
+  kDeleteIndex,
+  kListDocuments,
+  kUpdateDocuments,
+  kDeleteDocuments,
+  kRetrieve,
+  kChat,
 };
 
 // Resource. Thread-safe.

@@ -24,9 +24,12 @@ constexpr std::int64_t kPageDefault = 10;
 constexpr std::int64_t kTextLengthDefault = 1000;  // Unicode code points.
 constexpr std::int64_t kRetrieveDefault = 5;
 
-HttpResponse json_ok(const Json& body) { return HttpResponse::json(200, codec::render_json(body)); }
+HttpResponse json_ok(const Json& body) {
+  return HttpResponse::json(200, codec::render_json(body));
+}
 
-// A document as a request carries it. doc_id, hash_value and is_truncated are echoed where KAITO does.
+// A document as a request carries it. doc_id, hash_value and is_truncated are echoed where KAITO
+// does.
 struct RequestDocument {
   std::string doc_id;
   rag::Document document;
@@ -47,8 +50,9 @@ std::optional<RequestDocument> read_document(const Json& value, const Json& loc,
   if (!text || !doc_id || !metadata) return std::nullopt;
   // A null metadata object is none: the original fails with 500 here.
   if (metadata->is_null()) metadata = Json::object();
-  RequestDocument document{.doc_id = *std::move(doc_id),
-                           .document = {.text = *std::move(text), .metadata = *std::move(metadata)}};
+  RequestDocument document{
+      .doc_id = *std::move(doc_id),
+      .document = {.text = *std::move(text), .metadata = *std::move(metadata)}};
   if (const Json* hash = codec::find_key(value, "hash_value"); hash && hash->is_string()) {
     document.hash_value = *hash;
   }
@@ -83,7 +87,9 @@ Json render_document(const RequestDocument& document) {
                          document.hash_value, document.is_truncated);
 }
 
-Json score_or_null(const std::optional<float>& score) { return score ? Json(*score) : Json(nullptr); }
+Json score_or_null(const std::optional<float>& score) {
+  return score ? Json(*score) : Json(nullptr);
+}
 
 Json render_hit(const rag::RetrievedChunk& hit) {
   const Json& metadata = hit.chunk.metadata;
@@ -100,8 +106,17 @@ Json render_hit(const rag::RetrievedChunk& hit) {
 }  // namespace
 
 enum class RouteKind {
-  kHealth, kMetrics, kIndex, kIndexes, kDeleteIndex, kListDocuments, kUpdateDocuments,
-  kDeleteDocuments, kRetrieve, kChat, kModels,
+  kHealth,
+  kMetrics,
+  kIndex,
+  kIndexes,
+  kDeleteIndex,
+  kListDocuments,
+  kUpdateDocuments,
+  kDeleteDocuments,
+  kRetrieve,
+  kChat,
+  kModels,
 };
 
 struct RagService::Route {
@@ -118,12 +133,9 @@ struct FixedRoute {
 };
 
 constexpr FixedRoute kFixedRoutes[] = {
-    {"GET", "/health", RouteKind::kHealth},
-    {"GET", "/metrics", RouteKind::kMetrics},
-    {"POST", "/index", RouteKind::kIndex},
-    {"GET", "/indexes", RouteKind::kIndexes},
-    {"POST", "/retrieve", RouteKind::kRetrieve},
-    {"POST", "/v1/chat/completions", RouteKind::kChat},
+    {"GET", "/health", RouteKind::kHealth},      {"GET", "/metrics", RouteKind::kMetrics},
+    {"POST", "/index", RouteKind::kIndex},       {"GET", "/indexes", RouteKind::kIndexes},
+    {"POST", "/retrieve", RouteKind::kRetrieve}, {"POST", "/v1/chat/completions", RouteKind::kChat},
     {"GET", "/v1/models", RouteKind::kModels},
 };
 
@@ -143,17 +155,26 @@ constexpr NamedRoute kNamedRoutes[] = {
 // The operation whose counters a request belongs to; none for those that are not counted.
 std::optional<Operation> operation_of(RouteKind kind) {
   switch (kind) {
-    case RouteKind::kIndex: return Operation::kIndex;
-    case RouteKind::kIndexes: return Operation::kIndexes;
-    case RouteKind::kDeleteIndex: return Operation::kDeleteIndex;
-    case RouteKind::kListDocuments: return Operation::kListDocuments;
-    case RouteKind::kUpdateDocuments: return Operation::kUpdateDocuments;
-    case RouteKind::kDeleteDocuments: return Operation::kDeleteDocuments;
-    case RouteKind::kRetrieve: return Operation::kRetrieve;
-    case RouteKind::kChat: return Operation::kChat;
+    case RouteKind::kIndex:
+      return Operation::kIndex;
+    case RouteKind::kIndexes:
+      return Operation::kIndexes;
+    case RouteKind::kDeleteIndex:
+      return Operation::kDeleteIndex;
+    case RouteKind::kListDocuments:
+      return Operation::kListDocuments;
+    case RouteKind::kUpdateDocuments:
+      return Operation::kUpdateDocuments;
+    case RouteKind::kDeleteDocuments:
+      return Operation::kDeleteDocuments;
+    case RouteKind::kRetrieve:
+      return Operation::kRetrieve;
+    case RouteKind::kChat:
+      return Operation::kChat;
     case RouteKind::kHealth:
     case RouteKind::kMetrics:
-    case RouteKind::kModels: return std::nullopt;
+    case RouteKind::kModels:
+      return std::nullopt;
   }
   return std::nullopt;
 }
@@ -200,7 +221,8 @@ void RagService::handle(const Context& context, const net::HttpRequest& request,
     const bool wrong_method = route.error().code == ErrorCode::kFailedPrecondition;
     HttpResponse response = render_error(wrong_method ? 405 : 404, route.error().message);
     if (!wrong_method && request.path.size() > 1 && request.path.ends_with('/')) {
-      net::HttpRequest shorter{.method = request.method, .path = request.path, .query = {}, .headers = {}, .body = {}};
+      net::HttpRequest shorter{
+          .method = request.method, .path = request.path, .query = {}, .headers = {}, .body = {}};
       shorter.path.pop_back();
       if (find_route(shorter)) {
         response = {.status = 307, .headers = {{"location", shorter.path}}, .body = {}};
@@ -223,27 +245,39 @@ void RagService::handle(const Context& context, const net::HttpRequest& request,
   if (operation) {
     metrics_.finished(*operation, status, std::chrono::steady_clock::now() - started);
   }
-  if (status >= 500) {
-    obs::log().error("request failed", {{"method", request.method}, {"path", request.path}, {"status", status}});
+  if (status >= 500 &&
+      status != 503) {  // 503 says "not now" or "not configured"; nothing is broken.
+    obs::log().error("request failed",
+                     {{"method", request.method}, {"path", request.path}, {"status", status}});
   }
 }
 
 HttpResponse RagService::answer(const Call& call, const Route& route) {
   switch (route.kind) {
-    case RouteKind::kHealth: return json_ok({{"status", "Healthy"}, {"detail", nullptr}});
+    case RouteKind::kHealth:
+      return json_ok({{"status", "Healthy"}, {"detail", nullptr}});
     case RouteKind::kMetrics:
       return {.status = 200,
               .headers = {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}},
               .body = metrics_.render()};
-    case RouteKind::kIndex: return create_index(call);
-    case RouteKind::kIndexes: return list_indexes();
-    case RouteKind::kDeleteIndex: return delete_index(route.index_name);
-    case RouteKind::kListDocuments: return list_documents(call, route.index_name);
-    case RouteKind::kUpdateDocuments: return update_documents(call, route.index_name);
-    case RouteKind::kDeleteDocuments: return delete_documents(call, route.index_name);
-    case RouteKind::kRetrieve: return retrieve(call);
-    case RouteKind::kModels: return list_models(call);
-    case RouteKind::kChat: break;  // Streams; handle() sends it to the chat endpoint.
+    case RouteKind::kIndex:
+      return create_index(call);
+    case RouteKind::kIndexes:
+      return list_indexes();
+    case RouteKind::kDeleteIndex:
+      return delete_index(route.index_name);
+    case RouteKind::kListDocuments:
+      return list_documents(call, route.index_name);
+    case RouteKind::kUpdateDocuments:
+      return update_documents(call, route.index_name);
+    case RouteKind::kDeleteDocuments:
+      return delete_documents(call, route.index_name);
+    case RouteKind::kRetrieve:
+      return retrieve(call);
+    case RouteKind::kModels:
+      return list_models(call);
+    case RouteKind::kChat:
+      break;  // Streams; handle() sends it to the chat endpoint.
   }
   return render_error(404, "Not Found");
 }
@@ -284,7 +318,8 @@ HttpResponse RagService::list_documents(const Call& call, const std::string& nam
   const auto query = codec::parse_query(call.request.query);
   const auto limit = read_query_integer(query, "limit", kPageDefault, {1, kPageMax}, errors);
   const auto offset = read_query_integer(query, "offset", 0, {.min = 0}, errors);
-  const auto length = read_query_integer(query, "max_text_length", kTextLengthDefault, {.min = 1}, errors);
+  const auto length =
+      read_query_integer(query, "max_text_length", kTextLengthDefault, {.min = 1}, errors);
   if (!errors.empty()) return errors.response();
   const auto collection = collections_.find(name);
   if (!collection) return render_error(collection.error());
@@ -348,8 +383,8 @@ HttpResponse RagService::delete_documents(const Call& call, const std::string& n
       if ((*list)[i].is_string()) {
         ids.push_back((*list)[i].get<std::string>());
       } else {
-        errors.add("string_type", location({"body", "doc_ids", i}), "Input should be a valid string",
-                   (*list)[i]);
+        errors.add("string_type", location({"body", "doc_ids", i}),
+                   "Input should be a valid string", (*list)[i]);
       }
     }
   }
@@ -385,9 +420,9 @@ HttpResponse RagService::retrieve(const Call& call) {
   const auto collection = collections_.find(*name);
   if (!collection) return render_error(collection.error());
   if (trim(*query).empty()) return render_error(400, "Query string cannot be empty.");
-  const auto hits = collections_.retrieve(call.context, **collection, *query,
-                                          static_cast<std::size_t>(*hits_max),
-                                          filter->is_object() ? &*filter : nullptr);
+  const auto hits =
+      collections_.retrieve(call.context, **collection, *query, static_cast<std::size_t>(*hits_max),
+                            filter->is_object() ? &*filter : nullptr);
   if (!hits) return render_error(hits.error());
   Json results = Json::array();
   for (const rag::RetrievedChunk& hit : *hits) results.push_back(render_hit(hit));

@@ -1,5 +1,5 @@
-// The RAG service's HTTP API: KAITO's RAGEngine routes and the OpenAI chat endpoint, with grounded answers.
-// Parses, calls the domain, renders; no policy of retrieval or grounding lives here.
+// The RAG service's HTTP API: KAITO's RAGEngine routes and the OpenAI chat endpoint, with grounded
+// answers. Parses, calls the domain, renders; no policy of retrieval or grounding lives here.
 #pragma once
 
 #include <cstddef>
@@ -23,8 +23,8 @@ struct RagServiceOptions {
   ChatOptions chat;
 };
 
-// Resource. Thread-safe. What it is given outlives it; `llm` may be null: chat then answers 503, unless the
-// answer mode is extractive.
+// Resource. Thread-safe. What it is given outlives it; `llm` may be null: chat then answers 503,
+// unless the answer mode is extractive.
 class RagService final {
  public:
   RagService(rag::Collections& collections, llm::LlmClient* llm, const RagServiceOptions& options);

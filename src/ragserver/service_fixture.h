@@ -1,5 +1,5 @@
-// For the tests of this room: a service over a temporary directory, a writer that keeps what was sent, and
-// a model that says what the test wants.
+// For the tests of this room: a service over a temporary directory, a writer that keeps what was
+// sent, and a model that says what the test wants.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -104,12 +104,16 @@ struct ServiceFixture : testing::Test {
   std::unique_ptr<rag::Collections> collections =
       *rag::Collections::open(directory->path(), embedder, {});
   ScriptedLlm llm;
-  std::unique_ptr<RagService> service = std::make_unique<RagService>(*collections, &llm, RagServiceOptions{});
+  std::unique_ptr<RagService> service =
+      std::make_unique<RagService>(*collections, &llm, RagServiceOptions{});
 
   RecordingWriter call(std::string method, std::string path, std::string body = "",
                        std::string content_type = "application/json") {
-    net::HttpRequest request{.method = std::move(method), .path = std::move(path), .query = {},
-                             .headers = {{"content-type", std::move(content_type)}}, .body = std::move(body)};
+    net::HttpRequest request{.method = std::move(method),
+                             .path = std::move(path),
+                             .query = {},
+                             .headers = {{"content-type", std::move(content_type)}},
+                             .body = std::move(body)};
     if (const std::size_t mark = request.path.find('?'); mark != std::string::npos) {
       request.query = request.path.substr(mark + 1);
       request.path.resize(mark);

@@ -32,9 +32,12 @@ class CheckingWriter final : public net::ResponseWriter {
 };
 
 constexpr std::pair<const char*, const char*> kRoutes[] = {
-    {"POST", "/index"},           {"POST", "/retrieve"},
-    {"POST", "/v1/chat/completions"}, {"POST", "/indexes/i/documents"},
-    {"POST", "/indexes/i/documents/delete"}, {"GET", "/indexes/i/documents"},
+    {"POST", "/index"},
+    {"POST", "/retrieve"},
+    {"POST", "/v1/chat/completions"},
+    {"POST", "/indexes/i/documents"},
+    {"POST", "/indexes/i/documents/delete"},
+    {"GET", "/indexes/i/documents"},
     {"GET", ""},
 };
 
@@ -45,12 +48,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   static const auto directory = *TemporaryDirectory::create("rage-fuzz-");
   static embed::HashingEmbedder embedder;
   static const auto collections = *rag::Collections::open(directory->path(), embedder, {});
-  static ragserver::RagService service(
-      *collections, nullptr, {.chat = {.answer_mode = rag::AnswerMode::kExtractive}});
+  static ragserver::RagService service(*collections, nullptr,
+                                       {.chat = {.answer_mode = rag::AnswerMode::kExtractive}});
   if (size < 1) return 0;
   const auto& [method, path] = kRoutes[bytes[0] % std::size(kRoutes)];
   const std::string text(reinterpret_cast<const char*>(bytes + 1), size - 1);
-  net::HttpRequest request{.method = method, .path = path, .query = {}, .headers = {}, .body = text};
+  net::HttpRequest request{
+      .method = method, .path = path, .query = {}, .headers = {}, .body = text};
   if (request.method == "GET") {
     request.query = text;
     if (request.path.empty()) request.path = text;

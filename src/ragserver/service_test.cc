@@ -22,11 +22,13 @@ std::vector<std::string> keys(const Json& object) {
 }
 
 TEST_F(ServiceTest, IndexReturnsTheDocumentsWithTheirIds) {
-  const auto reply = post("/index", {{"index_name", "i"},
-                                     {"documents", {{{"text", "abc"}, {"metadata", {{"k", 1}}}, {"doc_id", "mine"}}}}});
+  const auto reply = post(
+      "/index", {{"index_name", "i"},
+                 {"documents", {{{"text", "abc"}, {"metadata", {{"k", 1}}}, {"doc_id", "mine"}}}}});
   ASSERT_EQ(reply.status, 200);
   const Json document = reply.json()[0];
-  EXPECT_THAT(keys(document), ElementsAre("doc_id", "text", "metadata", "hash_value", "is_truncated"));
+  EXPECT_THAT(keys(document),
+              ElementsAre("doc_id", "text", "metadata", "hash_value", "is_truncated"));
   EXPECT_EQ(document["doc_id"], rag::document_id("abc"));
   EXPECT_TRUE(document["hash_value"].is_null());
   EXPECT_EQ(call("GET", "/indexes").body, R"(["i"])");
@@ -45,10 +47,14 @@ TEST_F(ServiceTest, BadBodiesGetTheOriginalsErrors) {
       {"", "missing", R"(["body"])", "Field required"},
       {"{}", "missing", R"(["body","index_name"])", "Field required"},
       {"{x", "json_invalid", R"(["body",1])", "JSON decode error"},
-      {"[]", "model_attributes_type", R"(["body"])", "Input should be a valid dictionary or object to extract fields from"},
-      {R"({"index_name":1,"documents":[]})", "string_type", R"(["body","index_name"])", "Input should be a valid string"},
-      {R"({"index_name":"i","documents":{}})", "list_type", R"(["body","documents"])", "Input should be a valid list"},
-      {R"({"index_name":"i","documents":[{}]})", "missing", R"(["body","documents",0,"text"])", "Field required"},
+      {"[]", "model_attributes_type", R"(["body"])",
+       "Input should be a valid dictionary or object to extract fields from"},
+      {R"({"index_name":1,"documents":[]})", "string_type", R"(["body","index_name"])",
+       "Input should be a valid string"},
+      {R"({"index_name":"i","documents":{}})", "list_type", R"(["body","documents"])",
+       "Input should be a valid list"},
+      {R"({"index_name":"i","documents":[{}]})", "missing", R"(["body","documents",0,"text"])",
+       "Field required"},
       {R"({"index_name":"i","documents":[{"text":"t","metadata":[1]}]})", "dict_type",
        R"(["body","documents",0,"metadata"])", "Input should be a valid dictionary"},
       {"{\"index_name\":\"\xff\",\"documents\":[]}", "json_invalid", nullptr, "JSON decode error"},
@@ -72,12 +78,16 @@ TEST_F(ServiceTest, BadBodiesGetTheOriginalsErrors) {
 TEST_F(ServiceTest, NumbersAreReadAsLaxlyAsInTheOriginal) {
   index("i", {{{"text", "abc"}}});
   const auto retrieve = [&](const char* count) {
-    return call("POST", "/retrieve", fmt::format(R"({{"index_name":"i","query":"abc","max_node_count":{}}})", count));
+    return call("POST", "/retrieve",
+                fmt::format(R"({{"index_name":"i","query":"abc","max_node_count":{}}})", count));
   };
   for (const char* good : {"2", "\"2\"", "2.0"}) EXPECT_EQ(retrieve(good).status, 200) << good;
-  const std::pair<const char*, const char*> bad[] = {{"0", "greater_than_equal"}, {"301", "less_than_equal"},
-                                                     {"2.5", "int_from_float"},   {"null", "int_type"},
-                                                     {"\"x\"", "int_parsing"},    {"1e300", "int_from_float"},
+  const std::pair<const char*, const char*> bad[] = {{"0", "greater_than_equal"},
+                                                     {"301", "less_than_equal"},
+                                                     {"2.5", "int_from_float"},
+                                                     {"null", "int_type"},
+                                                     {"\"x\"", "int_parsing"},
+                                                     {"1e300", "int_from_float"},
                                                      {"18446744073709551615", "less_than_equal"}};
   for (const auto& [value, type] : bad) {
     const auto reply = retrieve(value);
@@ -87,15 +97,17 @@ TEST_F(ServiceTest, NumbersAreReadAsLaxlyAsInTheOriginal) {
 }
 
 TEST_F(ServiceTest, RetrieveFindsAnExactTextFirstAndFillsEveryField) {
-  index("i", {{{"text", "red apples are sweet"}}, {{"text", "green pears"}, {"metadata", {{"k", "v"}}}}});
-  const auto reply = post("/retrieve", {{"index_name", "i"}, {"query", "green pears"}, {"unknown", 1}});
+  index("i", {{{"text", "red apples are sweet"}},
+              {{"text", "green pears"}, {"metadata", {{"k", "v"}}}}});
+  const auto reply =
+      post("/retrieve", {{"index_name", "i"}, {"query", "green pears"}, {"unknown", 1}});
   ASSERT_EQ(reply.status, 200) << reply.body;
   const Json body = reply.json();
   EXPECT_THAT(keys(body), ElementsAre("query", "results", "count"));
   EXPECT_EQ(body["count"], 2);
   const Json first = body["results"][0];
-  EXPECT_THAT(keys(first), ElementsAre("doc_id", "node_id", "text", "score", "dense_score", "sparse_score",
-                                       "source", "metadata"));
+  EXPECT_THAT(keys(first), ElementsAre("doc_id", "node_id", "text", "score", "dense_score",
+                                       "sparse_score", "source", "metadata"));
   EXPECT_EQ(first["text"], "green pears");
   EXPECT_EQ(first["source"], "both");
   EXPECT_GE(first["score"].get<double>(), 0);
@@ -113,15 +125,19 @@ TEST_F(ServiceTest, RetrieveErrors) {
 }
 
 TEST_F(ServiceTest, MetadataFilterWorksOnRetrieve) {  // W13: 500 in the original.
-  index("i", {{{"text", "talk one"}, {"metadata", {{"day", 1}}}}, {{"text", "talk two"}, {"metadata", {{"day", 2}}}}});
-  const auto reply = post("/retrieve", {{"index_name", "i"}, {"query", "talk"}, {"metadata_filter", {{"day", 2}}}});
+  index("i", {{{"text", "talk one"}, {"metadata", {{"day", 1}}}},
+              {{"text", "talk two"}, {"metadata", {{"day", 2}}}}});
+  const auto reply = post(
+      "/retrieve", {{"index_name", "i"}, {"query", "talk"}, {"metadata_filter", {{"day", 2}}}});
   ASSERT_EQ(reply.status, 200);
   EXPECT_EQ(reply.json()["count"], 1);
   EXPECT_EQ(reply.json()["results"][0]["text"], "talk two");
 }
 
 TEST_F(ServiceTest, ListPagesCutsAndFilters) {
-  index("i", {{{"text", "ééé"}, {"metadata", {{"a", 1}}}}, {{"text", "b"}}, {{"text", "c"}, {"metadata", {{"a", 1}}}}});
+  index("i", {{{"text", "ééé"}, {"metadata", {{"a", 1}}}},
+              {{"text", "b"}},
+              {{"text", "c"}, {"metadata", {{"a", 1}}}}});
   const Json page = call("GET", "/indexes/i/documents?limit=1&offset=1").json();
   EXPECT_THAT(keys(page), ElementsAre("documents", "count", "total_items"));
   EXPECT_EQ(page["documents"][0]["text"], "b");
@@ -132,7 +148,8 @@ TEST_F(ServiceTest, ListPagesCutsAndFilters) {
   EXPECT_EQ(cut["text"], "éé");
   EXPECT_EQ(cut["is_truncated"], true);
   EXPECT_EQ(cut["hash_value"], rag::chunk_hash("ééé", {{"a", 1}}));
-  const Json filtered = call("GET", "/indexes/i/documents?metadata_filter=%7B%22a%22%3A1%7D").json();
+  const Json filtered =
+      call("GET", "/indexes/i/documents?metadata_filter=%7B%22a%22%3A1%7D").json();
   EXPECT_EQ(filtered["total_items"], 2);
   EXPECT_EQ(call("GET", "/indexes/i/documents?offset=9").json()["count"], 0);
 }
@@ -146,21 +163,26 @@ TEST_F(ServiceTest, ListErrors) {
   const auto zero = call("GET", "/indexes/i/documents?limit=0");
   EXPECT_EQ(zero.status, 422);
   EXPECT_EQ(zero.json()["detail"][0]["input"], "0");
-  EXPECT_EQ(call("GET", "/indexes/i/documents?offset=x").json()["detail"][0]["type"], "int_parsing");
+  EXPECT_EQ(call("GET", "/indexes/i/documents?offset=x").json()["detail"][0]["type"],
+            "int_parsing");
 }
 
 TEST_F(ServiceTest, UpdateAndDeleteEchoWhatHappened) {
   index("i", {{{"text", "one"}}, {{"text", "two"}}});
   const std::string one = rag::document_id("one");
-  const auto updated = post("/indexes/i/documents", {{"documents", {{{"doc_id", one}, {"text", "uno"}},
-                                                                    {{"doc_id", rag::document_id("two")}, {"text", "two"}},
-                                                                    {{"doc_id", "none"}, {"text", "x"}}}}});
+  const auto updated =
+      post("/indexes/i/documents", {{"documents",
+                                     {{{"doc_id", one}, {"text", "uno"}},
+                                      {{"doc_id", rag::document_id("two")}, {"text", "two"}},
+                                      {{"doc_id", "none"}, {"text", "x"}}}}});
   ASSERT_EQ(updated.status, 200) << updated.body;
   EXPECT_EQ(updated.json()["updated_documents"][0]["text"], "uno");
   EXPECT_EQ(updated.json()["unchanged_documents"].size(), 1U);
   EXPECT_EQ(updated.json()["not_found_documents"][0]["doc_id"], "none");
   const auto deleted = post("/indexes/i/documents/delete", {{"doc_ids", {one, one, "none"}}});
-  EXPECT_EQ(deleted.body, fmt::format(R"({{"deleted_doc_ids":["{0}","{0}"],"not_found_doc_ids":["none"]}})", one));
+  EXPECT_EQ(
+      deleted.body,
+      fmt::format(R"({{"deleted_doc_ids":["{0}","{0}"],"not_found_doc_ids":["none"]}})", one));
   EXPECT_EQ(post("/indexes/none/documents/delete", {{"doc_ids", Json::array()}}).status, 404);
   EXPECT_EQ(post("/indexes/none/documents", {{"documents", Json::array()}}).status, 404);
 }
@@ -190,7 +212,8 @@ TEST_F(ServiceTest, MetricsCountWithTheOriginalsNames) {
   const std::string page = call("GET", "/metrics").body;
   EXPECT_THAT(page, HasSubstr("rag_index_requests_total{status=\"success\"} 1.0\n"));
   EXPECT_THAT(page, HasSubstr("rag_indexes_retrieve_requests_total{status=\"failure\"} 1.0\n"));
-  EXPECT_THAT(page, HasSubstr("e2e_request_total{status=\"failure\"} 1.0\n"));  // W37: success there.
+  EXPECT_THAT(page,
+              HasSubstr("e2e_request_total{status=\"failure\"} 1.0\n"));  // W37: success there.
   EXPECT_THAT(page, HasSubstr("num_requests_running 0"));
 }
 

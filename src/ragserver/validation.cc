@@ -21,7 +21,8 @@ Json extend(const Json& loc, Json part) {
 bool is_json_content_type(std::string_view content_type) {
   if (content_type.empty()) return true;
   const std::string type = to_lower_ascii(trim(content_type.substr(0, content_type.find(';'))));
-  return type == "application/json" || (type.starts_with("application/") && type.ends_with("+json"));
+  return type == "application/json" ||
+         (type.starts_with("application/") && type.ends_with("+json"));
 }
 
 // Whole text, optional sign; pydantic also takes "2.0".
@@ -63,7 +64,8 @@ constexpr std::string_view kIntParsing =
 
 void ValidationErrors::add(std::string_view type, Json loc, std::string_view message, Json input,
                            Json ctx) {
-  Json detail = {{"type", type}, {"loc", std::move(loc)}, {"msg", message}, {"input", std::move(input)}};
+  Json detail = {
+      {"type", type}, {"loc", std::move(loc)}, {"msg", message}, {"input", std::move(input)}};
   if (!ctx.is_null()) detail["ctx"] = std::move(ctx);
   details_.push_back(std::move(detail));
 }
@@ -92,8 +94,8 @@ std::optional<Json> read_json_object(const net::HttpRequest& request, Validation
   codec::JsonSyntaxError syntax;
   auto body = codec::parse_json(request.body, {}, &syntax);
   if (!body) {
-    errors.add("json_invalid", location({"body", syntax.offset}), "JSON decode error", Json::object(),
-               {{"error", text::to_valid_utf8(syntax.text)}});
+    errors.add("json_invalid", location({"body", syntax.offset}), "JSON decode error",
+               Json::object(), {{"error", text::to_valid_utf8(syntax.text)}});
     return std::nullopt;
   }
   if (!body->is_object()) {

@@ -1,5 +1,6 @@
-// Reads request bodies and query strings with the lax coercions and the error bodies of KAITO's service
-// (FastAPI and pydantic 2): {"detail":[{"type","loc","msg","input","ctx"?}]} with status 422.
+// Reads request bodies and query strings with the lax coercions and the error bodies of KAITO's
+// service (FastAPI and pydantic 2): {"detail":[{"type","loc","msg","input","ctx"?}]} with status
+// 422.
 #pragma once
 
 #include <cstdint>
@@ -35,10 +36,11 @@ struct IntegerBounds {
 };
 
 // The body as a JSON object; none after adding the error. An absent content type counts as JSON.
-std::optional<codec::Json> read_json_object(const net::HttpRequest& request, ValidationErrors& errors);
+std::optional<codec::Json> read_json_object(const net::HttpRequest& request,
+                                            ValidationErrors& errors);
 
-// Members of `object` at `loc` (an array of loc parts). Absent, null or mistyped: adds the error where the
-// member is required or of a wrong type, and returns none.
+// Members of `object` at `loc` (an array of loc parts). Absent, null or mistyped: adds the error
+// where the member is required or of a wrong type, and returns none.
 std::optional<std::string> read_string(const codec::Json& object, const codec::Json& loc,
                                        std::string_view key, ValidationErrors& errors);
 std::optional<std::string> read_optional_string(const codec::Json& object, const codec::Json& loc,
@@ -51,8 +53,8 @@ std::optional<std::int64_t> read_integer(const codec::Json& object, const codec:
 std::optional<codec::Json> read_object(const codec::Json& object, const codec::Json& loc,
                                        std::string_view key, codec::Json fallback,
                                        ValidationErrors& errors);
-const codec::Json* read_array(const codec::Json& object, const codec::Json& loc, std::string_view key,
-                              ValidationErrors& errors);
+const codec::Json* read_array(const codec::Json& object, const codec::Json& loc,
+                              std::string_view key, ValidationErrors& errors);
 
 std::optional<std::int64_t> read_query_integer(const codec::QueryParameters& query,
                                                std::string_view key, std::int64_t fallback,

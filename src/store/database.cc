@@ -14,16 +14,22 @@ constexpr int kBusyTimeoutMs = 10'000;
 ErrorCode code_of(int sqlite_code) {
   switch (sqlite_code & 0xFF) {
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return ErrorCode::kDataLoss;
-    case SQLITE_FULL: return ErrorCode::kResourceExhausted;
+    case SQLITE_NOTADB:
+      return ErrorCode::kDataLoss;
+    case SQLITE_FULL:
+      return ErrorCode::kResourceExhausted;
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return ErrorCode::kFailedPrecondition;
+    case SQLITE_LOCKED:
+      return ErrorCode::kFailedPrecondition;
     case SQLITE_PERM:
     case SQLITE_READONLY:
-    case SQLITE_AUTH: return ErrorCode::kPermissionDenied;
+    case SQLITE_AUTH:
+      return ErrorCode::kPermissionDenied;
     case SQLITE_CANTOPEN:
-    case SQLITE_IOERR: return ErrorCode::kUnavailable;
-    default: return ErrorCode::kInternal;
+    case SQLITE_IOERR:
+      return ErrorCode::kUnavailable;
+    default:
+      return ErrorCode::kInternal;
   }
 }
 
@@ -33,7 +39,9 @@ std::unexpected<Error> fail_sqlite(sqlite3* handle, std::string_view what) {
 
 }  // namespace
 
-Statement::~Statement() { sqlite3_finalize(statement_); }
+Statement::~Statement() {
+  sqlite3_finalize(statement_);
+}
 
 Statement::Statement(Statement&& other) noexcept
     : statement_(std::exchange(other.statement_, nullptr)) {}
@@ -46,8 +54,8 @@ Statement& Statement::bind(int parameter, std::int64_t value) {
 Statement& Statement::bind(int parameter, std::string_view text) {
   // A null pointer would bind NULL; an empty string is a value.
   const char* bytes = text.empty() ? "" : text.data();
-  CHECK(sqlite3_bind_text64(statement_, parameter, bytes, text.size(), SQLITE_STATIC, SQLITE_UTF8) ==
-        SQLITE_OK);
+  CHECK(sqlite3_bind_text64(statement_, parameter, bytes, text.size(), SQLITE_STATIC,
+                            SQLITE_UTF8) == SQLITE_OK);
   return *this;
 }
 
@@ -76,7 +84,9 @@ Result<void> Statement::run() {
   }
 }
 
-std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_, column); }
+std::int64_t Statement::integer(int column) const {
+  return sqlite3_column_int64(statement_, column);
+}
 
 std::string_view Statement::text(int column) const {
   const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
@@ -104,7 +114,9 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& pa
   return database;
 }
 
-Database::~Database() { sqlite3_close_v2(handle_); }
+Database::~Database() {
+  sqlite3_close_v2(handle_);
+}
 
 Result<void> Database::execute(const std::string& sql) {
   if (sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK) return {};
@@ -120,8 +132,12 @@ Result<Statement> Database::prepare(std::string_view sql) {
   return Statement(statement);
 }
 
-std::int64_t Database::last_insert_row() const { return sqlite3_last_insert_rowid(handle_); }
-std::int64_t Database::changes() const { return sqlite3_changes64(handle_); }
+std::int64_t Database::last_insert_row() const {
+  return sqlite3_last_insert_rowid(handle_);
+}
+std::int64_t Database::changes() const {
+  return sqlite3_changes64(handle_);
+}
 
 Result<std::unique_ptr<Transaction>> Transaction::begin(Database& database) {
   RETURN_IF_ERROR(database.execute("BEGIN IMMEDIATE"));

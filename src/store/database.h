@@ -1,5 +1,5 @@
-// SQLite (https://www.sqlite.org/c3ref/intro.html) without exceptions: statements, transactions, and the
-// settings that make an acknowledged commit survive a crash (WAL, synchronous=FULL).
+// SQLite (https://www.sqlite.org/c3ref/intro.html) without exceptions: statements, transactions,
+// and the settings that make an acknowledged commit survive a crash (WAL, synchronous=FULL).
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@ struct sqlite3_stmt;
 
 namespace rage::store {
 
-// Resource. One thread. Columns and parameters count as SQLite does: columns from 0, parameters from 1.
+// Resource. One thread. Columns and parameters count as SQLite does: columns from 0, parameters
+// from 1.
 class Statement final {
  public:
   explicit Statement(sqlite3_stmt* statement) : statement_(statement) {}
@@ -35,8 +36,8 @@ class Statement final {
   Result<void> run();
 
   std::int64_t integer(int column) const;
-  std::string_view text(int column) const;              // Valid until the next step().
-  std::span<const std::byte> blob(int column) const;    // Likewise.
+  std::string_view text(int column) const;            // Valid until the next step().
+  std::span<const std::byte> blob(int column) const;  // Likewise.
 
  private:
   sqlite3_stmt* statement_;

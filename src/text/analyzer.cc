@@ -14,24 +14,26 @@ namespace {
 
 using detail::WordKind;
 
-constexpr std::size_t kWordBytesMax = 64;     // Longer words are data.
-constexpr std::size_t kRawBytesMax = 512;     // So are these, before folding.
-constexpr std::size_t kJoinedPartsMax = 4;    // More are an address, whose joined form nobody types.
+constexpr std::size_t kWordBytesMax = 64;   // Longer words are data.
+constexpr std::size_t kRawBytesMax = 512;   // So are these, before folding.
+constexpr std::size_t kJoinedPartsMax = 4;  // More are an address, whose joined form nobody types.
 constexpr std::size_t kJoinedBytesMax = 32;
 constexpr std::size_t kNumberedLettersMin = 2;  // "tls1" comes apart, "h264" and "y1" do not.
 
-// Lucene's English list and the words that questions are made of. No "may", "us" or "will": they are
-// names too.
+// Lucene's English list and the words that questions are made of. No "may", "us" or "will": they
+// are names too.
 constexpr auto kStopWords = std::to_array<std::string_view>(
-    {"a",    "an",   "and",  "are",   "as",    "at",   "be",   "but",  "by",    "did",   "do",
-     "does", "for",  "from", "had",   "has",   "have", "how",  "i",    "if",    "in",    "into",
-     "is",   "it",   "its",  "me",    "my",    "no",   "not",  "of",   "on",    "or",    "our",
-     "such", "that", "the",  "their", "then",  "there", "these", "they", "this", "to",   "was",
-     "we",   "were", "what", "when",  "where", "which", "who",  "whom", "whose", "why",  "with",
-     "you",  "your"});
+    {"a",    "an",   "and",   "are",  "as",   "at",   "be",    "but",  "by",    "did",
+     "do",   "does", "for",   "from", "had",  "has",  "have",  "how",  "i",     "if",
+     "in",   "into", "is",    "it",   "its",  "me",   "my",    "no",   "not",   "of",
+     "on",   "or",   "our",   "such", "that", "the",  "their", "then", "there", "these",
+     "they", "this", "to",    "was",  "we",   "were", "what",  "when", "where", "which",
+     "who",  "whom", "whose", "why",  "with", "you",  "your"});
 static_assert(std::ranges::is_sorted(kStopWords));
 
-bool is_small_letter(char c) { return c >= 'a' && c <= 'z'; }
+bool is_small_letter(char c) {
+  return c >= 'a' && c <= 'z';
+}
 
 bool is_ascii(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
@@ -100,7 +102,8 @@ class Scanner final {
     return text_.substr(begin, at_ - begin);
   }
 
-  // Is the character at at_ an apostrophe with a letter after it? Moves `after` past the apostrophe.
+  // Is the character at at_ an apostrophe with a letter after it? Moves `after` past the
+  // apostrophe.
   bool skip_apostrophe(std::size_t& after) const {
     after = at_;
     const char32_t c = next_code_point(text_, after);
@@ -180,7 +183,7 @@ class Scanner final {
     const std::string_view suffix = folded.substr(apostrophe + 1);
     if (suffix == "s" || suffix == "re" || suffix == "ve" || suffix == "ll" || suffix == "d" ||
         suffix == "m") {
-      return add_term(folded.substr(0, apostrophe));
+      return add_part(folded.substr(0, apostrophe));
     }
     add_term(folded);
     if (suffix == "t") return;
@@ -251,7 +254,9 @@ class Scanner final {
 
 }  // namespace
 
-std::vector<std::string> analyze(std::string_view text) { return Scanner(text).run(); }
+std::vector<std::string> analyze(std::string_view text) {
+  return Scanner(text).run();
+}
 
 std::string fold(std::string_view text) {
   return is_ascii(text) ? to_lower_ascii(text) : detail::fold_wide(text);

@@ -1,13 +1,14 @@
-// Text to index terms for BM25: words as in UAX 29, case folded (NFKC_Casefold), accents removed, English
-// stop words dropped, Snowball English stemming. The same function serves rows and questions.
+// Text to index terms for BM25: words as in UAX 29, case folded (NFKC_Casefold), accents removed,
+// English stop words dropped, Snowball English stemming. The same function serves rows and
+// questions.
 //
 //   "running Cafés"        run, cafe
-//   "phi-4-mini"           phi, 4, mini, phi4mini    the parts and the joined form, so that spellings meet
-//   "TLS1.3"               tls1, tls, 1, 3, tls13    letters followed by a number also come apart
-//   "C++" "C#"             c++, c#                   other single letters are dropped
-//   "Smith's" "O'Brien"    smith; o'brien, obrien
-//   "東京都"                東京, 京都                 Han, kana, Hangul: pairs; one alone as it is
-//   "ภาษาไทย"              ภาษา, ไทย                 Thai, Lao, Khmer, Burmese: ICU's dictionaries
+//   "phi-4-mini"           phi, 4, mini, phi4mini    the parts and the joined form, so that
+//   spellings meet "TLS1.3"               tls1, tls, 1, 3, tls13    letters followed by a number
+//   also come apart "C++" "C#"             c++, c#                   other single letters are
+//   dropped "Smith's" "O'Brien"    smith; o'brien, obrien "東京都"                東京, 京都 Han,
+//   kana, Hangul: pairs; one alone as it is "ภาษาไทย"              ภาษา, ไทย                 Thai,
+//   Lao, Khmer, Burmese: ICU's dictionaries
 //
 // Words of more than 64 bytes are data (hashes, base64) and vanish.
 #pragma once
@@ -18,7 +19,8 @@
 
 namespace rage::text {
 
-// In order, duplicates kept. Thread-safe. Invalid UTF-8 is read as U+FFFD; never fails. Linear time.
+// In order, duplicates kept. Thread-safe. Invalid UTF-8 is read as U+FFFD; never fails. Linear
+// time.
 std::vector<std::string> analyze(std::string_view text);
 
 // Case and accents folded ("Résumés" -> "resumes", "ß" -> "ss"), nothing else: for comparing names.

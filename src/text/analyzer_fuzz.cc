@@ -5,7 +5,8 @@
 #include "text/analyzer.h"
 #include "text/unicode.h"
 
-// Terms are valid UTF-8, short, never empty, the same again, and independent of what follows a space.
+// Terms are valid UTF-8, short, never empty, the same again, and independent of what follows a
+// space.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   using namespace rage::text;
   const std::string_view text(reinterpret_cast<const char*>(bytes), size);

@@ -17,7 +17,8 @@ using testing::IsSupersetOf;
 
 TEST(Analyzer, StemsFoldsAndDropsStopWords) {
   EXPECT_THAT(analyze("The Talks are talking of Résumés!"), ElementsAre("talk", "talk", "resum"));
-  EXPECT_THAT(analyze("Shopify's monorepo, Shopify’s"), ElementsAre("shopifi", "monorepo", "shopifi"));
+  EXPECT_THAT(analyze("Shopify's monorepo, Shopify’s"),
+              ElementsAre("shopifi", "monorepo", "shopifi"));
   EXPECT_THAT(analyze("don't"), ElementsAre("don't"));
   EXPECT_THAT(analyze(""), IsEmpty());
   EXPECT_THAT(analyze(" .,!? \xff\xfe"), IsEmpty());
@@ -60,7 +61,7 @@ TEST(Analyzer, Table) {
       {"Room:305", {"room", "305", "room305"}},
       {"g++, c but a#b; issue #3, 5+5", {"g++", "issu", "3", "5", "5", "55"}},
       {"1,000 items; a,b 3.14", {"1", "000", "1000", "item", "3", "14", "314"}},
-      {"we're can't O'Brien's O’Brien", {"can't", "o'brien", "o'brien", "obrien"}},
+      {"we're can't O'Brien's O’Brien", {"can't", "o'brien", "obrien", "o'brien", "obrien"}},
       {"AT&T e-mail snake_case", {"att", "mail", "email", "snake", "case", "snakecas"}},
       {"jane.doe@example.com", {"jane", "doe", "exampl", "com", "janedoeexamplecom"}},
       {"ｆｕｌｌ　Ｗｉｄｔｈ １２", {"full", "width", "12"}},
@@ -73,7 +74,9 @@ TEST(Analyzer, Table) {
       {"soft\u00adhyphen zero\u200bwidth", {"softhyphen", "zero", "width"}},
       {"👩‍🚀 — “quoted” …", {"quot"}},
       {" .,;:-_'&+# a b é", {}},
-      {"bad\xFF" "bytes\xC3", {"bad", "byte"}},
+      {"bad\xFF"
+       "bytes\xC3",
+       {"bad", "byte"}},
   };
   for (const Case& c : cases) EXPECT_THAT(analyze(c.text), ElementsAreArray(c.terms)) << c.text;
 }

@@ -219,8 +219,9 @@ class Chunker {
     return end;
   }
 
-  // The first piece of the chunk whose first new piece is `next`: whole sentences before it, as many
-  // as overlap_max_ allows and the new unit leaves room for, and never all of the chunk before.
+  // The first piece of the chunk whose first new piece is `next`: whole sentences before it, as
+  // many as overlap_max_ allows and the new unit leaves room for, and never all of the chunk
+  // before.
   std::size_t overlap_begin(std::size_t chunk_before, std::size_t next) const {
     const std::size_t unit = tokens(next, unit_end(next));
     const std::size_t room = std::min(overlap_max_, tokens_max_ - std::min(tokens_max_, unit));

@@ -3,8 +3,8 @@
 
 namespace rage::text {
 
-// Python's str.isprintable(): not a control, format, surrogate, private-use or unassigned code point, and
-// no separator but the space.
+// Python's str.isprintable(): not a control, format, surrogate, private-use or unassigned code
+// point, and no separator but the space.
 bool is_printable(char32_t code_point);
 
 }  // namespace rage::text

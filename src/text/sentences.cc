@@ -24,21 +24,20 @@ bool is_one_of(std::string_view word, const std::array<std::string_view, size>& 
 // All lists: lower case, without the last dot, sorted.
 // Titles before a name, when written with a capital.
 constexpr auto kTitles = std::to_array<std::string_view>(
-    {"adm", "asst", "atty", "brig", "capt", "cmdr", "col",  "cpl",  "dr",  "fr",  "gen", "gov",
-     "hon", "lt",   "maj",  "mme",  "mr",   "mrs",  "ms",   "msgr", "mt",  "pfc", "pres", "prof",
-     "pvt", "rep",  "rev",  "sen",  "sgt",  "spc",  "supt"});
+    {"adm",  "asst", "atty", "brig", "capt", "cmdr", "col", "cpl", "dr",   "fr", "gen",
+     "gov",  "hon",  "lt",   "maj",  "mme",  "mr",   "mrs", "ms",  "msgr", "mt", "pfc",
+     "pres", "prof", "pvt",  "rep",  "rev",  "sen",  "sgt", "spc", "supt"});
 
 // Never the last word of a sentence.
-constexpr auto kNeverLast = std::to_array<std::string_view>(
-    {"approx", "ca", "cf", "e.g", "eg", "esp", "i.e", "ie", "incl", "messrs", "resp", "v", "viz",
-     "vs"});
+constexpr auto kNeverLast =
+    std::to_array<std::string_view>({"approx", "ca", "cf", "e.g", "eg", "esp", "i.e", "ie", "incl",
+                                     "messrs", "resp", "v", "viz", "vs"});
 
 // Abbreviations only before a number: "No. 5", "Fig. 3", "Jan. 12".
 constexpr auto kBeforeNumber = std::to_array<std::string_view>(
-    {"apr", "art",  "aug", "ch",   "chap", "dec", "eq",  "eqs", "ext",  "feb", "fig", "figs",
-     "jan", "jul",  "jun", "mar",  "no",   "nos", "nov", "nr",  "oct",  "op",  "p",   "par",
-     "pg",  "pp",   "pt",  "ref",  "rm",   "sec", "sect", "sep", "sept", "tel", "ver", "vol",
-     "vols"});
+    {"apr", "art", "aug", "ch",  "chap", "dec", "eq",   "eqs", "ext", "feb", "fig", "figs", "jan",
+     "jul", "jun", "mar", "no",  "nos",  "nov", "nr",   "oct", "op",  "p",   "par", "pg",   "pp",
+     "pt",  "ref", "rm",  "sec", "sect", "sep", "sept", "tel", "ver", "vol", "vols"});
 
 // Months and days, when written with a capital.
 constexpr auto kCalendar = std::to_array<std::string_view>(
@@ -47,35 +46,37 @@ constexpr auto kCalendar = std::to_array<std::string_view>(
 
 // May end a sentence, but only an unmistakable beginning after them says so.
 constexpr auto kSometimesLast = std::to_array<std::string_view>(
-    {"al",  "ave", "bros", "co", "corp", "ct",  "dept", "dist", "est", "etc", "ft",  "hrs",
-     "inc", "jr",  "ltd",  "mtg", "oz",  "ph.d", "rd",  "sec",  "sq",  "sr",  "st",  "univ"});
+    {"al",  "ave", "bros", "co",  "corp", "ct",   "dept", "dist", "est", "etc", "ft", "hrs",
+     "inc", "jr",  "ltd",  "mtg", "oz",   "ph.d", "rd",   "sec",  "sq",  "sr",  "st", "univ"});
 
 // What begins a sentence and hardly a name.
 constexpr auto kSentenceStarters = std::to_array<std::string_view>(
-    {"after",   "all",     "also",  "although", "and",   "another", "are",   "as",   "at",
-     "because", "before",  "both",  "but",      "by",    "can",     "did",   "do",   "does",
-     "during",  "each",    "every", "for",      "from",  "he",      "her",   "here", "his",
-     "how",     "however", "i",     "if",       "in",    "is",      "it",    "its",  "many",
-     "most",    "my",      "no",    "not",      "on",    "once",    "one",   "our",  "please",
-     "see",     "she",     "since", "so",       "some",  "such",    "that",  "the",  "their",
-     "then",    "there",   "these", "they",     "this",  "those",   "to",    "two",  "under",
-     "use",     "was",     "we",    "what",     "when",  "where",   "which", "while", "who",
+    {"after",   "all",     "also",  "although", "and",  "another", "are",   "as",    "at",
+     "because", "before",  "both",  "but",      "by",   "can",     "did",   "do",    "does",
+     "during",  "each",    "every", "for",      "from", "he",      "her",   "here",  "his",
+     "how",     "however", "i",     "if",       "in",   "is",      "it",    "its",   "many",
+     "most",    "my",      "no",    "not",      "on",   "once",    "one",   "our",   "please",
+     "see",     "she",     "since", "so",       "some", "such",    "that",  "the",   "their",
+     "then",    "there",   "these", "they",     "this", "those",   "to",    "two",   "under",
+     "use",     "was",     "we",    "what",     "when", "where",   "which", "while", "who",
      "why",     "with",    "yes",   "you",      "your"});
 
 // Go on after "a.m." in one sentence: "9 a.m. Pacific", "9 a.m. Monday".
 constexpr auto kAfterTime = std::to_array<std::string_view>(
-    {"april",  "august", "bst",      "central",   "cest",    "cet",      "cst",      "december",
-     "eastern", "edt",   "est",      "february",  "friday",  "gmt",      "ist",      "january",
-     "july",   "june",   "march",    "may",       "mdt",     "monday",   "mountain", "mst",
-     "november", "october", "pacific", "pdt",     "pst",     "pt",       "saturday", "september",
-     "sunday", "thursday", "tuesday", "utc",      "wednesday"});
+    {"april",    "august",   "bst",     "central",  "cest",     "cet",    "cst",      "december",
+     "eastern",  "edt",      "est",     "february", "friday",   "gmt",    "ist",      "january",
+     "july",     "june",     "march",   "may",      "mdt",      "monday", "mountain", "mst",
+     "november", "october",  "pacific", "pdt",      "pst",      "pt",     "saturday", "september",
+     "sunday",   "thursday", "tuesday", "utc",      "wednesday"});
 
 static_assert(std::ranges::is_sorted(kTitles) && std::ranges::is_sorted(kNeverLast) &&
               std::ranges::is_sorted(kBeforeNumber) && std::ranges::is_sorted(kCalendar) &&
               std::ranges::is_sorted(kSometimesLast) && std::ranges::is_sorted(kSentenceStarters) &&
               std::ranges::is_sorted(kAfterTime));
 
-bool is_stop(char c) { return c == '.' || c == '!' || c == '?'; }
+bool is_stop(char c) {
+  return c == '.' || c == '!' || c == '?';
+}
 
 // Full stops of scripts that need no space after them.
 bool is_strong_stop(char32_t c) {
@@ -310,7 +311,8 @@ class Splitter {
     const bool capital = word[0] >= 'A' && word[0] <= 'Z';
     if (is_one_of(lower, kNeverLast) || (capital && is_one_of(lower, kTitles))) return false;
     if (lower == "a.m" || lower == "p.m") {
-      return !next_word.empty() && is_ascii_alpha(next_word[0]) && !is_one_of(next_word, kAfterTime);
+      return !next_word.empty() && is_ascii_alpha(next_word[0]) &&
+             !is_one_of(next_word, kAfterTime);
     }
     if (is_initials(word)) {  // "K. He" and "J. So" are names.
       const bool short_name = word.size() <= 2 && next_word.size() <= 2 && next_word != "it" &&
@@ -392,7 +394,8 @@ class Splitter {
     const std::string_view line = text_.substr(at, kHeadingBytesMax);
     const char c = line[0];
     if (c == '#' || c == '|' || c == '>') return true;
-    if ((c == '-' || c == '*' || c == '+') && line.size() > 1 && is_ascii_space(line[1])) return true;
+    if ((c == '-' || c == '*' || c == '+') && line.size() > 1 && is_ascii_space(line[1]))
+      return true;
     if (line.starts_with("\xE2\x80\xA2") || line.starts_with("\xE2\x80\x93 ")) return true;  // • –
     if (line.starts_with("```") || line.starts_with("---") || line.starts_with("===")) return true;
     return starts_numbered(line) || starts_labelled(line);
@@ -424,7 +427,8 @@ class Splitter {
     return false;
   }
 
-  // "# Title", a line that ends with a colon, or a short line in title case that is no running text.
+  // "# Title", a line that ends with a colon, or a short line in title case that is no running
+  // text.
   bool is_heading(std::size_t line_end, std::size_t next) const {
     const std::size_t begin = line_text_begin_;
     if (begin >= line_end) return false;
@@ -453,7 +457,8 @@ class Splitter {
   std::size_t trimmed_end(std::size_t begin, std::size_t end) const {
     while (end > begin) {
       std::size_t last = end - 1;
-      while (last > begin && end - last < 4 && (static_cast<unsigned char>(text_[last]) & 0xC0) == 0x80) {
+      while (last > begin && end - last < 4 &&
+             (static_cast<unsigned char>(text_[last]) & 0xC0) == 0x80) {
         --last;
       }
       std::size_t after = last;
@@ -490,6 +495,8 @@ class Splitter {
 
 }  // namespace
 
-std::vector<TextSpan> split_sentences(std::string_view text) { return Splitter(text).run(); }
+std::vector<TextSpan> split_sentences(std::string_view text) {
+  return Splitter(text).run();
+}
 
 }  // namespace rage::text

@@ -17,7 +17,8 @@ struct TextSpan {
 };
 
 // Sentences in order, trimmed of white space; what lies between is white space only. Knows
-// abbreviations ("Dr.", "a.m.", "e.g."), initials, decimals, versions, URLs, ellipses and list items.
+// abbreviations ("Dr.", "a.m.", "e.g."), initials, decimals, versions, URLs, ellipses and list
+// items.
 std::vector<TextSpan> split_sentences(std::string_view text);
 
 struct ChunkOptions {
@@ -28,8 +29,8 @@ struct ChunkOptions {
 using TokenCounter = std::function<std::size_t(std::string_view)>;
 
 // Chunks in order, each at most tokens_max tokens where a cut exists: at blank lines first, then
-// sentences, then phrases, then words, then code points. A text that fits is one chunk. White-space-only
-// chunks vanish, so an empty text has none. Linear in the text's length.
+// sentences, then phrases, then words, then code points. A text that fits is one chunk.
+// White-space-only chunks vanish, so an empty text has none. Linear in the text's length.
 std::vector<TextSpan> split_into_chunks(std::string_view text, const ChunkOptions& options,
                                         const TokenCounter& count_tokens);
 

@@ -102,8 +102,9 @@ TEST(Sentences, LinesAndLists) {
               ElementsAre("Keynote: How It Works", "Speaker: A. N. Other", "Room: 305"));
   EXPECT_THAT(sentences_of("Getting Started With Rage\nInstall it first and\nthen run it."),
               ElementsAre("Getting Started With Rage", "Install it first and\nthen run it."));
-  EXPECT_THAT(sentences_of("It ends here.\nThe next line begins. It was\nDr.\nSmith who came."),
-              ElementsAre("It ends here.", "The next line begins.", "It was\nDr.\nSmith who came."));
+  EXPECT_THAT(
+      sentences_of("It ends here.\nThe next line begins. It was\nDr.\nSmith who came."),
+      ElementsAre("It ends here.", "The next line begins.", "It was\nDr.\nSmith who came."));
 }
 
 TEST(Sentences, InvalidBytesAreOrdinaryText) {
@@ -121,7 +122,9 @@ std::size_t count_words(std::string_view text) {
   return words;
 }
 
-std::size_t count_bytes(std::string_view text) { return text.size(); }
+std::size_t count_bytes(std::string_view text) {
+  return text.size();
+}
 
 std::vector<std::string> chunks_of(std::string_view text, const ChunkOptions& options,
                                    const TokenCounter& counter = count_words) {
@@ -137,7 +140,8 @@ TEST(Chunks, ATextThatFitsIsOne) {
 
 TEST(Chunks, PrefersBlankLinesThenSentencesThenPhrasesThenWords) {
   const ChunkOptions options{.tokens_max = 6, .tokens_overlap = 0};
-  EXPECT_THAT(chunks_of("A b c. D e.\n\nF g. H i.", options), ElementsAre("A b c. D e.", "F g. H i."));
+  EXPECT_THAT(chunks_of("A b c. D e.\n\nF g. H i.", options),
+              ElementsAre("A b c. D e.", "F g. H i."));
   EXPECT_THAT(chunks_of("A b c d. E f g h. I j.", options),
               ElementsAre("A b c d.", "E f g h. I j."));
   EXPECT_THAT(chunks_of("a b c d, e f g h; i j k", options),

@@ -31,8 +31,8 @@ void shrink_to_fit(Postings& postings) {
   postings.lengths.shrink_to_fit();
 }
 
-// The distinct terms of every row with their counts, one row after the other; `row_ends[r]` is where
-// those of row r end.
+// The distinct terms of every row with their counts, one row after the other; `row_ends[r]` is
+// where those of row r end.
 std::vector<TermCount> count_terms(std::span<const std::vector<std::string>> rows, Postings& out,
                                    std::vector<std::uint64_t>& row_ends) {
   std::vector<TermCount> counts;
@@ -103,7 +103,8 @@ SparseSegment SparseSegment::build(std::span<const std::vector<std::string>> row
   std::size_t at = 0;
   for (std::size_t row = 0; row < row_ends.size(); ++row) {
     for (; at < row_ends[row]; ++at) {
-      sorted[starts[counts[at].term]++] = {.row = static_cast<RowId>(row), .count = counts[at].count};
+      sorted[starts[counts[at].term]++] = {.row = static_cast<RowId>(row),
+                                           .count = counts[at].count};
     }
   }
   PostingsWriter writer(*out);
@@ -128,7 +129,8 @@ SparseSegment SparseSegment::merge(std::span<const SparseSegment* const> parts,
     rows += part.lengths.size();
     CHECK(rows < kDropped);
     places.push_back(place_rows(part, deleted[i], *out));
-    for (std::uint32_t term = 0; term < part.terms.size(); ++term) all.insert(part.terms.term(term));
+    for (std::uint32_t term = 0; term < part.terms.size(); ++term)
+      all.insert(part.terms.term(term));
   }
   PostingsWriter writer(*out);
   for (std::uint32_t number = 0; number < all.size(); ++number) {
@@ -150,9 +152,13 @@ SparseSegment SparseSegment::merge(std::span<const SparseSegment* const> parts,
   return SparseSegment(std::move(out));
 }
 
-std::size_t SparseSegment::rows() const { return postings_->lengths.size(); }
+std::size_t SparseSegment::rows() const {
+  return postings_->lengths.size();
+}
 
-std::uint64_t SparseSegment::terms_total() const { return postings_->terms_total; }
+std::uint64_t SparseSegment::terms_total() const {
+  return postings_->terms_total;
+}
 
 std::size_t SparseSegment::document_frequency(std::string_view term) const {
   const std::uint32_t number = postings_->terms.find(term);

@@ -1,10 +1,12 @@
-// BM25 over immutable segments, as Lucene does it: a write adds a small segment, segments are merged
-// as they pile up, deletions are a bit per row. Scores use statistics summed over all live segments, so
-// they do not depend on how rows happen to be spread. N, df and avgdl count deleted rows until a merge
-// drops them, as in Lucene: a deletion shifts scores a little, never the set of rows found.
+// BM25 over immutable segments, as Lucene does it: a write adds a small segment, segments are
+// merged as they pile up, deletions are a bit per row. Scores use statistics summed over all live
+// segments, so they do not depend on how rows happen to be spread. N, df and avgdl count deleted
+// rows until a merge drops them, as in Lucene: a deletion shifts scores a little, never the set of
+// rows found.
 //
 // Formula (Robertson and Zaragoza 2009; Lucene's idf): sum over query terms of
-//   ln(1 + (N - df + 0.5) / (df + 0.5)) * f / (f + k1 * (1 - b + b * dl / avgdl)),  k1 = 1.5, b = 0.75.
+//   ln(1 + (N - df + 0.5) / (df + 0.5)) * f / (f + k1 * (1 - b + b * dl / avgdl)),  k1 = 1.5, b =
+//   0.75.
 #pragma once
 
 #include <cstddef>
@@ -46,7 +48,7 @@ class SparseSegment final {
                              std::span<const RowSet* const> deleted);
 
   std::size_t rows() const;
-  std::uint64_t terms_total() const;                     // Sum of row lengths, deleted rows included.
+  std::uint64_t terms_total() const;  // Sum of row lengths, deleted rows included.
   std::size_t document_frequency(std::string_view term) const;  // Deleted rows included.
   std::uint32_t length(RowId row) const;
   std::size_t bytes() const;  // Memory, about.
@@ -70,14 +72,15 @@ struct SegmentView {
 struct SparseHit {
   std::uint32_t segment = 0;  // Index into the views.
   RowId row = 0;
-  float score = 0;            // > 0
+  float score = 0;  // > 0
   bool operator==(const SparseHit&) const = default;
 };
 
-// The best `hits_max` rows with a score above zero, best first; ties by segment, then row. A term that
-// occurs twice in the query counts twice. Deterministic: the same rows give the same floats, in whatever
-// segments they lie. At most 2^32 rows a segment.
+// The best `hits_max` rows with a score above zero, best first; ties by segment, then row. A term
+// that occurs twice in the query counts twice. Deterministic: the same rows give the same floats,
+// in whatever segments they lie. At most 2^32 rows a segment.
 std::vector<SparseHit> search_sparse(std::span<const SegmentView> segments,
-                                     std::span<const std::string> query_terms, std::size_t hits_max);
+                                     std::span<const std::string> query_terms,
+                                     std::size_t hits_max);
 
 }  // namespace rage::text

@@ -14,7 +14,8 @@ namespace {
 using Rows = std::vector<std::vector<std::string>>;
 
 // BM25 as the header writes it, one row at a time.
-std::vector<SparseHit> naive_search(const Rows& rows, const std::vector<std::string>& query, std::size_t hits_max) {
+std::vector<SparseHit> naive_search(const Rows& rows, const std::vector<std::string>& query,
+                                    std::size_t hits_max) {
   double total = 0;
   for (const auto& row : rows) total += static_cast<double>(row.size());
   const double average = total / static_cast<double>(rows.size());
@@ -23,10 +24,11 @@ std::vector<SparseHit> naive_search(const Rows& rows, const std::vector<std::str
     double score = 0;
     for (const std::string& term : query) {
       const double f = static_cast<double>(std::ranges::count(rows[r], term));
-      const double df = static_cast<double>(
-          std::ranges::count_if(rows, [&](const auto& row) { return std::ranges::find(row, term) != row.end(); }));
+      const double df = static_cast<double>(std::ranges::count_if(
+          rows, [&](const auto& row) { return std::ranges::find(row, term) != row.end(); }));
       const double idf = std::log(1 + (static_cast<double>(rows.size()) - df + 0.5) / (df + 0.5));
-      score += idf * f / (f + 1.5 * (1 - 0.75 + 0.75 * static_cast<double>(rows[r].size()) / average));
+      score +=
+          idf * f / (f + 1.5 * (1 - 0.75 + 0.75 * static_cast<double>(rows[r].size()) / average));
     }
     if (score > 0) hits.push_back({0, static_cast<RowId>(r), static_cast<float>(score)});
   }
@@ -78,16 +80,19 @@ TEST(SparseIndex, MergedSegmentsEqualOneBuiltAtOnce) {
   const std::vector<std::string> query = {"t3", "t4", "t5"};
   const SegmentView merged_view{.segment = &merged};
   const SegmentView whole_view{.segment = &whole};
-  EXPECT_EQ(search_sparse(std::span(&merged_view, 1), query, 80), search_sparse(std::span(&whole_view, 1), query, 80));
+  EXPECT_EQ(search_sparse(std::span(&merged_view, 1), query, 80),
+            search_sparse(std::span(&whole_view, 1), query, 80));
   const SegmentView split[] = {{.segment = &a}, {.segment = &b}};
   std::multimap<float, int> split_scores, whole_scores;
   for (const auto& hit : search_sparse(split, query, 80)) split_scores.emplace(hit.score, 0);
-  for (const auto& hit : search_sparse(std::span(&whole_view, 1), query, 80)) whole_scores.emplace(hit.score, 0);
+  for (const auto& hit : search_sparse(std::span(&whole_view, 1), query, 80))
+    whole_scores.emplace(hit.score, 0);
   EXPECT_EQ(split_scores, whole_scores);
 }
 
 TEST(SparseIndex, DeletedRowsVanishAndAMergeForgetsThem) {
-  const SparseSegment segment = SparseSegment::build(Rows{{"red", "apple"}, {"red"}, {"green", "red"}});
+  const SparseSegment segment =
+      SparseSegment::build(Rows{{"red", "apple"}, {"red"}, {"green", "red"}});
   RowSet deleted(3);
   deleted.insert(1);
   const std::vector<std::string> query = {"red"};
@@ -115,6 +120,47 @@ TEST(SparseIndex, TheFilterAndTheLimitAreKept) {
   EXPECT_TRUE(search_sparse(std::span(&view, 1), query, 0).empty());
   EXPECT_TRUE(search_sparse({}, query, 3).empty());
   EXPECT_TRUE(search_sparse(std::span(&view, 1), {}, 3).empty());
+}
+
+// More rows than one window of the search, long gaps and high frequencies.
+TEST(SparseIndex, SearchesManyRows) {
+  constexpr std::size_t kRows = 40000;
+  Rows rows(kRows, {"common"});
+  rows[0].push_back("rare");
+  rows[16383].push_back("rare");
+  rows[16384] = {"rare", "rare"};
+  rows[kRows - 1].assign(1000, "rare");
+  const SparseSegment segment = SparseSegment::build(rows);
+  const SegmentView view{.segment = &segment};
+  const std::vector<std::string> query = {"rare", "common"};
+  const auto hits = search_sparse(std::span(&view, 1), query, 5);
+  std::vector<RowId> found;
+  for (const auto& hit : hits) found.push_back(hit.row);
+  EXPECT_THAT(found, testing::ElementsAre(kRows - 1, 16384, 0, 16383, 1));
+  EXPECT_EQ(hits[2].score, hits[3].score);
+  EXPECT_LT(segment.bytes(), kRows * 8);
+}
+
+TEST(SparseIndex, TheOrderOfTheQuestionDoesNotMatter) {
+  std::mt19937 random(9);
+  const SparseSegment segment = SparseSegment::build(random_rows(random, 200));
+  const SegmentView view{.segment = &segment};
+  const std::vector<std::string> query = {"t1", "t2", "t3", "t2", "t9"};
+  const std::vector<std::string> reversed(query.rbegin(), query.rend());
+  EXPECT_EQ(search_sparse(std::span(&view, 1), query, 50),
+            search_sparse(std::span(&view, 1), reversed, 50));
+}
+
+TEST(SparseIndex, AnEmptySegmentIsASegment) {
+  const SparseSegment empty;
+  EXPECT_EQ(empty.rows(), 0U);
+  EXPECT_EQ(empty.document_frequency("a"), 0U);
+  const SparseSegment of_empty_rows = SparseSegment::build(Rows{{}, {}});
+  EXPECT_EQ(of_empty_rows.rows(), 2U);
+  const SegmentView views[] = {{.segment = &empty}, {.segment = &of_empty_rows}};
+  const std::vector<std::string> query = {"a"};
+  EXPECT_TRUE(search_sparse(views, query, 5).empty());
+  EXPECT_EQ(SparseSegment::merge({}, {}).rows(), 0U);
 }
 
 TEST(RowSet, KnowsItsRows) {

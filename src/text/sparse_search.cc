@@ -1,5 +1,5 @@
-// Document-at-a-time over windows of rows: every list is read once, scores of one window stay in the
-// cache, and no row costs anything unless a term occurs in it.
+// Document-at-a-time over windows of rows: every list is read once, scores of one window stay in
+// the cache, and no row costs anything unless a term occurs in it.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -53,7 +53,8 @@ std::vector<QueryTerm> weigh_terms(std::span<const SegmentView> segments,
     if (found == 0) continue;
     const double df = static_cast<double>(found);
     const double idf = std::log1p((static_cast<double>(rows) - df + 0.5) / (df + 0.5));
-    weighed.push_back({.text = text, .weight = static_cast<float>(idf * static_cast<double>(count))});
+    weighed.push_back(
+        {.text = text, .weight = static_cast<float>(idf * static_cast<double>(count))});
   }
   return weighed;
 }

@@ -7,7 +7,8 @@
 namespace rage::text {
 namespace {
 
-// What the second byte may be after a given lead byte (Unicode 15, table 3-7); `more` bytes follow the lead.
+// What the second byte may be after a given lead byte (Unicode 15, table 3-7); `more` bytes follow
+// the lead.
 struct LeadByte {
   unsigned more;
   unsigned second_min;

@@ -43,8 +43,8 @@ struct Model {
   std::array<std::int32_t, 128> ascii_id{};  // Of punctuation.
 };
 
-// Reads one text and emits ids until there are `ids_max`. Linear: a word that is too long is known to be
-// [UNK] at its first character too many, and nothing of it is kept.
+// Reads one text and emits ids until there are `ids_max`. Linear: a word that is too long is known
+// to be [UNK] at its first character too many, and nothing of it is kept.
 class Reader {
  public:
   Reader(const Model& model, std::string_view text, std::size_t ids_max,

@@ -23,15 +23,17 @@ struct WordPieceOptions {
   std::string unknown_token = "[UNK]";
   std::string first_token = "[CLS]";
   std::string last_token = "[SEP]";
-  // Recognised in the text itself, as written, where the vocabulary has them (as `tokenizers` does).
+  // Recognised in the text itself, as written, where the vocabulary has them (as `tokenizers`
+  // does).
   std::vector<std::string> special_tokens = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
 };
 
 // Resource. Thread-safe once created.
 class WordPieceTokenizer {
  public:
-  // Reads vocab.txt, or tokenizer.json if present (its normalizer settings win), from a model folder.
-  // kNotFound without either, kDataLoss if damaged, kUnimplemented if not BERT's kind of WordPiece.
+  // Reads vocab.txt, or tokenizer.json if present (its normalizer settings win), from a model
+  // folder. kNotFound without either, kDataLoss if damaged, kUnimplemented if not BERT's kind of
+  // WordPiece.
   static Result<std::unique_ptr<WordPieceTokenizer>> load(const std::filesystem::path& folder);
   // Ids are positions in `vocabulary`; empty entries are gaps. kInvalidArgument without the three
   // tokens that the options name.

@@ -37,7 +37,8 @@ bool flag_or(const Json& value, bool fallback) {
 }
 
 Result<void> read_normalizer(const Json& normalizer, WordPieceOptions& options) {
-  if (text_or(member(normalizer, "type"), "") != "BertNormalizer") return unknown_kind("normalizer");
+  if (text_or(member(normalizer, "type"), "") != "BertNormalizer")
+    return unknown_kind("normalizer");
   if (!flag_or(member(normalizer, "clean_text"), true)) return unknown_kind("clean_text: false");
   options.split_cjk = flag_or(member(normalizer, "handle_chinese_chars"), true);
   options.lower_case = flag_or(member(normalizer, "lowercase"), true);

@@ -10,8 +10,10 @@ namespace {
 
 const rage::text::WordPieceTokenizer& tokenizer() {
   static const auto made = rage::text::WordPieceTokenizer::create(
-      {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "##a", "ab", "##b", "abc", "##bc", "e",
-       "é", "東", "1", "##1", ".", ",", "\u1100", "##\u1161", "##\U0001D165", "##\u302E"},
+      {"[PAD]",   "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a",        "##a",
+       "ab",      "##b",   "abc",   "##bc",  "e",      "é",        "東",
+       "1",       "##1",   ".",     ",",     "\u1100", "##\u1161", "##\U0001D165",
+       "##\u302E"},
       {.word_characters_max = 12});
   CHECK(made.has_value());
   return **made;

@@ -17,14 +17,15 @@ using testing::ElementsAre;
 using Ids = std::vector<std::int32_t>;
 
 const WordPieceTokenizer& mini_lm() {
-  static const auto tokenizer = WordPieceTokenizer::load(
-      std::filesystem::path(RAGE_CACHE_DIR) / "models/packaged/all-MiniLM-L6-v2");
+  static const auto tokenizer = WordPieceTokenizer::load(std::filesystem::path(RAGE_CACHE_DIR) /
+                                                         "models/packaged/all-MiniLM-L6-v2");
   EXPECT_TRUE(tokenizer.has_value()) << tokenizer.error().message;
   return **tokenizer;
 }
 
 std::vector<nlohmann::json> golden() {
-  const auto bytes = read_file(RAGE_SOURCE_DIR "/src/text/testdata/wordpiece_golden.jsonl", 1 << 20);
+  const auto bytes =
+      read_file(RAGE_SOURCE_DIR "/src/text/testdata/wordpiece_golden.jsonl", 1 << 20);
   std::vector<nlohmann::json> rows;
   if (!bytes) return rows;
   for (const auto line : split(*bytes, '\n')) {
@@ -39,7 +40,8 @@ std::string joined(const Ids& ids) {
   return out;
 }
 
-// One id that differs and every embedding of that text differs from the one its index was built with.
+// One id that differs and every embedding of that text differs from the one its index was built
+// with.
 TEST(WordPiece, GivesTheIdsOfHuggingFaceTokenizers) {
   const auto rows = golden();
   ASSERT_GT(rows.size(), 500U);
@@ -79,7 +81,8 @@ TEST(WordPiece, CuttingKeepsThePrefix) {
   EXPECT_THAT(mini_lm().encode("hello", 0), ElementsAre(101, 102));
 }
 
-// A megabyte without a space is one unknown word; it must not be kept, copied or tried piece by piece.
+// A megabyte without a space is one unknown word; it must not be kept, copied or tried piece by
+// piece.
 TEST(WordPiece, ReadsAMegabyteWithoutSpaces) {
   EXPECT_THAT(mini_lm().encode(std::string(1 << 20, 'x'), 512), ElementsAre(101, 100, 102));
   EXPECT_EQ(mini_lm().count(std::string(1 << 20, '-')), 1U << 20);
@@ -98,8 +101,8 @@ TEST(WordPiece, IgnoresInvalidBytes) {
 }
 
 std::vector<std::string> small_vocabulary() {
-  return {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "un",    "##aff", "##able", "A",
-          "a",     "É",     "é",     "e",     "##e\u0301", "東京",  "東",    "京"};
+  return {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "un",        "##aff", "##able", "A",
+          "a",     "É",     "é",     "e",     "##e\u0301", "東京",  "東",     "京"};
 }
 
 Ids encode_with(const WordPieceOptions& options, std::string_view text) {

@@ -54,8 +54,8 @@ float dot(std::span<const float> a, std::span<const float> b) {
   return similarity;
 }
 
-std::vector<VectorHit> search_flat(std::span<const VectorBlock> blocks, std::span<const float> query,
-                                   std::size_t hits_max) {
+std::vector<VectorHit> search_flat(std::span<const VectorBlock> blocks,
+                                   std::span<const float> query, std::size_t hits_max) {
   BestHits best(hits_max);
   if (hits_max == 0) return best.take();
   const DotRows dot_rows = available_kernels().front().dot_rows;

@@ -28,11 +28,11 @@ struct VectorHit {
 };
 
 // The `hits_max` most similar rows, best first; ties by block, then row. Deterministic.
-std::vector<VectorHit> search_flat(std::span<const VectorBlock> blocks, std::span<const float> query,
-                                   std::size_t hits_max);
+std::vector<VectorHit> search_flat(std::span<const VectorBlock> blocks,
+                                   std::span<const float> query, std::size_t hits_max);
 
-// Every kernel this machine can run, for differential tests and benchmarks. Rows of `values` against
-// `query`, into `similarities`.
+// Every kernel this machine can run, for differential tests and benchmarks. Rows of `values`
+// against `query`, into `similarities`.
 using DotRows = void (*)(const float* values, std::size_t rows, std::size_t dimension,
                          const float* query, float* similarities);
 struct Kernel {

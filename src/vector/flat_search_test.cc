@@ -37,7 +37,8 @@ TEST(Kernels, AgreeWithDoublePrecisionForEveryDimension) {
       kernel.dot_rows(rows.data(), 3, dimension, query.data(), similarities);
       for (std::size_t r = 0; r < 3; ++r) {
         double expected = 0;
-        for (std::size_t i = 0; i < dimension; ++i) expected += double{rows[r * dimension + i]} * query[i];
+        for (std::size_t i = 0; i < dimension; ++i)
+          expected += double{rows[r * dimension + i]} * query[i];
         EXPECT_NEAR(similarities[r], expected, 1e-5) << kernel.name << " " << dimension;
       }
     }
@@ -65,7 +66,8 @@ TEST(FlatSearch, FindsWhatANaiveSortFinds) {
       naive.push_back({b, r, dot(blocks[b].values.subspan(r * kDimension, kDimension), query)});
     }
   }
-  std::ranges::sort(naive, [](const auto& a, const auto& b) { return a.similarity > b.similarity; });
+  std::ranges::sort(naive,
+                    [](const auto& a, const auto& b) { return a.similarity > b.similarity; });
   const auto hits = search_flat(blocks, query, 20);
   ASSERT_EQ(hits.size(), 20U);
   for (std::size_t i = 0; i < hits.size(); ++i) EXPECT_EQ(hits[i], naive[i]) << i;

@@ -11,8 +11,8 @@
 namespace rage::vector {
 namespace {
 
-// Eight partial sums: the compiler may keep them in one register, and the order of additions does not
-// depend on its mood.
+// Eight partial sums: the compiler may keep them in one register, and the order of additions does
+// not depend on its mood.
 float dot_portable(const float* a, const float* b, std::size_t dimension) {
   std::array<float, 8> sums{};
   std::size_t i = 0;
@@ -21,7 +21,8 @@ float dot_portable(const float* a, const float* b, std::size_t dimension) {
   }
   float tail = 0;
   for (; i < dimension; ++i) tail += a[i] * b[i];
-  return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7])) + tail;
+  return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7])) +
+         tail;
 }
 
 void rows_portable(const float* values, std::size_t rows, std::size_t dimension, const float* query,
@@ -70,7 +71,8 @@ __attribute__((target("avx512f"))) void rows_avx512(const float* values, std::si
     for (std::size_t i = whole; i < dimension; i += 16) {
       const std::size_t left = dimension - i;
       const auto mask = static_cast<__mmask16>(left >= 16 ? 0xFFFFU : (1U << left) - 1U);
-      sum0 = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(mask, row + i), _mm512_maskz_loadu_ps(mask, query + i), sum0);
+      sum0 = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(mask, row + i),
+                             _mm512_maskz_loadu_ps(mask, query + i), sum0);
     }
     similarities[r] = _mm512_reduce_add_ps(_mm512_add_ps(sum0, sum1));
   }
@@ -85,7 +87,8 @@ struct Kernels {
   Kernels() {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f")) list[count++] = {"avx512", rows_avx512};
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) list[count++] = {"avx2", rows_avx2};
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+      list[count++] = {"avx2", rows_avx2};
 #endif
     list[count++] = {"portable", rows_portable};
   }

@@ -22,7 +22,10 @@ class Service:
     def __init__(self, data, *flags, embedder=EMBEDDER):
         self.process = subprocess.Popen(
             [BINARY, "rag", "--data", str(data), "--port", "0", "--embedder", embedder, *flags],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         line = self.process.stdout.readline()
         if "ready on" not in line:
             raise RuntimeError(f"rage rag did not start: {line}{self.process.stderr.read()}")
@@ -34,7 +37,9 @@ class Service:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
             payload = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
-            connection.request(method, path, payload, {"Content-Type": "application/json", **(headers or {})})
+            connection.request(
+                method, path, payload, {"Content-Type": "application/json", **(headers or {})}
+            )
             reply = connection.getresponse()
             text = reply.read().decode("utf-8", "replace")
             is_json = reply.headers.get("content-type", "").startswith("application/json")
@@ -49,7 +54,9 @@ class Service:
         """The set of all texts in an index."""
         found, offset = set(), 0
         while True:
-            status, page = self.call("GET", f"/indexes/{name}/documents?limit=100&offset={offset}&max_text_length=100000")
+            status, page = self.call(
+                "GET", f"/indexes/{name}/documents?limit=100&offset={offset}&max_text_length=100000"
+            )
             if status != 200:
                 return found
             found.update(document["text"] for document in page["documents"])

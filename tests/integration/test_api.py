@@ -12,11 +12,18 @@ class Api(ServiceTest):
     def test_bad_input_gets_an_answer_and_loses_nothing(self):
         self.service.index("kept", [{"text": "kept"}])
         cases = [
-            (b"", 422), (b"{", 422), (b"null", 422), (b"[1]", 422), (b"\xff\xfe", 422),
-            (b'{"index_name":"kept","query":"\xff"}', 422), (b'{"index_name":"kept","query":NaN}', 422),
-            (b'{"index_name":"kept","query":""}', 400), (b'{"index_name":"none","query":"x"}', 404),
+            (b"", 422),
+            (b"{", 422),
+            (b"null", 422),
+            (b"[1]", 422),
+            (b"\xff\xfe", 422),
+            (b'{"index_name":"kept","query":"\xff"}', 422),
+            (b'{"index_name":"kept","query":NaN}', 422),
+            (b'{"index_name":"kept","query":""}', 400),
+            (b'{"index_name":"none","query":"x"}', 404),
             (b'{"index_name":"kept","query":"x","max_node_count":0}', 422),
-            (b'{"index_name":"kept","query":["x"]}', 422), (b"[" * 100000, 422),
+            (b'{"index_name":"kept","query":["x"]}', 422),
+            (b"[" * 100000, 422),
         ]
         for body, expected in cases:
             status, reply = self.service.call("POST", "/retrieve", body)
@@ -26,13 +33,22 @@ class Api(ServiceTest):
 
     def test_a_huge_body_is_refused_before_it_arrives(self):
         with socket.create_connection(("127.0.0.1", self.service.port), timeout=10) as connection:
-            connection.sendall(b"POST /index HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-                               b"Content-Length: 104857600\r\n\r\n{")
+            connection.sendall(
+                b"POST /index HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b"Content-Length: 104857600\r\n\r\n{"
+            )
             self.assertIn(b" 413 ", connection.recv(65536).split(b"\r\n")[0])
 
     def test_garbage_on_the_socket_does_not_stop_the_service(self):
-        for garbage in (b"\x00" * 1000, b"GET\r\n\r\n", b"POST / HTTP/9.9\r\n\r\n", b"GET / HTTP/1.1\r\nA" + b"a" * 200000):
-            with socket.create_connection(("127.0.0.1", self.service.port), timeout=10) as connection:
+        for garbage in (
+            b"\x00" * 1000,
+            b"GET\r\n\r\n",
+            b"POST / HTTP/9.9\r\n\r\n",
+            b"GET / HTTP/1.1\r\nA" + b"a" * 200000,
+        ):
+            with socket.create_connection(
+                ("127.0.0.1", self.service.port), timeout=10
+            ) as connection:
                 try:
                     connection.sendall(garbage)
                     connection.recv(4096)
@@ -44,13 +60,19 @@ class Api(ServiceTest):
         for attempt in range(10):
             name = f"parallel-{attempt}"
             with concurrent.futures.ThreadPoolExecutor(5) as pool:
-                replies = list(pool.map(lambda i: self.service.index(name, [{"text": f"document {i}"}]), range(5)))
+                replies = list(
+                    pool.map(
+                        lambda i: self.service.index(name, [{"text": f"document {i}"}]), range(5)
+                    )
+                )
             self.assertEqual([status for status, _ in replies], [200] * 5)
             self.assertEqual(self.service.texts(name), {f"document {i}" for i in range(5)})
 
     def test_readers_never_see_half_a_write(self):
         def write(i):
-            return self.service.index("mixed", [{"text": f"pair {i} left"}, {"text": f"pair {i} right"}])[0]
+            return self.service.index(
+                "mixed", [{"text": f"pair {i} left"}, {"text": f"pair {i} right"}]
+            )[0]
 
         def read(_):
             texts = self.service.call("GET", "/indexes/mixed/documents?limit=100")[1]

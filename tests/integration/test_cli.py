@@ -12,8 +12,14 @@ from support import BINARY, EMBEDDER, SCHEDULE, Service
 
 
 def rage(*arguments, stdin=None, environment=None):
-    return subprocess.run([BINARY, *arguments], input=stdin, capture_output=True, text=True, timeout=300,
-                          env={**os.environ, **(environment or {})})
+    return subprocess.run(
+        [BINARY, *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, **(environment or {})},
+    )
 
 
 def free_port_pair():
@@ -41,8 +47,18 @@ class Commands(unittest.TestCase):
         shutil.rmtree(cls.data, ignore_errors=True)
 
     def test_every_command_explains_itself_with_an_example(self):
-        for command in (["up"], ["status"], ["down"], ["index"], ["retrieve"], ["ask"], ["rag"],
-                        ["model", "pull"], ["model", "list"], ["model", "serve"]):
+        for command in (
+            ["up"],
+            ["status"],
+            ["down"],
+            ["index"],
+            ["retrieve"],
+            ["ask"],
+            ["rag"],
+            ["model", "pull"],
+            ["model", "list"],
+            ["model", "serve"],
+        ):
             shown = rage(*command, "--help")
             self.assertEqual(shown.returncode, 0, command)
             self.assertIn("Example", shown.stdout, command)
@@ -58,7 +74,12 @@ class Commands(unittest.TestCase):
         self.assertEqual(len(found.stdout.splitlines()), 3)
         self.assertEqual(len(found.stdout.splitlines()[0].split("\t")), 4)
         self.assertIn("Rootkits", found.stdout.splitlines()[0])
-        answer = rage("ask", "schedule", "In which room is Hunting Rootkits with Nothing but the Base Install?", *server)
+        answer = rage(
+            "ask",
+            "schedule",
+            "In which room is Hunting Rootkits with Nothing but the Base Install?",
+            *server,
+        )
         self.assertIn("Room 101", answer.stdout)
         self.assertIn("Sources", answer.stdout)
         whole = rage("ask", "schedule", "When does Linus Torvalds speak?", "--json", *server)
@@ -66,15 +87,28 @@ class Commands(unittest.TestCase):
 
     def test_files_folders_and_standard_input(self):
         with tempfile.TemporaryDirectory() as folder:
-            for name, text in {"a.md": "# Alpha", "b.txt": "Beta", "c.png": "x", "d.txt": ""}.items():
+            for name, text in {
+                "a.md": "# Alpha",
+                "b.txt": "Beta",
+                "c.png": "x",
+                "d.txt": "",
+            }.items():
                 with open(os.path.join(folder, name), "w") as file:
                     file.write(text)
             indexed = rage("index", "files", folder, "--json", "--server", self.service.url)
             report = json.loads(indexed.stdout)
             self.assertEqual(report["documents"], 2)
-            self.assertEqual({os.path.basename(s["path"]) for s in report["skipped"]}, {"c.png", "d.txt"})
-        piped = rage("index", "lines", "-", "--server", self.service.url,
-                     stdin='{"text":"one","room":"101"}\n{"text":"two"}\n')
+            self.assertEqual(
+                {os.path.basename(s["path"]) for s in report["skipped"]}, {"c.png", "d.txt"}
+            )
+        piped = rage(
+            "index",
+            "lines",
+            "-",
+            "--server",
+            self.service.url,
+            stdin='{"text":"one","room":"101"}\n{"text":"two"}\n',
+        )
         self.assertEqual(piped.returncode, 0, piped.stderr)
         _, page = self.service.call("GET", "/indexes/lines/documents")
         self.assertEqual(page["documents"][0]["metadata"], {"room": "101"})
@@ -105,8 +139,17 @@ class UpAndDown(unittest.TestCase):
     def up(self, port, *flags):
         folder = tempfile.mkdtemp(prefix="rage-up-")
         self.folders.append(folder)
-        return folder, rage("up", "--detach", "--data", folder, "--port-base", str(port), "--embedder", EMBEDDER,
-                            *flags)
+        return folder, rage(
+            "up",
+            "--detach",
+            "--data",
+            folder,
+            "--port-base",
+            str(port),
+            "--embedder",
+            EMBEDDER,
+            *flags,
+        )
 
     def test_two_installations_side_by_side(self):
         folder, started = self.up(free_port_pair(), "--example", str(SCHEDULE))
@@ -121,9 +164,13 @@ class UpAndDown(unittest.TestCase):
             self.assertTrue(all(service["ready"] and service["pid"] > 0 for service in services))
         url = next(s["url"] for s in services if s["name"] == "rag")
         self.assertEqual(rage("down", "--data", folder).returncode, 0)
-        self.assertEqual(json.loads(rage("status", "--data", folder, "--json").stdout), {"services": []})
+        self.assertEqual(
+            json.loads(rage("status", "--data", folder, "--json").stdout), {"services": []}
+        )
         self.assertEqual(rage("status", "--data", other).returncode, 0, "the other one must go on")
-        again = rage("up", "--detach", "--data", other, "--no-example", "--port-base", url.rsplit(":", 1)[1])
+        again = rage(
+            "up", "--detach", "--data", other, "--no-example", "--port-base", url.rsplit(":", 1)[1]
+        )
         self.assertIn("already run", again.stdout)
 
     def test_a_taken_port_is_named(self):

@@ -25,7 +25,10 @@ class Crash(unittest.TestCase):
 
             def write(worker):
                 for i in range(100000):
-                    texts = [f"attempt {attempt} worker {worker} document {i} part {part}" for part in range(3)]
+                    texts = [
+                        f"attempt {attempt} worker {worker} document {i} part {part}"
+                        for part in range(3)
+                    ]
                     try:
                         status, _ = service.index("i", [{"text": text} for text in texts])
                     except OSError:
@@ -45,6 +48,8 @@ class Crash(unittest.TestCase):
                 worker.join()
             service = Service(data, embedder="hashing")
             missing = acknowledged - service.texts("i")
-            self.assertFalse(missing, f"attempt {attempt}: {len(missing)} of {len(acknowledged)} lost")
+            self.assertFalse(
+                missing, f"attempt {attempt}: {len(missing)} of {len(acknowledged)} lost"
+            )
         self.assertGreater(len(acknowledged), TRIES)
         self.assertEqual(service.stop(), 0)

@@ -18,14 +18,17 @@ class Retrieval(ServiceTest):
 
     def ask(self, question, history=()):
         messages = [*history, {"role": "user", "content": question}]
-        status, reply = self.service.call("POST", "/v1/chat/completions",
-                                          {"index_name": "schedule", "messages": messages})
+        status, reply = self.service.call(
+            "POST", "/v1/chat/completions", {"index_name": "schedule", "messages": messages}
+        )
         self.assertEqual(status, 200, reply)
         return reply["choices"][0]["message"]["content"]
 
     def test_the_text_of_a_document_finds_that_document_first(self):
         for document in self.documents:
-            _, reply = self.service.call("POST", "/retrieve", {"index_name": "schedule", "query": document["text"]})
+            _, reply = self.service.call(
+                "POST", "/retrieve", {"index_name": "schedule", "query": document["text"]}
+            )
             self.assertEqual(reply["results"][0]["metadata"]["url"], document["metadata"]["url"])
 
     def test_answers_name_what_the_schedule_has(self):
@@ -50,11 +53,14 @@ class Retrieval(ServiceTest):
     def test_the_questions_of_the_example(self):
         """No wrong fact may be shown; see bench/grounding_quality.py for the grader."""
         import sys
+
         sys.path.insert(0, str(ROOT / "bench"))
         import grounding_quality
+
         report = grounding_quality.evaluate(
             lambda question, history: self.ask(question, history),
-            ROOT / "examples/scale23x/questions-dev.jsonl")
+            ROOT / "examples/scale23x/questions-dev.jsonl",
+        )
         self.assertEqual(report["wrong_facts"], 0, report)
         self.assertEqual(report["declined_share"], 1.0, report)
         self.assertGreaterEqual(report["right_share"], 0.85, report)

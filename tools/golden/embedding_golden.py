@@ -86,20 +86,34 @@ def write_tiny(testdata):
     BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
     for name in ("generation_config.json", "special_tokens_map.json", "tokenizer.json"):
         (folder / name).unlink(missing_ok=True)
-    write_json(folder / "modules.json", [
-        {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
-        {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
-    ])
-    write_json(folder / "1_Pooling/config.json", {
-        "word_embedding_dimension": 32,
-        "pooling_mode_cls_token": True,
-        "pooling_mode_mean_tokens": False,
-    })
+    write_json(
+        folder / "modules.json",
+        [
+            {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+            {
+                "idx": 1,
+                "name": "1",
+                "path": "1_Pooling",
+                "type": "sentence_transformers.models.Pooling",
+            },
+        ],
+    )
+    write_json(
+        folder / "1_Pooling/config.json",
+        {
+            "word_embedding_dimension": 32,
+            "pooling_mode_cls_token": True,
+            "pooling_mode_mean_tokens": False,
+        },
+    )
     write_json(folder / "sentence_bert_config.json", {"max_seq_length": 24, "do_lower_case": False})
-    write_json(folder / "config_sentence_transformers.json", {
-        "prompts": {"query": "query: ", "passage": ""},
-        "default_prompt_name": None,
-    })
+    write_json(
+        folder / "config_sentence_transformers.json",
+        {
+            "prompts": {"query": "query: ", "passage": ""},
+            "default_prompt_name": None,
+        },
+    )
     (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
     model = SentenceTransformer(str(folder), device="cpu", model_kwargs={"dtype": torch.float32})
     chooser = random.Random(7)

@@ -7,6 +7,7 @@ MODEL_FOLDER is a sentence-transformers folder with a tokenizer.json (all-MiniLM
 {"text": ..., "ids": [...]}; the last is {"joined_bytes": N, "sha256": ...}: all texts joined with a
 newline, repeated until at least N bytes, and the SHA-256 of the ids written as decimals with spaces.
 """
+
 import hashlib
 import json
 import random
@@ -67,19 +68,67 @@ don't can't it's 'tis rock'n'roll o'clock y'all'd've
 """.strip("\n").split("\n")
 
 BUILT = [
-    "", " ", "\n\n\t", "\x00", "\ufffd", "\u0301", "a" * 99, "a" * 100, "a" * 101, "é" * 100, "é" * 101,
-    "e\u0301" * 100, "e\u0301" * 101, "x" * 250 + " y", "가" * 33, "가" * 34, "가" * 50, "각" * 33, "각" * 34,
-    "a\u200b" * 100, "a\u200b" * 101, "中" * 150, "-" * 150, "ab-" * 60, "\U0001f600" * 101,
-    "supercalifragilisticexpialidocious" * 3, "q" * 100 + "\u0301", "q" * 100 + "\u302e",
-    "9" * 100, "İ" * 100, "ǆ" * 60, "ﬃ" * 60, "\U0001d165\u302e" * 50, "\u302e\U0001d165" * 51,
+    "",
+    " ",
+    "\n\n\t",
+    "\x00",
+    "\ufffd",
+    "\u0301",
+    "a" * 99,
+    "a" * 100,
+    "a" * 101,
+    "é" * 100,
+    "é" * 101,
+    "e\u0301" * 100,
+    "e\u0301" * 101,
+    "x" * 250 + " y",
+    "가" * 33,
+    "가" * 34,
+    "가" * 50,
+    "각" * 33,
+    "각" * 34,
+    "a\u200b" * 100,
+    "a\u200b" * 101,
+    "中" * 150,
+    "-" * 150,
+    "ab-" * 60,
+    "\U0001f600" * 101,
+    "supercalifragilisticexpialidocious" * 3,
+    "q" * 100 + "\u0301",
+    "q" * 100 + "\u302e",
+    "9" * 100,
+    "İ" * 100,
+    "ǆ" * 60,
+    "ﬃ" * 60,
+    "\U0001d165\u302e" * 50,
+    "\u302e\U0001d165" * 51,
 ]
 
 RANDOM_BLOCKS = [
-    (0x00, 0x20), (0x20, 0x7F), (0x80, 0x250), (0x250, 0x370), (0x300, 0x370), (0x370, 0x530),
-    (0x530, 0x780), (0x900, 0xE00), (0xE00, 0x1100), (0x1100, 0x1400), (0x1DC0, 0x1E00),
-    (0x1E00, 0x2100), (0x2100, 0x2C00), (0x3000, 0x3400), (0x302A, 0x3030), (0x4E00, 0x5200),
-    (0xA640, 0xA700), (0xAC00, 0xB000), (0xF900, 0xFB50), (0xFB00, 0x10000), (0x1D100, 0x1D200),
-    (0x1F300, 0x1F700), (0x2F800, 0x2FA1E), (0xE0000, 0xE01F0),
+    (0x00, 0x20),
+    (0x20, 0x7F),
+    (0x80, 0x250),
+    (0x250, 0x370),
+    (0x300, 0x370),
+    (0x370, 0x530),
+    (0x530, 0x780),
+    (0x900, 0xE00),
+    (0xE00, 0x1100),
+    (0x1100, 0x1400),
+    (0x1DC0, 0x1E00),
+    (0x1E00, 0x2100),
+    (0x2100, 0x2C00),
+    (0x3000, 0x3400),
+    (0x302A, 0x3030),
+    (0x4E00, 0x5200),
+    (0xA640, 0xA700),
+    (0xAC00, 0xB000),
+    (0xF900, 0xFB50),
+    (0xFB00, 0x10000),
+    (0x1D100, 0x1D200),
+    (0x1F300, 0x1F700),
+    (0x2F800, 0x2FA1E),
+    (0xE0000, 0xE01F0),
 ]
 
 
@@ -105,8 +154,14 @@ def samples_of_the_plane():
     """A few assigned characters of every 128 code points of the BMP, alone and inside a word."""
     source = random.Random(1)
     for begin in range(0, 0x10000, 0x80):
-        assigned = [c for c in range(begin, begin + 0x80) if unicodedata.category(chr(c)) not in ("Cn", "Cs")]
-        in_large_block = 0x3500 <= begin < 0x4D00 or 0x4F00 <= begin < 0x9F00 or 0xAD00 <= begin < 0xD700
+        assigned = [
+            c
+            for c in range(begin, begin + 0x80)
+            if unicodedata.category(chr(c)) not in ("Cn", "Cs")
+        ]
+        in_large_block = (
+            0x3500 <= begin < 0x4D00 or 0x4F00 <= begin < 0x9F00 or 0xAD00 <= begin < 0xD700
+        )
         if not assigned or (in_large_block and begin % 0x1000 != 0) or 0xE100 <= begin < 0xF800:
             continue
         some = sorted(source.sample(assigned, min(6, len(assigned))))
@@ -122,7 +177,10 @@ def main():
     texts = HAND_WRITTEN + BUILT + list(samples_of_the_plane()) + list(random_texts(words, 400))
     with open(output, "w", encoding="ascii") as out:
         for text in texts:
-            out.write(json.dumps({"text": text, "ids": tokenizer.encode(text).ids}, separators=(",", ":")) + "\n")
+            out.write(
+                json.dumps({"text": text, "ids": tokenizer.encode(text).ids}, separators=(",", ":"))
+                + "\n"
+            )
         unit = "\n".join(texts) + "\n"
         size = len(unit.encode())
         ids = tokenizer.encode(unit * -(-JOINED_BYTES // size)).ids

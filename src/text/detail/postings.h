@@ -1,8 +1,9 @@
 // Postings lists: for each term the rows that have it, ascending, with how often.
 //
-// Bytes of one list, a row after the other: varint(gap << 1 | once), then varint(frequency) unless `once`
-// (it is 1). The gap is to the row before, the first row's to -1, so it is at least 1. Varints are LEB128.
-// Most rows have a term once and near its neighbour: little more than one byte a posting.
+// Bytes of one list, a row after the other: varint(gap << 1 | once), then varint(frequency) unless
+// `once` (it is 1). The gap is to the row before, the first row's to -1, so it is at least 1.
+// Varints are LEB128. Most rows have a term once and near its neighbour: little more than one byte
+// a posting.
 #pragma once
 
 #include <cstddef>

@@ -17,7 +17,9 @@ std::size_t hash_of(std::string_view word) {
 
 }  // namespace
 
-void Stemmer::Delete::operator()(sb_stemmer* stemmer) const { sb_stemmer_delete(stemmer); }
+void Stemmer::Delete::operator()(sb_stemmer* stemmer) const {
+  sb_stemmer_delete(stemmer);
+}
 
 Stemmer::Stemmer() : stemmer_(sb_stemmer_new("english", "UTF_8")), entries_(kEntries) {
   CHECK(stemmer_ != nullptr);

@@ -1,4 +1,5 @@
-// Terms and their numbers, in flat memory: one string of bytes, offsets, and a hash table of numbers.
+// Terms and their numbers, in flat memory: one string of bytes, offsets, and a hash table of
+// numbers.
 #pragma once
 
 #include <cstddef>

@@ -28,8 +28,9 @@ constexpr std::array<WordKind, 128> kAsciiKinds = ascii_kinds();
 
 bool is_east_asian(char32_t c) {
   return (c >= 0x3041 && c <= 0x30FF && c != 0x30FB && c != 0x30A0) ||  // Kana, not its dots.
-         (c >= 0x31F0 && c <= 0x31FF) || (c >= 0xFF66 && c <= 0xFF9F) || c == 0x3005 || c == 0x3007 ||
-         (c >= 0xAC00 && c <= 0xD7A3) || (c >= 0x1100 && c <= 0x11FF) || (c >= 0x3131 && c <= 0x318E) ||
+         (c >= 0x31F0 && c <= 0x31FF) || (c >= 0xFF66 && c <= 0xFF9F) || c == 0x3005 ||
+         c == 0x3007 || (c >= 0xAC00 && c <= 0xD7A3) || (c >= 0x1100 && c <= 0x11FF) ||
+         (c >= 0x3131 && c <= 0x318E) ||
          u_hasBinaryProperty(static_cast<UChar32>(c), UCHAR_IDEOGRAPHIC) != 0;
 }
 
@@ -88,8 +89,8 @@ std::vector<UChar> normalize(const UNormalizer2* normalizer, const std::vector<U
   for (;;) {
     UErrorCode status = U_ZERO_ERROR;
     const std::int32_t size =
-        unorm2_normalize(normalizer, text.data(), static_cast<std::int32_t>(text.size()), out.data(),
-                         static_cast<std::int32_t>(out.size()), &status);
+        unorm2_normalize(normalizer, text.data(), static_cast<std::int32_t>(text.size()),
+                         out.data(), static_cast<std::int32_t>(out.size()), &status);
     if (status != U_BUFFER_OVERFLOW_ERROR) {
       if (U_FAILURE(status)) return text;
       out.resize(static_cast<std::size_t>(size));

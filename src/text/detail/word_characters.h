@@ -10,7 +10,7 @@
 namespace rage::text::detail {
 
 enum class WordKind : std::uint8_t {
-  kOther,        // Between words.
+  kOther,  // Between words.
   kLetter,
   kDigit,
   kIdeographic,  // CJK, kana, Hangul: indexed as pairs.

@@ -1,0 +1,110 @@
+"""The clients that people already use, openai and KAITO's own, against the real service."""
+
+import json
+
+import openai
+from kaito_rag_engine_client import Client
+from kaito_rag_engine_client.api.chat import chat
+from kaito_rag_engine_client.api.index import (
+    create_index,
+    delete_documents_in_index,
+    delete_index,
+    list_documents_in_index,
+    list_indexes,
+    retrieve_index,
+    update_documents_in_index,
+)
+from kaito_rag_engine_client.models import (
+    ChatRequest,
+    DeleteDocumentRequest,
+    Document,
+    IndexRequest,
+    RetrieveRequest,
+    UpdateDocumentRequest,
+)
+
+from support import SCHEDULE, ServiceTest
+
+QUESTION = "In which room is Migrating to OpenTelemetry?"
+
+
+class Clients(ServiceTest):
+    flags = ("--answers", "extractive")
+    embedder = "hashing"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.service.index("schedule", json.loads(SCHEDULE.read_text())["documents"])
+        cls.openai = openai.OpenAI(base_url=cls.service.url + "/v1", api_key="none", max_retries=0)
+        cls.kaito = Client(base_url=cls.service.url, raise_on_unexpected_status=True)
+
+    def test_openai_chat(self):
+        reply = self.openai.chat.completions.create(
+            model="any",
+            messages=[{"role": "user", "content": QUESTION}],
+            extra_body={"index_name": "schedule"},
+        )
+        self.assertIn("Ballroom F", reply.choices[0].message.content)
+        self.assertEqual(reply.choices[0].finish_reason, "stop")
+        self.assertEqual(reply.source_nodes[0]["metadata"]["title"], "Migrating to OpenTelemetry")
+
+    def test_openai_streams(self):
+        stream = self.openai.chat.completions.create(
+            model="any",
+            stream=True,
+            stream_options={"include_usage": True},
+            messages=[{"role": "user", "content": QUESTION}],
+            extra_body={"index_name": "schedule"},
+        )
+        chunks = list(stream)
+        text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+        self.assertIn("Ballroom F", text)
+        self.assertGreater(chunks[-1].usage.total_tokens, 0)
+
+    def test_openai_sees_errors_as_errors(self):
+        with self.assertRaises(openai.NotFoundError):
+            self.openai.chat.completions.create(
+                model="any",
+                messages=[{"role": "user", "content": "x"}],
+                extra_body={"index_name": "none"},
+            )
+
+    def test_kaito_life_of_an_index(self):
+        body = IndexRequest(
+            index_name="mine", documents=[Document(text="one apple"), Document(text="two pears")]
+        )
+        stored = create_index.sync(client=self.kaito, body=body)
+        self.assertEqual([document.text for document in stored], ["one apple", "two pears"])
+        self.assertIn("mine", list_indexes.sync(client=self.kaito))
+        page = list_documents_in_index.sync("mine", client=self.kaito)
+        self.assertEqual((page.count, page.total_items), (2, 2))
+        found = retrieve_index.sync(
+            client=self.kaito, body=RetrieveRequest(index_name="mine", query="pears")
+        )
+        self.assertEqual(found.results[0].text, "two pears")
+        changed = update_documents_in_index.sync(
+            "mine",
+            client=self.kaito,
+            body=UpdateDocumentRequest(
+                documents=[Document(doc_id=stored[0].doc_id, text="one plum")]
+            ),
+        )
+        self.assertEqual(changed.updated_documents[0].text, "one plum")
+        removed = delete_documents_in_index.sync(
+            "mine", client=self.kaito, body=DeleteDocumentRequest(doc_ids=[stored[1].doc_id])
+        )
+        self.assertEqual(removed.deleted_doc_ids, [stored[1].doc_id])
+        delete_index.sync("mine", client=self.kaito)
+        self.assertNotIn("mine", list_indexes.sync(client=self.kaito))
+
+    def test_kaito_chat(self):
+        request = ChatRequest.from_dict(
+            {
+                "index_name": "schedule",
+                "model": "any",
+                "messages": [{"role": "user", "content": QUESTION}],
+            }
+        )
+        reply = chat.sync(client=self.kaito, body=request)
+        self.assertIn("Ballroom F", reply.choices[0].message.content)

@@ -31,14 +31,11 @@ struct Decision {
   bool ask_model = false;
 };
 
-bool wants_prose(const Query& query) {
-  return query.open || query.asks(kAskedAbout);
-}
-
 Decision decide_prose(const Situation& now, const CorpusIndex& corpus, AnswerMode mode) {
   ProseAnswer prose = compose_prose(now.conversation.query, corpus, now.evidence, now.ranked);
   Decision decision;
-  decision.ask_model = prose.sufficient && mode != AnswerMode::kExtractive;
+  decision.ask_model = prose.sufficient && (mode == AnswerMode::kModel ||
+                                            (mode == AnswerMode::kAuto && !prose.complete));
   decision.composed = std::move(prose.composed);
   if (prose.sufficient && !prose.complete && !decision.ask_model) {
     decision.composed = {
@@ -55,8 +52,7 @@ Decision decide(const Situation& now, const CorpusIndex& corpus, AnswerMode mode
   Decision decision;
   decision.composed = compose_answer(query, corpus, selection, now.evidence);
   if (decision.composed.kind == PlanKind::kAbstain) return decision;
-  decision.ask_model =
-      mode == AnswerMode::kModel || (mode == AnswerMode::kAuto && wants_prose(query));
+  decision.ask_model = mode == AnswerMode::kModel;  // docs/adr/0008
   return decision;
 }
 

@@ -28,7 +28,7 @@ class Corpus {
 std::shared_ptr<const Corpus> build_corpus(std::vector<Chunk> chunks);
 
 enum class AnswerMode {
-  kAuto,   // Facts and lists about records are composed from the sources; the model does the rest.
+  kAuto,   // Composed from the sources where that answers the question; the model does the rest.
   kModel,  // Ask the model whenever the sources suffice; its sentences are verified.
   kExtractive,  // Never ask a model.
 };

@@ -17,7 +17,8 @@ namespace {
 
 constexpr double kContentWithFacts =
     0.7;  // Share of the other content words that the source must have.
-constexpr double kContentAlone = 0.8;  // The same for a sentence that carries no fact.
+constexpr double kContentAlone = 0.8;    // The same for a sentence that carries no fact.
+constexpr std::size_t kSharedAlone = 4;  // Content words it then shares with the source at least.
 constexpr std::size_t kWindow = 3;
 
 std::string fact_key(const Fact& fact) {
@@ -362,6 +363,7 @@ class Judge {
   bool content_matches(const TextFacts& fields, const TextFacts& window) {
     double all = 0;
     double found = 0;
+    std::unordered_set<std::string_view> shared;
     for (std::size_t i = 0; i < tokens_.size(); ++i) {
       const Token& token = tokens_[i];
       const bool relation = is_relation(token.folded);
@@ -372,8 +374,11 @@ class Judge {
       const double weight = corpus_.idf(token.stem);
       all += weight;
       if (has) found += weight;
+      if (has) shared.insert(token.stem);
     }
     if (all <= 0) return has_anchor() ? true : refuse("it says nothing");
+    // "There is a reason for everything": some source has both words, and supports nothing.
+    if (!has_anchor() && shared.size() < kSharedAlone) return refuse("it says too little");
     const double needed = has_anchor() ? kContentWithFacts : kContentAlone;
     return found / all >= needed ? true : refuse("the sources do not say this");
   }

@@ -103,7 +103,7 @@ bool is_meta(std::string_view text) {
                                                              "i do not",
                                                              "i don't"};
   const std::string lower = to_lower_ascii(trim(text));
-  if (lower.empty() || lower.ends_with(':')) return true;
+  if (lower.empty() || lower.ends_with(':') || lower.starts_with('#')) return true;
   return std::ranges::any_of(kMeta,
                              [&](std::string_view start) { return lower.starts_with(start); });
 }

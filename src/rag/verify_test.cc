@@ -52,6 +52,17 @@ TEST(Verify, TrueSentencesPassWithOurCitation) {
   EXPECT_THAT(run("Rust on Lighthouses is in Room 14 [9].").text, Not(HasSubstr("[9]")));
 }
 
+// The embedded model said these when asked about one session; true or not, they are no answer.
+TEST(Verify, SentencesThatSayNothingAreDropped) {
+  for (const char* sentence :
+       {"There is a reason for everything.", "I'm here for the end of the year.", "## Introduction",
+        "The broker, the broker of the broker and the broker of the week, the week of the broker "
+        "and "
+        "the broker of the week, the broker and the week of the broker."}) {
+    EXPECT_TRUE(run(sentence).fell_back) << sentence << ": " << run(sentence).text;
+  }
+}
+
 // Each of these is one swap away from the truth; any of them shown would be the wrong answer we
 // promise not to give.
 TEST(Verify, FalseSentencesAreDropped) {

@@ -34,6 +34,13 @@ void rows_portable(const float* values, std::size_t rows, std::size_t dimension,
 
 #if defined(__x86_64__)
 
+__attribute__((target("avx2"))) inline float sum_of(__m256 lanes) {
+  __m128 half = _mm_add_ps(_mm256_castps256_ps128(lanes), _mm256_extractf128_ps(lanes, 1));
+  half = _mm_add_ps(half, _mm_movehl_ps(half, half));
+  half = _mm_add_ss(half, _mm_shuffle_ps(half, half, 1));
+  return _mm_cvtss_f32(half);
+}
+
 __attribute__((target("avx2,fma"))) void rows_avx2(const float* values, std::size_t rows,
                                                    std::size_t dimension, const float* query,
                                                    float* similarities) {
@@ -46,11 +53,7 @@ __attribute__((target("avx2,fma"))) void rows_avx2(const float* values, std::siz
       sum0 = _mm256_fmadd_ps(_mm256_loadu_ps(row + i), _mm256_loadu_ps(query + i), sum0);
       sum1 = _mm256_fmadd_ps(_mm256_loadu_ps(row + i + 8), _mm256_loadu_ps(query + i + 8), sum1);
     }
-    const __m256 sum = _mm256_add_ps(sum0, sum1);
-    __m128 half = _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps(sum, 1));
-    half = _mm_add_ps(half, _mm_movehl_ps(half, half));
-    half = _mm_add_ss(half, _mm_shuffle_ps(half, half, 1));
-    float total = _mm_cvtss_f32(half);
+    float total = sum_of(_mm256_add_ps(sum0, sum1));
     for (; i < dimension; ++i) total += row[i] * query[i];
     similarities[r] = total;
   }
@@ -74,7 +77,11 @@ __attribute__((target("avx512f"))) void rows_avx512(const float* values, std::si
       sum0 = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(mask, row + i),
                              _mm512_maskz_loadu_ps(mask, query + i), sum0);
     }
-    similarities[r] = _mm512_reduce_add_ps(_mm512_add_ps(sum0, sum1));
+    // Not _mm512_reduce_add_ps: g++ 12 warns of the undefined lanes in its own header.
+    const __m512d sum = _mm512_castps_pd(_mm512_add_ps(sum0, sum1));
+    const __m256d low = _mm512_maskz_extractf64x4_pd(0xFF, sum, 0);
+    const __m256d high = _mm512_maskz_extractf64x4_pd(0xFF, sum, 1);
+    similarities[r] = sum_of(_mm256_add_ps(_mm256_castpd_ps(low), _mm256_castpd_ps(high)));
   }
 }
 

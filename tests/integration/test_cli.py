@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -23,12 +24,12 @@ def rage(*arguments, stdin=None, environment=None):
 
 
 def free_port_pair():
-    """Two adjacent ports that nobody uses now."""
+    """Two adjacent ports that nobody uses, below those that the kernel gives to clients."""
     while True:
+        port = random.randrange(20000, 30000)
         with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
             try:
+                first.bind(("127.0.0.1", port))
                 second.bind(("127.0.0.1", port + 1))
                 return port
             except OSError:
@@ -175,9 +176,9 @@ class UpAndDown(unittest.TestCase):
 
     def test_a_taken_port_is_named(self):
         with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))
+            port = free_port_pair()
+            taken.bind(("127.0.0.1", port))
             taken.listen()
-            port = taken.getsockname()[1]
             folder, refused = self.up(port, "--no-example")
             self.assertEqual(refused.returncode, 1)
             self.assertIn(f"port {port} on 127.0.0.1 is taken", refused.stderr)

@@ -24,6 +24,7 @@ using namespace std::chrono_literals;
 constexpr auto kStartLimit = 120s;
 constexpr auto kStopGrace = 10s;
 constexpr int kPortsUsed = 2;
+constexpr int kExampleTokensMax = 100;  // Enough to see that the bare model invents.
 
 struct UpOptions {
   std::string data;
@@ -104,8 +105,10 @@ Result<void> show_example(const UpOptions& options, cli::RagClient& client) {
       cli::run_index(context, client, {.index = options.index, .paths = {example.string()}}));
   fmt::print("\nQuestion: {}\n\n", options.question);
   std::fflush(stdout);
-  ASSIGN_OR_RETURN(const auto bare,
-                   cli::ask_once(context, client, {.index = "", .question = options.question}));
+  ASSIGN_OR_RETURN(
+      const auto bare,
+      cli::ask_once(context, client,
+                    {.index = "", .question = options.question, .tokens_max = kExampleTokensMax}));
   ASSIGN_OR_RETURN(
       const auto grounded,
       cli::ask_once(context, client, {.index = options.index, .question = options.question}));

@@ -61,6 +61,7 @@ std::string first_words(std::string_view text) {
 
 Json chat_body(const AskCommand& command) {
   Json body = {{"messages", Json::array({{{"role", "user"}, {"content", command.question}}})}};
+  body["max_tokens"] = command.tokens_max;
   if (!command.index.empty()) body["index_name"] = command.index;
   if (!command.model.empty()) body["model"] = command.model;
   return body;

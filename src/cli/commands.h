@@ -37,6 +37,8 @@ struct AskCommand {
   std::string index;  // Empty: the bare model answers.
   std::string question;
   std::string model;  // Empty: the service's default.
+  // Of the answer: a small model by itself talks until its context is full.
+  int tokens_max = 400;
   OutputFormat format = OutputFormat::kText;
 };
 // Prints the answer as it arrives, then its sources.

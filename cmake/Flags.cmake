@@ -13,8 +13,9 @@ target_compile_options(rage_flags INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(rage_flags INTERFACE -Wthread-safety -Wno-missing-designated-field-initializers)
 else()
-  # g++ 12 reports fields that have a default member initialiser; we rely on those.
-  target_compile_options(rage_flags INTERFACE -Wno-missing-field-initializers)
+  # g++ 12 reports fields that have a default member initialiser, and initialised variables as
+  # perhaps uninitialised once sanitizers instrument them (std::stop_source, std::optional).
+  target_compile_options(rage_flags INTERFACE -Wno-missing-field-initializers -Wno-maybe-uninitialized)
 endif()
 if(RAGE_WERROR)
   target_compile_options(rage_flags INTERFACE -Werror)

@@ -182,3 +182,19 @@ Result<void> BertEncoder::pool(const MicroBatch& batch) const {
 }
 
 }  // namespace rage::embed
+
+#if defined(__SANITIZE_ADDRESS__)
+#define RAGE_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define RAGE_ASAN 1
+#endif
+#endif
+#ifdef RAGE_ASAN
+// TBB's threads keep observers and CPU masks until after the leak check; here, because a static
+// library's object is linked only for a symbol that somebody needs.
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() {
+  return "leak:libtbb.so\nleak:libtbbbind\nleak:libhwloc.so\n";
+}
+#endif

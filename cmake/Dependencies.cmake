@@ -18,6 +18,7 @@ find_package(nlohmann_json REQUIRED)
 find_package(ICU REQUIRED COMPONENTS uc i18n data)
 find_package(CLI11 REQUIRED)
 find_package(ZLIB REQUIRED)
+find_library(YAML_LIBRARY yaml REQUIRED)
 find_library(STEMMER_LIBRARY stemmer REQUIRED)
 
 if(RAGE_TESTS)

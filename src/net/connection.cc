@@ -8,6 +8,7 @@
 #include <boost/asio/write.hpp>
 #include <cstring>
 #include <exception>
+#include <functional>
 #include <utility>
 
 #include "base/check.h"
@@ -23,7 +24,6 @@ constexpr asio::as_tuple_t<asio::use_awaitable_t<Executor>> kTuple;
 constexpr std::size_t kInputBytesFirst = 4 << 10;
 constexpr std::size_t kInputBytesMax = 64 << 10;
 constexpr std::size_t kRequestIdBytesMax = 128;
-constexpr auto kLingerLimit = std::chrono::milliseconds(500);
 constexpr std::size_t kLingerBytesMax = 1 << 20;
 
 // A caller's id goes into logs: printable ASCII or it is not taken.
@@ -57,7 +57,7 @@ void InputBuffer::consume(std::size_t bytes) {
   CHECK(begin_ <= end_);
 }
 
-Connection::Connection(ServerShared& shared, Socket socket)
+Connection::Connection(ServerShared& shared, Socket socket, std::shared_ptr<asio::ssl::context> tls)
     : shared_(shared),
       socket_(std::move(socket)),
       handled_(socket_.get_executor(), SteadyTime::max()),
@@ -68,6 +68,7 @@ Connection::Connection(ServerShared& shared, Socket socket)
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   // The worker writes to the descriptor itself and must never be held by it.
   socket_.native_non_blocking(true, ignored);
+  if (tls) tls_.emplace(socket_, *tls);  // It keeps OpenSSL's context alive.
 }
 
 Task<void> Connection::run() {
@@ -78,6 +79,8 @@ Task<void> Connection::run() {
     cancel();
   }
   co_await wait_until_handled();
+  const bool goodbye_wanted = secured_ && !peer_gone_ && !cancelled_;
+  if (goodbye_wanted) co_await say_goodbye();
   const bool linger_wanted = lingering_ && !peer_gone_ && !cancelled_;
   if (linger_wanted) co_await linger();
   error_code ignored;
@@ -85,6 +88,10 @@ Task<void> Connection::run() {
 }
 
 Task<void> Connection::serve() {
+  if (tls_) {
+    secured_ = co_await shake_hands();
+    if (!secured_) co_return;
+  }
   arm(shared_.options.idle_timeout);
   while (true) {
     if (handling_) {
@@ -162,10 +169,19 @@ Task<void> Connection::watch_peer() {
 
 Task<void> Connection::read_some() {
   const asio::mutable_buffer room = input_.prepare();
-  auto [error, bytes] = co_await socket_.async_read_some(room, kTuple);
+  if (tls_) {
+    auto [error, bytes] = co_await tls_->async_read_some(room, kTuple);
+    on_read(error, bytes);
+  } else {
+    auto [error, bytes] = co_await socket_.async_read_some(room, kTuple);
+    on_read(error, bytes);
+  }
+}
+
+void Connection::on_read(const error_code& error, std::size_t bytes) {
   input_.commit(bytes);
   // wake() aborts the read: the state has changed, not the peer.
-  if (!error || error == asio::error::operation_aborted) co_return;
+  if (!error || error == asio::error::operation_aborted) return;
   peer_gone_ = true;
   if (handling_) stop_.request_stop();
 }
@@ -185,8 +201,13 @@ Task<void> Connection::respond(HttpResponse response, bool keep_alive) {
 
 Task<void> Connection::write_text(std::string text) {
   const asio::const_buffer bytes = asio::buffer(text);
-  auto [error, written] = co_await asio::async_write(socket_, bytes, kTuple);
-  if (error) peer_gone_ = true;
+  if (tls_) {
+    auto [error, written] = co_await asio::async_write(*tls_, bytes, kTuple);
+    if (error) peer_gone_ = true;
+  } else {
+    auto [error, written] = co_await asio::async_write(socket_, bytes, kTuple);
+    if (error) peer_gone_ = true;
+  }
 }
 
 // Closing a socket with unread input resets the connection, and the reset may
@@ -232,13 +253,16 @@ bool Connection::start_handler(ParsedRequest parsed) {
 
 // On a worker's thread.
 void Connection::run_handler() {
+  std::function<bool(std::string_view)> through_loop;
+  if (tls_) through_loop = [this](std::string_view bytes) { return write_through_loop(bytes); };
   ResponseStream stream({.socket = fd_,
                          .http_1_1 = current_.http_1_1,
                          .head_only = current_.request.method == "HEAD",
                          .keep_alive = current_.keep_alive,
                          .draining = &shared_.draining,
                          .context = &context_,
-                         .write_timeout = shared_.options.write_timeout});
+                         .write_timeout = shared_.options.write_timeout,
+                         .write = std::move(through_loop)});
   try {
     shared_.handler(context_, current_.request, stream);
   } catch (const std::exception& error) {
@@ -278,6 +302,8 @@ void Connection::wake() {
 }
 
 void Connection::expire_if_due(SteadyTime now) {
+  // What the worker writes is stuck. A TLS stream that lost part of a record is lost altogether.
+  if (now >= write_deadline_) cancel();
   if (now < deadline_) return;
   disarm();
   timed_out_ = true;

@@ -57,6 +57,7 @@ bool is_redirect(int status) {
 // What the callbacks of one transfer share; they run on the thread of
 // CurlHandle::run().
 struct Transfer {
+  const Context& context;
   const ClientRequest& request;
   const std::function<bool(const HttpResponse&)>& on_head;
   const std::function<bool(std::string_view)>& on_bytes;
@@ -64,8 +65,16 @@ struct Transfer {
   bool head_delivered = false;
   bool ended_by_caller = false;
   bool callback_threw = false;
+  bool interrupted = false;  // By the context.
   curl_off_t moved = 0;
   steady_clock::time_point last_byte_at = steady_clock::now();
+
+  // libcurl goes on for as long as data is there, and with a server that floods us that is for
+  // ever: drive() alone would not see that there is no point in going on.
+  bool goes_on() {
+    interrupted = !context.check();
+    return !interrupted;
+  }
 
   // False if the caller wants no more.
   bool deliver_head() {
@@ -77,6 +86,7 @@ struct Transfer {
 
   bool take_header_line(std::string_view line) {
     last_byte_at = steady_clock::now();
+    if (!goes_on()) return false;
     if (head_delivered) return true;  // A trailer.
     line = trim(line);
     if (line.empty()) return end_head();
@@ -102,7 +112,7 @@ struct Transfer {
 
   bool take_body(std::string_view bytes) {
     last_byte_at = steady_clock::now();
-    if (!deliver_head()) return false;
+    if (!goes_on() || !deliver_head()) return false;
     ended_by_caller = !on_bytes(bytes);
     return !ended_by_caller;
   }
@@ -172,6 +182,10 @@ void configure(CURL* easy, const ClientRequest& request, const std::string& no_p
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(std::max<std::int64_t>(request.connect_timeout.count(), 1)));
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 64L << 10);
+  // A watch may be silent for minutes; a server that is gone must not look like that.
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 20L);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 10L);
   curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
   curl_easy_setopt(easy, CURLOPT_XFERINFODATA, transfer);
@@ -182,6 +196,64 @@ void configure(CURL* easy, const ClientRequest& request, const std::string& no_p
   set_method(easy, request);
 }
 
+void set_pem(CURL* easy, CURLoption option, const std::string& pem) {
+  if (pem.empty()) return;
+  curl_blob blob{.data = const_cast<char*>(pem.data()),  // Copied, not written to.
+                 .len = pem.size(),
+                 .flags = CURL_BLOB_COPY};
+  curl_easy_setopt(easy, option, &blob);
+}
+
+void configure_tls(CURL* easy, const TlsOptions& tls) {
+  if (!tls.ca_pem.empty()) {
+    set_pem(easy, CURLOPT_CAINFO_BLOB, tls.ca_pem);
+    // The system's folder of certificates would stay trusted beside it.
+    curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
+  }
+  if (!tls.certificate_pem.empty()) {
+    curl_easy_setopt(easy, CURLOPT_SSLCERTTYPE, "PEM");
+    curl_easy_setopt(easy, CURLOPT_SSLKEYTYPE, "PEM");
+    set_pem(easy, CURLOPT_SSLCERT_BLOB, tls.certificate_pem);
+    set_pem(easy, CURLOPT_SSLKEY_BLOB, tls.key_pem);
+  }
+  if (tls.insecure_skip_verify) {
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+}
+
+std::string part_of(CURLU* url, CURLUPart part, unsigned flags) {
+  char* text = nullptr;
+  if (curl_url_get(url, part, &text, flags) != CURLUE_OK) return {};
+  std::string copy = text;
+  curl_free(text);
+  return copy;
+}
+
+// libcurl checks the name in the URL, so that name goes there, and the connection is told to go
+// where the URL said before. The list must live as long as the transfer.
+Result<HeaderList> check_name_instead(CURL* easy, const ClientRequest& request) {
+  const std::string& name = request.tls->server_name;
+  if (name.empty()) return HeaderList();
+  const std::unique_ptr<CURLU, UrlDeleter> url(curl_url());
+  if (curl_url_set(url.get(), CURLUPART_URL, request.url.c_str(), 0) != CURLUE_OK) {
+    return fail(ErrorCode::kInvalidArgument, "bad URL");
+  }
+  const std::string host = part_of(url.get(), CURLUPART_HOST, 0);
+  const std::string port = part_of(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
+  if (curl_url_set(url.get(), CURLUPART_HOST, name.c_str(), 0) != CURLUE_OK) {
+    return fail(ErrorCode::kInvalidArgument, "'{}' is no TLS server name", name);
+  }
+  HeaderList list;
+  if (!append(list, fmt::format("{}:{}:{}:{}", name, port, host, port))) {
+    return fail(ErrorCode::kResourceExhausted, "out of memory");
+  }
+  curl_easy_setopt(easy, CURLOPT_URL, part_of(url.get(), CURLUPART_URL, 0).c_str());
+  curl_easy_setopt(easy, CURLOPT_CONNECT_TO, list.get());
+  curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");  // A proxy would look the name up.
+  return list;
+}
+
 Error transfer_error(CURLcode code, const Transfer& transfer, std::string_view reason) {
   const auto error = [&](ErrorCode kind, std::string_view what) {
     return Error{.code = kind, .message = fmt::format("{}: {}", what, reason)};
@@ -189,6 +261,9 @@ Error transfer_error(CURLcode code, const Transfer& transfer, std::string_view r
   switch (code) {
     case CURLE_URL_MALFORMAT:
       return error(ErrorCode::kInvalidArgument, "bad URL");
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE:
+      return error(ErrorCode::kInvalidArgument, "bad TLS certificate or key");
     case CURLE_OUT_OF_MEMORY:
       return error(ErrorCode::kResourceExhausted, "HTTP request failed");
     case CURLE_TOO_MANY_REDIRECTS:
@@ -286,9 +361,15 @@ Result<void> CurlHandle::run(const Context& context, const ClientRequest& reques
   auto* multi = static_cast<CURLM*>(multi_);
   const HeaderList headers = header_list(request.headers);
   if (!headers) return fail(ErrorCode::kResourceExhausted, "out of memory");
-  Transfer transfer{.request = request, .on_head = on_head, .on_bytes = on_bytes};
+  Transfer transfer{
+      .context = context, .request = request, .on_head = on_head, .on_bytes = on_bytes};
   char reason[CURL_ERROR_SIZE] = "";
   configure(easy, request, no_proxy, headers.get(), &transfer);
+  HeaderList connect_to;
+  if (request.tls) {
+    configure_tls(easy, *request.tls);
+    ASSIGN_OR_RETURN(connect_to, check_name_instead(easy, request));
+  }
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, reason);
   curl_multi_add_handle(multi, easy);
   Result<CURLcode> code = CURLE_OK;
@@ -300,6 +381,7 @@ Result<void> CurlHandle::run(const Context& context, const ClientRequest& reques
   curl_easy_reset(easy);                  // Forgets pointers to what ends with this call.
   if (transfer.callback_threw) return fail(ErrorCode::kInternal, "an HTTP callback failed");
   if (transfer.ended_by_caller) return {};
+  if (transfer.interrupted) RETURN_IF_ERROR(context.check());
   if (!code) return fail(std::move(code).error());
   if (*code == CURLE_OK) {
     // A redirect that was not followed after all, or a reply without a body.

@@ -14,6 +14,15 @@
 
 namespace rage::net {
 
+// How to trust a server and who we are to it. PEM text; empty: the system's trust, nobody.
+struct TlsOptions {
+  std::string ca_pem = {};           // Trusted instead of the system's.
+  std::string certificate_pem = {};  // With the chain, if there is one.
+  std::string key_pem = {};
+  std::string server_name = {};  // Checked instead of the host of the URL; no proxy then.
+  bool insecure_skip_verify = false;
+};
+
 struct ClientRequest {
   std::string method = "GET";
   std::string url;
@@ -23,6 +32,7 @@ struct ClientRequest {
   std::chrono::milliseconds idle_timeout{300'000};  // No byte for this long: kDeadlineExceeded.
   bool follow_redirects = false;                    // At most 10; credentials stay with their host.
   std::uint64_t body_bytes_max = std::uint64_t{64} << 20;  // fetch() only.
+  std::shared_ptr<const TlsOptions> tls = nullptr;         // Null: the system's trust.
 };
 
 // Interface, so that callers can be tested without a network. Thread-safe.
@@ -35,7 +45,8 @@ class HttpTransport {
   virtual Result<HttpResponse> fetch(const Context& context, const ClientRequest& request) = 0;
 
   // `on_head` once (body empty), then `on_bytes` as they arrive; either ends the transfer by
-  // returning false, which is no error. Returns as fetch() does.
+  // returning false, which is no error. Returns as fetch() does; kInvalidArgument: TLS options that
+  // are no PEM.
   virtual Result<void> stream(const Context& context, const ClientRequest& request,
                               const std::function<bool(const HttpResponse& head)>& on_head,
                               const std::function<bool(std::string_view bytes)>& on_bytes) = 0;

@@ -4,29 +4,32 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
+#include <functional>
 #include <latch>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "net/http_server.h"
+#include "net/tls_for_test.h"
 
 namespace rage::net {
 namespace {
 
 using namespace std::chrono_literals;
 
-// Resource. Accepts connections one by one, reads one request head from each,
-// answers with `reply` and closes: for replies that our own server would never
-// give.
-class RawServer final {
+// Resource. A loopback port; serve() gives each connection to `answer` and closes it.
+class Listener final {
  public:
-  explicit RawServer(std::string reply)
-      : fd_(::socket(AF_INET, SOCK_STREAM, 0)), reply_(std::move(reply)) {
+  Listener() : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -35,34 +38,97 @@ class RawServer final {
     EXPECT_EQ(::listen(fd_, 8), 0);
     EXPECT_EQ(::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &length), 0);
     port_ = ntohs(address.sin_port);
-    thread_ = std::jthread([this] { run(); });
   }
-  ~RawServer() {
-    ::shutdown(fd_, SHUT_RDWR);
-    thread_.join();
-    ::close(fd_);
+  ~Listener() { ::close(fd_); }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  std::uint16_t port() const { return port_; }
+  void serve(const std::function<void(int peer)>& answer) const {
+    for (int peer; (peer = ::accept(fd_, nullptr, nullptr)) >= 0; ::close(peer)) answer(peer);
   }
-  RawServer(const RawServer&) = delete;
-  RawServer& operator=(const RawServer&) = delete;
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/"; }
+  void shut_down() const { ::shutdown(fd_, SHUT_RDWR); }
 
  private:
-  void run() const {
-    for (int peer; (peer = ::accept(fd_, nullptr, nullptr)) >= 0; ::close(peer)) {
-      std::string request;
-      std::array<char, 4096> bytes;
-      while (request.find("\r\n\r\n") == std::string::npos) {
-        const ssize_t n = ::recv(peer, bytes.data(), bytes.size(), 0);
-        if (n <= 0) break;
-        request.append(bytes.data(), static_cast<std::size_t>(n));
-      }
-      (void)::send(peer, reply_.data(), reply_.size(), MSG_NOSIGNAL);
+  const int fd_;
+  std::uint16_t port_ = 0;
+};
+
+// Resource. Reads one request head from each connection, answers with `reply` and closes: for
+// replies that our own server would never give.
+class RawServer final {
+ public:
+  explicit RawServer(std::string reply) : reply_(std::move(reply)) {
+    thread_ = std::jthread([this] { listener_.serve([this](int peer) { answer(peer); }); });
+  }
+  ~RawServer() { listener_.shut_down(); }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(listener_.port()) + "/"; }
+
+ private:
+  void answer(int peer) const {
+    std::string request;
+    std::array<char, 4096> bytes;
+    while (request.find("\r\n\r\n") == std::string::npos) {
+      const ssize_t n = ::recv(peer, bytes.data(), bytes.size(), 0);
+      if (n <= 0) break;
+      request.append(bytes.data(), static_cast<std::size_t>(n));
     }
+    (void)::send(peer, reply_.data(), reply_.size(), MSG_NOSIGNAL);
   }
 
-  int fd_;
-  std::string reply_;
-  std::uint16_t port_ = 0;
+  const std::string reply_;
+  Listener listener_;
+  std::jthread thread_;
+};
+
+template <auto kFree>
+struct Freed {
+  void operator()(auto* object) const { kFree(object); }
+};
+
+// Resource. Serves one connection after the other over TLS: the body is the subject of the client's
+// certificate, if it sent one.
+class TlsServer final {
+ public:
+  TlsServer() : context_(SSL_CTX_new(TLS_server_method())) {
+    const auto bio = [](const char* pem) {
+      return std::unique_ptr<BIO, Freed<BIO_free>>(BIO_new_mem_buf(pem, -1));
+    };
+    const auto read = [&](const char* pem) {
+      return std::unique_ptr<X509, Freed<X509_free>>(
+          PEM_read_bio_X509(bio(pem).get(), nullptr, nullptr, nullptr));
+    };
+    const std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>> key(
+        PEM_read_bio_PrivateKey(bio(testing_pki::kServerKey).get(), nullptr, nullptr, nullptr));
+    EXPECT_EQ(SSL_CTX_use_certificate(context_.get(), read(testing_pki::kServerCertificate).get()),
+              1);
+    EXPECT_EQ(SSL_CTX_use_PrivateKey(context_.get(), key.get()), 1);
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(context_.get()), read(testing_pki::kCa).get());
+    SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER, nullptr);
+    thread_ = std::jthread([this] { listener_.serve([this](int peer) { answer(peer); }); });
+  }
+  ~TlsServer() { listener_.shut_down(); }
+  std::string url() const { return "https://127.0.0.1:" + std::to_string(listener_.port()) + "/"; }
+
+ private:
+  void answer(int peer) const {
+    const std::unique_ptr<SSL, Freed<SSL_free>> ssl(SSL_new(context_.get()));
+    SSL_set_fd(ssl.get(), peer);
+    std::array<char, 4096> bytes;
+    if (SSL_accept(ssl.get()) != 1 || SSL_read(ssl.get(), bytes.data(), bytes.size()) <= 0) return;
+    std::string who = "nobody";
+    if (X509* certificate = SSL_get0_peer_certificate(ssl.get())) {
+      X509_NAME_oneline(X509_get_subject_name(certificate), bytes.data(), bytes.size());
+      who = bytes.data();
+    }
+    const std::string reply =
+        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: " + std::to_string(who.size()) +
+        "\r\n\r\n" + who;
+    SSL_write(ssl.get(), reply.data(), static_cast<int>(reply.size()));
+    SSL_shutdown(ssl.get());
+  }
+
+  const std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>> context_;
+  Listener listener_;
   std::jthread thread_;
 };
 
@@ -176,6 +242,67 @@ TEST_F(HttpClientTest, StopsAtOnceWhenCancelledAndTheServerNotices) {
   EXPECT_LT(std::chrono::steady_clock::now() - asked, 100ms);
   noticed.wait();
   servers_.clear();  // Joins the handler, which uses our locals.
+}
+
+// A watch of a busy cluster never pauses: a stop that waits for a pause would hang the shutdown.
+TEST_F(HttpClientTest, StopsAtOnceWhileDataFloodsIn) {
+  const std::string url = serve([](const Context&, const HttpRequest&, ResponseWriter& writer) {
+    (void)writer.begin(200, {});
+    while (writer.write(std::string(64 << 10, 'x'))) {
+    }
+  });
+  std::stop_source stop;
+  std::size_t calls_after_stop = 0;
+  const auto reply = http_->stream(
+      {.stop = stop.get_token()}, {.url = url}, [](const HttpResponse&) { return true; },
+      [&](std::string_view) {
+        calls_after_stop += stop.stop_requested() ? 1 : 0;
+        stop.request_stop();
+        return true;
+      });
+  EXPECT_EQ(reply.error().code, ErrorCode::kCancelled);
+  EXPECT_EQ(calls_after_stop, 0U);
+}
+
+std::shared_ptr<const TlsOptions> tls_of(TlsOptions options) {
+  return std::make_shared<const TlsOptions>(std::move(options));
+}
+
+TEST_F(HttpClientTest, TrustsTheGivenAuthorityAloneAndChecksTheGivenName) {
+  const TlsServer server;
+  const std::string name = "kubernetes.default.svc";
+  const auto fetch = [&](std::shared_ptr<const TlsOptions> tls) {
+    return http_->fetch({}, {.url = server.url(), .tls = std::move(tls)});
+  };
+  const auto trusted = fetch(tls_of({.ca_pem = testing_pki::kCa, .server_name = name}));
+  ASSERT_TRUE(trusted) << trusted.error().message;
+  EXPECT_EQ(trusted->body, "nobody");
+  for (const TlsOptions& wrong : {TlsOptions{.ca_pem = testing_pki::kOtherCa, .server_name = name},
+                                  TlsOptions{.ca_pem = testing_pki::kCa},
+                                  TlsOptions{.ca_pem = testing_pki::kCa, .server_name = "other"}}) {
+    EXPECT_EQ(fetch(tls_of(wrong)).error().code, ErrorCode::kUnavailable);
+  }
+  EXPECT_TRUE(fetch(tls_of({.ca_pem = testing_pki::kOtherCa, .insecure_skip_verify = true})));
+  // What was allowed once is not allowed to everybody who comes after.
+  EXPECT_EQ(fetch(tls_of({.ca_pem = testing_pki::kOtherCa, .server_name = name})).error().code,
+            ErrorCode::kUnavailable);
+}
+
+TEST_F(HttpClientTest, ShowsItsCertificate) {
+  const TlsServer server;
+  TlsOptions options{.ca_pem = testing_pki::kCa,
+                     .certificate_pem = testing_pki::kClientCertificate,
+                     .key_pem = testing_pki::kClientKey,
+                     .server_name = "kubernetes.default.svc"};
+  const auto reply = http_->fetch({}, {.url = server.url(), .tls = tls_of(options)});
+  ASSERT_TRUE(reply) << reply.error().message;
+  EXPECT_EQ(reply->body, "/CN=alice/O=system:masters");
+  options.key_pem = testing_pki::kServerKey;  // Not the certificate's.
+  EXPECT_EQ(http_->fetch({}, {.url = server.url(), .tls = tls_of(options)}).error().code,
+            ErrorCode::kInvalidArgument);
+  options.key_pem = "no PEM";
+  EXPECT_EQ(http_->fetch({}, {.url = server.url(), .tls = tls_of(options)}).error().code,
+            ErrorCode::kInvalidArgument);
 }
 
 TEST_F(HttpClientTest, FollowsRedirectsWithoutGivingCredentialsAway) {

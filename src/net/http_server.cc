@@ -16,6 +16,7 @@
 #include "base/strings.h"
 #include "base/worker_pool.h"
 #include "net/detail/connection.h"
+#include "net/detail/server_tls.h"
 #include "obs/log.h"
 
 namespace rage::net {
@@ -36,8 +37,8 @@ constexpr auto kAcceptPause = milliseconds(50);
 
 // How often connections are looked at for time-outs: late by an eighth at most.
 milliseconds sweep_interval(const HttpServerOptions& options) {
-  const auto shortest =
-      std::min({options.idle_timeout, options.read_timeout, options.write_timeout});
+  const auto shortest = std::min({options.idle_timeout, options.read_timeout, options.write_timeout,
+                                  options.handshake_timeout});
   return std::clamp(shortest / 8, milliseconds(2), milliseconds(1000));
 }
 
@@ -80,7 +81,8 @@ class Server final : public HttpServer {
                 .handler = std::move(handler),
                 .request_id_prefix = random_uuid().substr(0, 8) + "-",
                 .pool = pool_,
-                .loop = loop_} {}
+                .loop = loop_},
+        tls_(options.certificate) {}
 
   ~Server() override {
     if (!thread_.joinable()) return;  // Never listened.
@@ -172,11 +174,24 @@ class Server final : public HttpServer {
     }
   }
 
-  void adopt(Socket socket) {
+  // Null: it is closed at once.
+  std::unique_ptr<Connection> make_connection(Socket socket) {
     const bool draining = shared_.draining.load(std::memory_order_relaxed);
-    if (draining || connections_.size() >= shared_.options.connections_max) return;  // Closes it.
-    const auto place = connections_.insert(
-        connections_.end(), std::make_unique<Connection>(shared_, std::move(socket)));
+    if (draining || connections_.size() >= shared_.options.connections_max) return nullptr;
+    auto tls = tls_.enabled() ? tls_.current() : nullptr;
+    if (tls_.enabled() && !tls) return nullptr;
+    try {
+      return std::make_unique<Connection>(shared_, std::move(socket), std::move(tls));
+    } catch (const std::exception& error) {  // OpenSSL has no memory: the next one may do.
+      obs::log().error("taking a connection failed", {{"error", error.what()}});
+      return nullptr;
+    }
+  }
+
+  void adopt(Socket socket) {
+    auto connection = make_connection(std::move(socket));
+    if (!connection) return;
+    const auto place = connections_.insert(connections_.end(), std::move(connection));
     {
       MutexLock lock(mutex_);
       ++open_;
@@ -209,6 +224,7 @@ class Server final : public HttpServer {
   asio::executor_work_guard<Executor> work_;
   WorkerPool pool_;
   detail::ServerShared shared_;
+  detail::ServerTls tls_;                               // The loop's thread only.
   std::list<std::unique_ptr<Connection>> connections_;  // The loop's thread only, as stopping_.
   bool stopping_ = false;
   std::uint16_t port_ = 0;

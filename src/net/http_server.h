@@ -15,18 +15,31 @@
 
 namespace rage::net {
 
+// A certificate chain and its key, PEM. Asked for on every handshake, so that a renewed one is
+// used at once; a handshake that gets an error is refused. The source is called on the event loop
+// and must not block.
+struct ServerCertificate {
+  std::string chain_pem;
+  std::string key_pem;
+
+  bool operator==(const ServerCertificate&) const = default;
+};
+using CertificateSource = std::function<Result<std::shared_ptr<const ServerCertificate>>()>;
+
 struct HttpServerOptions {
   std::string address = "127.0.0.1";
-  std::uint16_t port = 0;                              // 0: any free port, see HttpServer::port().
-  std::size_t connections_max = 1024;                  // Past that, accepted and closed at once.
-  std::size_t header_bytes_max = 64 << 10;             // Past that: 431.
-  std::size_t body_bytes_max = std::size_t{64} << 20;  // Past that: 413, without reading it all.
-  std::chrono::milliseconds idle_timeout{75'000};      // Between requests of one connection.
-  std::chrono::milliseconds read_timeout{30'000};      // For one whole request to arrive.
-  std::chrono::milliseconds write_timeout{30'000};     // For the peer to take one chunk.
-  std::chrono::milliseconds request_timeout{600'000};  // The handler's Context deadline.
-  std::size_t workers = 32;                            // Handler threads.
-  std::size_t queue_max = 512;                         // Requests waiting for one; past that: 503.
+  std::uint16_t port = 0;                               // 0: any free port, see HttpServer::port().
+  std::size_t connections_max = 1024;                   // Past that, accepted and closed at once.
+  std::size_t header_bytes_max = 64 << 10;              // Past that: 431.
+  std::size_t body_bytes_max = std::size_t{64} << 20;   // Past that: 413, without reading it all.
+  std::chrono::milliseconds idle_timeout{75'000};       // Between requests of one connection.
+  std::chrono::milliseconds read_timeout{30'000};       // For one whole request to arrive.
+  std::chrono::milliseconds write_timeout{30'000};      // For the peer to take one chunk.
+  std::chrono::milliseconds request_timeout{600'000};   // The handler's Context deadline.
+  std::size_t workers = 32;                             // Handler threads.
+  std::size_t queue_max = 512;                          // Requests waiting for one; past that: 503.
+  CertificateSource certificate = {};                   // Given: HTTPS, TLS 1.2 or newer.
+  std::chrono::milliseconds handshake_timeout{10'000};  // For TLS to be agreed on.
 };
 
 // What a handler answers with: either send() once, or begin(), write()..., and return to finish.

@@ -6,12 +6,16 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 
+#include "base/mutex.h"
 #include "base/worker_pool.h"
 #include "net/detail/request_parser.h"
 #include "net/http_server.h"
@@ -24,8 +28,12 @@ namespace asio = boost::asio;
 using Executor = asio::io_context::executor_type;
 using Socket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
 using Timer = asio::steady_timer::rebind_executor<Executor>::other;
+using TlsStream = asio::ssl::stream<Socket&>;
 template <class T>
 using Task = asio::awaitable<T, Executor>;
+
+// For the peer to take the last answer and to close first.
+inline constexpr std::chrono::milliseconds kLingerLimit{500};
 
 // What the connections of one server share. Outlives them.
 struct ServerShared {
@@ -59,10 +67,11 @@ class InputBuffer final {
   std::size_t end_ = 0;
 };
 
-// Resource. Everything but run_handler() happens on the loop's thread.
+// Resource. Everything but run_handler() and what it calls happens on the loop's thread.
 class Connection final {
  public:
-  Connection(ServerShared& shared, Socket socket);
+  // `tls` null: plain HTTP.
+  Connection(ServerShared& shared, Socket socket, std::shared_ptr<asio::ssl::context> tls);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -80,6 +89,8 @@ class Connection final {
   enum class Next { kRead, kGoOn, kClose };
 
   Task<void> serve();
+  Task<bool> shake_hands();
+  Task<void> say_goodbye();
   Task<Next> take_input();
   Task<Next> start_request();
   Task<void> refuse(Refusal refusal);
@@ -90,6 +101,13 @@ class Connection final {
   Task<void> linger();
   Task<void> wait_until_handled();
 
+  void on_read(const boost::system::error_code& error, std::size_t bytes);
+  // The worker's way to the peer when there is TLS, whose state belongs to the loop: blocks until
+  // the bytes have left (true) or never will.
+  bool write_through_loop(std::string_view bytes);
+  void begin_write(std::string_view bytes);
+  std::size_t on_write_progress(const boost::system::error_code& error);
+  void end_write(bool written);
   bool start_handler(ParsedRequest parsed);
   void run_handler();
   void on_handled();
@@ -101,15 +119,18 @@ class Connection final {
 
   ServerShared& shared_;
   Socket socket_;
+  std::optional<TlsStream> tls_;
   Timer handled_;  // Never expires by itself: a signal that run() can wait for.
   const int fd_;
   InputBuffer input_;
   RequestParser parser_;
   SteadyTime deadline_ = SteadyTime::max();
+  SteadyTime write_deadline_ = SteadyTime::max();  // Of what the worker writes through the loop.
 
   bool receiving_ = false;   // Part of a request has come.
   bool handling_ = false;    // A worker has it.
   bool responding_ = false;  // The loop itself answers.
+  bool secured_ = false;     // The TLS handshake has succeeded.
   bool peer_gone_ = false;   // End of its stream, or an error.
   bool timed_out_ = false;
   bool closing_ = false;    // Answer nothing more.
@@ -121,6 +142,12 @@ class Connection final {
   Context context_;
   std::stop_source stop_{std::nostopstate};
   bool reusable_ = false;
+
+  // Between the worker that waits and the loop that writes.
+  enum class WriteState { kRunning, kWritten, kFailed };
+  Mutex write_mutex_;
+  CondVar write_ended_;
+  WriteState write_state_ GUARDED_BY(write_mutex_) = WriteState::kRunning;
 };
 
 }  // namespace rage::net::detail

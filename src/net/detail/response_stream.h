@@ -1,5 +1,6 @@
 // Responses, written by the handler's own thread straight to the socket: what has been sent has
 // left, a slow peer slows its handler and nobody else, and no byte is queued in this process.
+// With TLS the event loop does the writing, and the handler's thread waits for it.
 #pragma once
 
 #include <sys/uio.h>
@@ -7,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,6 +44,8 @@ struct Exchange {
   const std::atomic<bool>* draining = nullptr;
   const Context* context = nullptr;
   std::chrono::milliseconds write_timeout{30'000};
+  // Given: instead of the socket. Returns once the bytes have left, or false.
+  std::function<bool(std::string_view bytes)> write = {};
 };
 
 // Resource. One thread.
@@ -66,6 +70,7 @@ class ResponseStream final : public ResponseWriter {
 
   bool wants_keep_alive(const Headers& headers) const;
   Result<void> write_all(std::span<iovec> parts);
+  Result<void> write_elsewhere(std::span<const iovec> parts);
   bool wait_writable();
 
   const Exchange exchange_;

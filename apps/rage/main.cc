@@ -41,6 +41,8 @@ int main(int argc, char** argv) {
   rage::app::add_ask(app, exit_code);
   rage::app::add_model(app, exit_code);
   rage::app::add_rag(app, exit_code);
+  rage::app::add_estimate(app, exit_code);
+  rage::app::add_operator(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

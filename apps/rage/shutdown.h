@@ -3,6 +3,9 @@
 
 #include <signal.h>
 
+#include <chrono>
+#include <ctime>
+
 namespace rage::app {
 
 // Resource. Create it before any thread starts: threads inherit the blocked signals.
@@ -22,6 +25,14 @@ class ShutdownSignal final {
     int signal = 0;
     sigwait(&signals_, &signal);
     return signal;
+  }
+
+  // True if one arrived within `limit`.
+  bool wait_for(std::chrono::milliseconds limit) const {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(limit);
+    const std::chrono::nanoseconds rest = limit - seconds;
+    const timespec timeout{.tv_sec = seconds.count(), .tv_nsec = rest.count()};
+    return sigtimedwait(&signals_, nullptr, &timeout) > 0;
   }
 
  private:

@@ -9,8 +9,10 @@ namespace rage::app {
 
 void add_ask(CLI::App& app, int& exit_code);
 void add_down(CLI::App& app, int& exit_code);
+void add_estimate(CLI::App& app, int& exit_code);
 void add_index(CLI::App& app, int& exit_code);
 void add_model(CLI::App& app, int& exit_code);
+void add_operator(CLI::App& app, int& exit_code);
 void add_rag(CLI::App& app, int& exit_code);
 void add_retrieve(CLI::App& app, int& exit_code);
 void add_status(CLI::App& app, int& exit_code);

@@ -1,0 +1,310 @@
+// `rage operator`: reconciles Workspaces, InferenceSets and RAGEngines against a Kubernetes.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "codec/json.h"
+#include "kube/client.h"
+#include "kube/kubeconfig.h"
+#include "net/http_client.h"
+#include "net/http_server.h"
+#include "obs/log.h"
+#include "obs/metrics.h"
+#include "operator/operator.h"
+#include "shutdown.h"
+#include "subcommands.h"
+
+namespace rage::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kDrainLimit = 20s;
+constexpr auto kPollInterval = 250ms;
+
+struct OperatorFlags {
+  std::string kubeconfig;
+  std::string context;
+  std::string metrics_address = "127.0.0.1:8080";
+  std::string health_address = "127.0.0.1:8081";
+  double qps = 200;
+  int burst = 400;
+  std::string node_provisioner = "azure-gpu-provisioner";
+  std::string cloud = "azure";
+  std::string feature_gates;
+  std::string node_classes;
+  std::string log_format = "json";
+  std::string log_level = "info";
+  op::OperatorOptions options;
+};
+
+struct Listen {
+  std::string address;
+  std::uint16_t port = 0;
+};
+
+// "127.0.0.1:8080", ":8080" (every address), "8080" (loopback); none for "0" (off).
+Result<std::optional<Listen>> parse_listen(std::string_view text) {
+  if (text == "0") return std::nullopt;
+  const std::size_t colon = text.rfind(':');
+  Listen listen{.address = "127.0.0.1"};
+  std::string_view port = text;
+  if (colon != std::string_view::npos) {
+    listen.address = colon == 0 ? "0.0.0.0" : std::string(text.substr(0, colon));
+    port = text.substr(colon + 1);
+  }
+  unsigned number = 0;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+  if (error != std::errc() || end != port.data() + port.size() || number > 65535) {
+    return fail(ErrorCode::kInvalidArgument, "\"{}\" is no address such as 127.0.0.1:8080", text);
+  }
+  listen.port = static_cast<std::uint16_t>(number);
+  return listen;
+}
+
+// "vLLM=true,enableMIG=false". An unknown gate is an error, as in the original.
+Result<void> set_feature_gates(std::string_view text, op::Settings& settings) {
+  bool ignored = false;
+  const std::map<std::string, bool*, std::less<>> gates = {
+      {"vLLM", &settings.vllm},
+      {"enableMIG", &settings.mig},
+      {"enableAccelerator", &settings.accelerator},
+      {"gatewayAPIInferenceExtension", &settings.inference_extension},
+      {"enableBaseImageAutoUpgrade", &settings.auto_upgrade},
+      // Known to the original, without effect here: the provisioner decides the first, the
+      // controllers of the others are on or not there yet.
+      {"disableNodeAutoProvisioning", &ignored},
+      {"enableInferenceSetController", &ignored},
+      {"enableMultiRoleInferenceController", &ignored},
+      {"ModelMirror", &ignored},
+      {"ModelStreaming", &ignored},
+  };
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    const std::string_view gate = text.substr(0, comma);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+    const std::size_t equals = gate.find('=');
+    const auto found = gates.find(gate.substr(0, equals));
+    const std::string_view value = equals == std::string_view::npos ? "" : gate.substr(equals + 1);
+    if (found == gates.end() || (value != "true" && value != "false")) {
+      return fail(ErrorCode::kInvalidArgument, "feature gate \"{}\" is not NAME=true or NAME=false",
+                  gate);
+    }
+    *found->second = value == "true";
+  }
+  return {};
+}
+
+// [{"name": "...", "default": true, "spec": {...}}, ...]: exactly one is the default.
+Result<std::vector<op::NodeClass>> parse_node_classes(const std::string& text) {
+  std::vector<op::NodeClass> classes;
+  if (text.empty()) return classes;
+  ASSIGN_OR_RETURN(const codec::Json list, codec::parse_json(text));
+  int defaults = 0;
+  for (const codec::Json& item : list) {
+    const codec::Json* is_default = codec::find_key(item, "default");
+    op::NodeClass entry{.name = codec::string_or(item, "name", ""),
+                        .is_default = is_default != nullptr && *is_default == true};
+    if (entry.name.empty()) return fail(ErrorCode::kInvalidArgument, "a node class lacks its name");
+    defaults += entry.is_default ? 1 : 0;
+    classes.push_back(std::move(entry));
+  }
+  if (defaults != 1) {
+    return fail(ErrorCode::kInvalidArgument, "{} node classes say \"default\": true; one has to",
+                defaults);
+  }
+  return classes;
+}
+
+Result<void> complete_settings(OperatorFlags& flags) {
+  op::Settings& settings = flags.options.settings;
+  settings.provisioner = flags.node_provisioner == "byo"         ? op::Provisioner::kByo
+                         : flags.node_provisioner == "karpenter" ? op::Provisioner::kKarpenter
+                                                                 : op::Provisioner::kAzureGpu;
+  settings.cloud = flags.cloud == "aws"   ? catalog::Cloud::kAws
+                   : flags.cloud == "arc" ? catalog::Cloud::kArc
+                                          : catalog::Cloud::kAzure;
+  auto classes = parse_node_classes(flags.node_classes);
+  if (!classes) {
+    return fail(std::move(classes).error().with_context("--karpenter-node-classes"));
+  }
+  settings.node_classes = *std::move(classes);
+  return set_feature_gates(flags.feature_gates, settings);
+}
+
+Result<std::unique_ptr<net::HttpServer>> serve(
+    std::string_view address, std::string_view what,
+    std::function<net::HttpResponse(const net::HttpRequest&)> answer) {
+  ASSIGN_OR_RETURN(const auto listen, parse_listen(address));
+  if (!listen) return std::unique_ptr<net::HttpServer>();
+  ASSIGN_OR_RETURN(auto server,
+                   net::HttpServer::create(
+                       {.address = listen->address, .port = listen->port, .workers = 2},
+                       [answer = std::move(answer)](const Context&, const net::HttpRequest& request,
+                                                    net::ResponseWriter& writer) {
+                         (void)writer.send(answer(request));
+                       }));
+  obs::log().info("listening",
+                  {{"for", what}, {"address", listen->address}, {"port", server->port()}});
+  return server;
+}
+
+net::HttpResponse text_response(int status, std::string body, std::string_view type) {
+  return {
+      .status = status, .headers = {{"Content-Type", std::string(type)}}, .body = std::move(body)};
+}
+
+Result<void> run_operator(OperatorFlags flags) {
+  const ShutdownSignal shutdown;
+  obs::log().set_format(flags.log_format == "text" ? obs::LogFormat::kText : obs::LogFormat::kJson);
+  if (const auto level = obs::parse_log_level(flags.log_level)) obs::log().set_level(*level);
+  RETURN_IF_ERROR(complete_settings(flags));
+  SystemClock clock;
+  const auto transport = net::make_http_transport();
+  ASSIGN_OR_RETURN(
+      kube::ClientConfig config,
+      kube::load_client_config({.path = flags.kubeconfig, .context = flags.context}, clock));
+  const std::string server = config.server;
+  const auto client =
+      kube::make_kube_client(*transport, clock, std::move(config),
+                             {.requests_per_second = flags.qps, .burst = flags.burst});
+  obs::MetricRegistry metrics;
+  op::Operator op(*client, clock, metrics, flags.options);
+  ASSIGN_OR_RETURN(const auto metrics_server,
+                   serve(flags.metrics_address, "metrics", [&](const net::HttpRequest&) {
+                     return text_response(200, metrics.render(), obs::kMetricsContentType);
+                   }));
+  ASSIGN_OR_RETURN(const auto health_server,
+                   serve(flags.health_address, "health", [&](const net::HttpRequest& request) {
+                     const bool well = request.path != "/readyz" || op.ready();
+                     return text_response(well ? 200 : 503, well ? "ok" : "caches not synced",
+                                          "text/plain");
+                   }));
+  std::stop_source ending;  // A signal ends the first listing, too.
+  const std::jthread signals([&](const std::stop_token& stop) {
+    while (!stop.stop_requested() && !shutdown.wait_for(kPollInterval)) {
+    }
+    ending.request_stop();
+  });
+  const auto started = op.start(Context{.stop = ending.get_token()});
+  if (ending.stop_requested()) return {};
+  RETURN_IF_ERROR(started);
+  fmt::print("rage operator: reconciling {}\n", server);
+  std::fflush(stdout);
+  while (clock.sleep_for(kPollInterval, ending.get_token())) {
+    if (op.deposed()) return fail(ErrorCode::kUnavailable, "another replica leads now");
+  }
+  obs::log().info("draining");
+  op.drain(kDrainLimit);
+  return {};
+}
+
+void add_cluster_options(CLI::App& command, OperatorFlags& flags) {
+  command.add_option("--kubeconfig", flags.kubeconfig,
+                     "Cluster to work on; default: the pod's service account, $KUBECONFIG, "
+                     "~/.kube/config");
+  command.add_option("--context", flags.context, "Context of the kubeconfig");
+  command.add_option("--kube-client-qps", flags.qps, "Requests a second")->capture_default_str();
+  command.add_option("--kube-client-burst", flags.burst, "Requests at once")->capture_default_str();
+  command
+      .add_option("--metrics-bind-address", flags.metrics_address,
+                  "Where /metrics is served; :8080 in a pod, 0: nowhere")
+      ->capture_default_str();
+  command
+      .add_option("--health-probe-bind-address", flags.health_address,
+                  "Where /healthz and /readyz are served; :8081 in a pod, 0: nowhere")
+      ->capture_default_str();
+  command.add_flag("--leader-elect", flags.options.leader_elect,
+                   "Only one of several replicas is active");
+  command
+      .add_option("--leader-election-namespace", flags.options.lease_namespace,
+                  "Namespace of the Lease")
+      ->envname("SYSTEM_NAMESPACE")
+      ->capture_default_str();
+  command.add_option("--workers", flags.options.workers, "Reconciles at once, of each kind")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+}
+
+void add_workload_options(CLI::App& command, OperatorFlags& flags) {
+  op::Settings& settings = flags.options.settings;
+  command
+      .add_option("--node-provisioner", flags.node_provisioner,
+                  "Who makes nodes: azure-gpu-provisioner and karpenter order them, byo uses what "
+                  "is there")
+      ->check(CLI::IsMember({"azure-gpu-provisioner", "karpenter", "byo"}))
+      ->capture_default_str();
+  command.add_option("--cloud", flags.cloud, "azure, aws or arc; of no matter with byo")
+      ->envname("CLOUD_PROVIDER")
+      ->check(CLI::IsMember({"azure", "aws", "arc"}))
+      ->capture_default_str();
+  command.add_option("--feature-gates", flags.feature_gates,
+                     "As NAME=true,NAME=false: vLLM, enableMIG, enableAccelerator, "
+                     "gatewayAPIInferenceExtension, enableBaseImageAutoUpgrade");
+  command.add_option("--karpenter-node-classes", flags.node_classes,
+                     "JSON list of {name, default}: what the annotation kaito.sh/node-class-name "
+                     "may say; with karpenter");
+  command.add_option("--karpenter-node-class-group", settings.node_class_group, "Its API group")
+      ->capture_default_str();
+  command.add_option("--karpenter-node-class-kind", settings.node_class_kind, "Its kind")
+      ->capture_default_str();
+  command
+      .add_option("--default-node-image-family", settings.node_image_family, "ubuntu or azurelinux")
+      ->check(CLI::IsMember({"ubuntu", "azurelinux"}, CLI::ignore_case))
+      ->capture_default_str();
+  command.add_option("--preset-registry", settings.preset_registry, "Registry of the base image")
+      ->envname("PRESET_REGISTRY_NAME")
+      ->capture_default_str();
+  command.add_option("--base-image-tag", settings.base_image_tag, "Tag of kaito-base")
+      ->capture_default_str();
+  command.add_option("--rage-image", settings.rage_image, "Image of RAG services")
+      ->envname("RAGE_IMAGE")
+      ->capture_default_str();
+  command.add_option("--llamacpp-image", settings.llamacpp_image, "Image of models served on CPUs")
+      ->envname("RAGE_LLAMACPP_IMAGE")
+      ->capture_default_str();
+  command
+      .add_option("--release-namespace", settings.release_namespace,
+                  "Where the operator is installed")
+      ->envname("RELEASE_NAMESPACE")
+      ->capture_default_str();
+  command.add_flag("--upstream-estimates", settings.upstream_estimates,
+                   "Count nodes as KAITO does, its double counting included");
+}
+
+}  // namespace
+
+void add_operator(CLI::App& app, int& exit_code) {
+  CLI::App* command =
+      app.add_subcommand("operator", "The controllers of Workspace, InferenceSet and RAGEngine");
+  auto flags = std::make_shared<OperatorFlags>();
+  add_cluster_options(*command, *flags);
+  add_workload_options(*command, *flags);
+  command->add_option("--log-format", flags->log_format, "json or text")
+      ->check(CLI::IsMember({"json", "text"}))
+      ->capture_default_str();
+  command->add_option("--log-level", flags->log_level, "debug, info, warn or error")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
+      ->capture_default_str();
+  command->footer(
+      "Examples:\n"
+      "  rage operator --kubeconfig ~/.kube/config --node-provisioner byo\n"
+      "  rage operator --leader-elect --metrics-bind-address :8080");
+  command->callback([flags, &exit_code] { exit_code = exit_code_of(run_operator(*flags)); });
+}
+
+}  // namespace rage::app

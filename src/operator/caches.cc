@@ -1,0 +1,178 @@
+#include "operator/caches.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "apis/kinds.h"
+
+namespace rage::op {
+namespace {
+
+// Indexes by a pair of labels, or by a label and the object's own namespace.
+kube::IndexFunction by_label(std::string name_label, std::string namespace_label = {}) {
+  return [name_label = std::move(name_label),
+          namespace_label = std::move(namespace_label)](const kube::Object& object) {
+    const ObjectMeta& meta = object.meta();
+    const std::string name = meta.label(name_label);
+    if (name.empty()) return std::vector<std::string>{};
+    const std::string ns = namespace_label.empty() ? meta.ns : meta.label(namespace_label);
+    return std::vector<std::string>{ns + "/" + name};
+  };
+}
+
+std::vector<std::string> config_map_of(const kube::Object& object) {
+  const Json document = object.document();
+  for (const char* part : {"inference", "tuning"}) {
+    const Json* spec = codec::find_key(document, part);
+    const std::string name = spec != nullptr ? codec::string_or(*spec, "config", "") : "";
+    if (!name.empty()) return {object.meta().ns + "/" + name};
+  }
+  return {};
+}
+
+// Keeps the keys we read; a cluster's other ConfigMaps may be large and are nobody's business.
+void trim_config_map(Json& document) {
+  document.erase("binaryData");
+  const auto data = document.find("data");
+  if (data == document.end() || !data->is_object()) return;
+  Json kept = Json::object();
+  for (const char* key :
+       {"inference_config.yaml", "training_config.yaml", "guardrails.yaml", "config.yaml"}) {
+    if (const Json* value = codec::find_key(*data, key)) kept[key] = *value;
+  }
+  *data = std::move(kept);
+}
+
+kube::InformerOptions owned() {
+  return {.indexes = {{std::string(kByOwner), kube::controller_uid_of}}};
+}
+
+kube::InformerOptions pod_options() {
+  return {.trim = trim_pod,
+          .indexes = {{std::string(kByWorkspace), by_label("kaito.sh/workspace")},
+                      {std::string(kByRagEngine), by_label("kaito.sh/ragengine")}}};
+}
+
+// Claims that we made carry one pair of labels, those of a NodePool the pair of its template.
+std::vector<std::string> workspace_of_claim(const kube::Object& claim) {
+  static const kube::IndexFunction own =
+      by_label("kaito.sh/workspace", "kaito.sh/workspacenamespace");
+  static const kube::IndexFunction pooled =
+      by_label("karpenter.kaito.sh/workspace-name", "karpenter.kaito.sh/workspace-namespace");
+  auto values = own(claim);
+  return values.empty() ? pooled(claim) : values;
+}
+
+kube::InformerOptions claim_options() {
+  return {.indexes = {{std::string(kByWorkspace), workspace_of_claim},
+                      {std::string(kByRagEngine),
+                       by_label("kaito.sh/ragengine", "kaito.sh/ragenginenamespace")}}};
+}
+
+kube::InformerOptions pool_options() {
+  return {
+      .indexes = {{std::string(kByWorkspace), by_label("karpenter.kaito.sh/workspace-name",
+                                                       "karpenter.kaito.sh/workspace-namespace")}}};
+}
+
+kube::InformerOptions workspace_options() {
+  kube::InformerOptions options = owned();
+  options.indexes.emplace(std::string(kByConfigMap), config_map_of);
+  return options;
+}
+
+std::vector<ResourceType> inference_pool_types() {
+  const std::string rbac = "rbac.authorization.k8s.io";
+  return {apis::builtin_type("InferencePool"),
+          {.group = "", .version = "v1", .kind = "ServiceAccount", .plural = "serviceaccounts"},
+          {.group = rbac, .version = "v1", .kind = "Role", .plural = "roles"},
+          {.group = rbac, .version = "v1", .kind = "RoleBinding", .plural = "rolebindings"}};
+}
+
+ResourceType storage_class_type() {
+  return {.group = "storage.k8s.io",
+          .version = "v1",
+          .kind = "StorageClass",
+          .plural = "storageclasses",
+          .namespaced = false};
+}
+
+}  // namespace
+
+Caches::Caches(kube::KubeClient& client, Clock& clock, const Settings& settings)
+    : workspaces(client, clock, apis::workspace_type(), workspace_options()),
+      inference_sets(client, clock, apis::inference_set_type()),
+      rag_engines(client, clock, apis::rag_engine_type()),
+      stateful_sets(client, clock, apis::builtin_type("StatefulSet"), owned()),
+      deployments(client, clock, apis::builtin_type("Deployment"), owned()),
+      services(client, clock, apis::builtin_type("Service"), owned()),
+      jobs(client, clock, apis::builtin_type("Job"), owned()),
+      revisions(client, clock, apis::builtin_type("ControllerRevision"), owned()),
+      pods(client, clock, apis::builtin_type("Pod"), pod_options()),
+      nodes(client, clock, apis::builtin_type("Node"), {.trim = trim_node}),
+      volume_claims(client, clock, apis::builtin_type("PersistentVolumeClaim")),
+      config_maps(client, clock, apis::builtin_type("ConfigMap"), {.trim = trim_config_map}),
+      storage_classes(client, clock, storage_class_type()),
+      all_{&workspaces,    &inference_sets, &rag_engines,    &stateful_sets, &deployments,
+           &services,      &jobs,           &revisions,      &pods,          &nodes,
+           &volume_claims, &config_maps,    &storage_classes} {
+  if (settings.provisioner != Provisioner::kByo) {
+    node_claims = std::make_unique<kube::Informer>(client, clock, apis::builtin_type("NodeClaim"),
+                                                   claim_options());
+    all_.push_back(node_claims.get());
+  }
+  if (settings.provisioner == Provisioner::kKarpenter) {
+    node_pools = std::make_unique<kube::Informer>(client, clock, apis::builtin_type("NodePool"),
+                                                  pool_options());
+    all_.push_back(node_pools.get());
+  }
+  if (settings.inference_extension) {
+    for (const ResourceType& type : inference_pool_types()) {
+      pool_parts.push_back(std::make_unique<kube::Informer>(client, clock, type, owned()));
+      all_.push_back(pool_parts.back().get());
+    }
+  }
+  node_index.watch(nodes, pods);
+}
+
+std::vector<const kube::Informer*> Caches::pool_kinds() const {
+  if (pool_parts.empty()) return {};
+  std::vector<const kube::Informer*> kinds = {&deployments, &services};
+  for (const auto& part : pool_parts) kinds.push_back(part.get());
+  return kinds;
+}
+
+void Caches::start() {
+  for (kube::Informer* informer : all_) informer->start();
+}
+
+Result<void> Caches::wait_synced(const Context& context) const {
+  for (const kube::Informer* informer : all_) {
+    auto synced = informer->wait_synced(context);
+    if (!synced) {
+      return fail(std::move(synced).error().with_context("listing " + informer->type().plural));
+    }
+  }
+  return {};
+}
+
+bool Caches::synced() const {
+  return std::ranges::all_of(all_, [](const kube::Informer* i) { return i->synced(); });
+}
+
+std::vector<Json> owned_documents(const kube::Informer& informer, std::string_view uid) {
+  std::vector<Json> documents;
+  for (const kube::ObjectPtr& object : informer.by_index(kByOwner, uid)) {
+    documents.push_back(object->document());
+  }
+  return documents;
+}
+
+Json document_of(const kube::Informer& informer, const ObjectKey& key) {
+  const kube::ObjectPtr object = informer.find(key);
+  return object ? object->document() : Json();
+}
+
+}  // namespace rage::op

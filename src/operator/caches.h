@@ -1,0 +1,66 @@
+// Every informer of the operator, and the maps from what happens to whom it concerns.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/context.h"
+#include "base/error.h"
+#include "kube/client.h"
+#include "kube/informer.h"
+#include "operator/node_index.h"
+#include "operator/settings.h"
+
+namespace rage::op {
+
+inline constexpr std::string_view kByOwner = "owner";          // Controlling owner's UID.
+inline constexpr std::string_view kByWorkspace = "workspace";  // Pods, claims: "ns/name" by label.
+inline constexpr std::string_view kByRagEngine = "ragengine";
+inline constexpr std::string_view kByConfigMap = "config-map";  // Workspaces: "ns/name" of theirs.
+
+// Resource. Thread-safe once started. Client and clock outlive it.
+class Caches final {
+ public:
+  Caches(kube::KubeClient& client, Clock& clock, const Settings& settings);
+
+  void start();
+  // Until all first lists are complete.
+  Result<void> wait_synced(const Context& context) const;
+  bool synced() const;
+  // Kinds an InferenceSet's endpoint picker is made of; empty unless the gate is on.
+  std::vector<const kube::Informer*> pool_kinds() const;
+  // All of them, for Hands and metrics.
+  const std::vector<kube::Informer*>& all() const { return all_; }
+
+  NodeIndex node_index;  // First: the informers below tell it until they have stopped.
+  kube::Informer workspaces;
+  kube::Informer inference_sets;
+  kube::Informer rag_engines;
+  kube::Informer stateful_sets;
+  kube::Informer deployments;
+  kube::Informer services;
+  kube::Informer jobs;
+  kube::Informer revisions;
+  kube::Informer pods;
+  kube::Informer nodes;
+  kube::Informer volume_claims;
+  kube::Informer config_maps;
+  kube::Informer storage_classes;
+  // Null when nodes are brought by the user.
+  std::unique_ptr<kube::Informer> node_claims;
+  std::unique_ptr<kube::Informer> node_pools;
+  // With the gate gatewayAPIInferenceExtension: InferencePool, ServiceAccount, Role, RoleBinding.
+  std::vector<std::unique_ptr<kube::Informer>> pool_parts;
+
+ private:
+  std::vector<kube::Informer*> all_;
+};
+
+// The documents of `informer` that `uid` controls.
+std::vector<Json> owned_documents(const kube::Informer& informer, std::string_view uid);
+// The document of `key`, or null.
+Json document_of(const kube::Informer& informer, const ObjectKey& key);
+
+}  // namespace rage::op

@@ -1,0 +1,30 @@
+// What an InferenceSet says about itself. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "apis/inference_set.h"
+#include "operator/detail/base_image_upgrade.h"
+#include "operator/detail/replica_plan.h"
+#include "operator/plan.h"
+
+namespace rage::op::detail {
+
+struct StatusInput {
+  const apis::InferenceSet& set;
+  const Replicas& replicas;
+  const ReplicaPlan& plan;
+  const ImageUpgrade& upgrade;
+  bool benchmarked = false;  // Its replicas measure themselves when they start.
+  std::string_view now;
+};
+
+Json render_inference_set_status(const StatusInput& input);
+Json render_deleting_status(const apis::InferenceSet& set, const Replicas& replicas,
+                            std::string_view now);
+
+// For the event when a roll-out stops; empty unless `status` says so and `before` did not.
+std::string newly_stalled(const Json& before, const Json& status);
+
+}  // namespace rage::op::detail

@@ -1,0 +1,131 @@
+#include "operator/inference_pool.h"
+
+#include "apis/kinds.h"
+#include "operator/detail/bounded_name.h"
+#include "operator/detail/replica.h"
+#include "operator/detail/secure_pod.h"
+
+namespace rage::op {
+namespace {
+
+constexpr std::string_view kRbacGroup = "rbac.authorization.k8s.io";
+constexpr int kModelPort = 5000;
+constexpr int kPickerPort = 9002;
+constexpr int kHealthPort = 9003;
+constexpr int kMetricsPort = 9090;
+
+ResourceType rbac_type(const char* kind, const char* plural) {
+  return {.group = std::string(kRbacGroup), .version = "v1", .kind = kind, .plural = plural};
+}
+
+ResourceType service_account_type() {
+  return {.group = "", .version = "v1", .kind = "ServiceAccount", .plural = "serviceaccounts"};
+}
+
+Json rule(std::string_view group, std::initializer_list<const char*> resources) {
+  return {{"apiGroups", Json::array({group})},
+          {"resources", Json(std::vector<std::string>(resources.begin(), resources.end()))},
+          {"verbs", Json::array({"get", "list", "watch"})}};
+}
+
+Json picker_labels(const std::string& name) {
+  return {{"app.kubernetes.io/name", "rage-epp"}, {"app.kubernetes.io/instance", name}};
+}
+
+Json port(const char* name, int number) {
+  return {{"name", name}, {"containerPort", number}, {"protocol", "TCP"}};
+}
+
+Json service_port(const char* name, int number) {
+  return {{"name", name}, {"port", number}, {"targetPort", number}, {"protocol", "TCP"}};
+}
+
+Json health_probe(int period, int failures) {
+  return {{"grpc", {{"port", kHealthPort}, {"service", "inference-extension"}}},
+          {"periodSeconds", period},
+          {"failureThreshold", failures}};
+}
+
+Json picker_pod(const apis::InferenceSet& set, const Settings& settings, const std::string& name) {
+  Json container = {{"name", "epp"},
+                    {"image", settings.rage_image},
+                    {"args", Json::array({"epp", "--pool-name", inference_pool_name(set),
+                                          "--pool-namespace", set.meta.ns})}};
+  container["ports"] = Json::array(
+      {port("grpc", kPickerPort), port("grpc-health", kHealthPort), port("metrics", kMetricsPort)});
+  container["livenessProbe"] = health_probe(10, 3);
+  container["readinessProbe"] = health_probe(5, 2);
+  container["resources"]["requests"] = {{"cpu", "100m"}, {"memory", "128Mi"}};
+  container["securityContext"] = detail::secure_container_context();
+  Json pod = {{"serviceAccountName", name},
+              {"securityContext", detail::secure_pod_context()},
+              {"containers", Json::array({std::move(container)})}};
+  return pod;
+}
+
+}  // namespace
+
+std::string inference_pool_name(const apis::InferenceSet& set) {
+  return detail::bounded_name(set.meta.name, "-inferencepool");
+}
+
+std::string endpoint_picker_name(const apis::InferenceSet& set) {
+  return detail::bounded_name(set.meta.name, "-inferencepool-epp");
+}
+
+bool wants_inference_pool(const apis::InferenceSet& set, const Settings& settings) {
+  if (!settings.inference_extension || !settings.vllm || !set.inference.preset) return false;
+  const apis::OwnerReference* owner = set.meta.controller();
+  if (owner != nullptr && owner->kind == apis::multi_role_inference_type().kind) return false;
+  const auto& annotations = set.template_annotations;
+  const auto runtime = annotations.find(std::string(detail::kRuntimeAnnotation));
+  const std::string chosen = runtime != annotations.end()
+                                 ? runtime->second
+                                 : set.meta.annotation(detail::kRuntimeAnnotation);
+  return chosen != "transformers" && chosen != "llamacpp";
+}
+
+std::vector<ApplyObject> render_inference_pool(const apis::InferenceSet& set,
+                                               const Settings& settings) {
+  const std::string name = endpoint_picker_name(set);
+  const auto object = [&](const ResourceType& type, const std::string& object_name) {
+    Json json = object_of(type, {.ns = set.meta.ns, .name = object_name});
+    json["metadata"]["labels"] = picker_labels(name);
+    set_owner(json, apis::inference_set_type(), set.meta);
+    return ApplyObject{type, std::move(json)};
+  };
+  ApplyObject account = object(service_account_type(), name);
+  ApplyObject role = object(rbac_type("Role", "roles"), name);
+  role.object["rules"] = Json::array(
+      {rule("", {"pods"}), rule("inference.networking.k8s.io", {"inferencepools"}),
+       rule("inference.networking.x-k8s.io", {"inferenceobjectives", "inferencemodelrewrites"})});
+  ApplyObject binding = object(rbac_type("RoleBinding", "rolebindings"), name);
+  binding.object["roleRef"] = {{"apiGroup", kRbacGroup}, {"kind", "Role"}, {"name", name}};
+  binding.object["subjects"] =
+      Json::array({{{"kind", "ServiceAccount"}, {"name", name}, {"namespace", set.meta.ns}}});
+  ApplyObject service = object(apis::builtin_type("Service"), name);
+  service.object["spec"] = {{"selector", picker_labels(name)},
+                            {"ports", Json::array({service_port("grpc", kPickerPort),
+                                                   service_port("metrics", kMetricsPort)})}};
+  // Istio and Envoy Gateway must speak HTTP/2 to it.
+  service.object["spec"]["ports"][0]["appProtocol"] = "http2";
+  ApplyObject deployment = object(apis::builtin_type("Deployment"), name);
+  deployment.object["spec"] = {{"replicas", 1},
+                               {"selector", {{"matchLabels", picker_labels(name)}}},
+                               {"template",
+                                {{"metadata", {{"labels", picker_labels(name)}}},
+                                 {"spec", picker_pod(set, settings, name)}}}};
+  ApplyObject pool = object(apis::builtin_type("InferencePool"), inference_pool_name(set));
+  // Of a replica with several nodes only the first pod answers requests.
+  pool.object["spec"] = {
+      {"selector",
+       {{"matchLabels",
+         {{std::string(detail::kCreatedBy), set.meta.name},
+          {"apps.kubernetes.io/pod-index", "0"}}}}},
+      {"targetPorts", Json::array({{{"number", kModelPort}}})},
+      {"endpointPickerRef", {{"name", name}, {"port", {{"number", kPickerPort}}}}}};
+  return {std::move(account), std::move(role),       std::move(binding),
+          std::move(service), std::move(deployment), std::move(pool)};
+}
+
+}  // namespace rage::op

@@ -1,0 +1,17 @@
+// Comparing what we want with what the API server has.
+#pragma once
+
+#include "codec/json.h"
+
+namespace rage::op {
+
+using codec::Json;
+
+// Equal whatever the order of keys.
+bool same_json(const Json& left, const Json& right);
+
+// The JSON merge patch (RFC 7396) that turns `from` into `to`; a member that is gone becomes null.
+// An empty object: nothing to do. `to` must hold no null: a merge patch cannot write one.
+Json merge_patch_of(const Json& from, const Json& to);
+
+}  // namespace rage::op

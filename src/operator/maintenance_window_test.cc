@@ -1,0 +1,62 @@
+#include "operator/maintenance_window.h"
+
+#include <gtest/gtest.h>
+
+#include "operator/plan.h"
+
+namespace rage::op {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+
+struct Case {
+  const char* schedule;
+  std::chrono::seconds duration;
+  const char* now;
+  bool open;
+};
+
+class Window : public testing::TestWithParam<Case> {};
+
+TEST_P(Window, IsOpenAsCronSays) {
+  const Case& test = GetParam();
+  const auto now = parse_time(test.now);
+  ASSERT_TRUE(now);
+  EXPECT_EQ(is_open({.schedule = test.schedule, .duration = test.duration}, *now), test.open)
+      << test.schedule << " at " << test.now;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Schedules, Window,
+    testing::Values(
+        Case{"0 2 * * *", hours{4}, "2026-03-05T01:59:59Z", false},
+        Case{"0 2 * * *", hours{4}, "2026-03-05T02:00:00Z", true},
+        Case{"0 2 * * *", hours{4}, "2026-03-05T06:00:00Z", true},  // Both ends belong to it.
+        Case{"0 2 * * *", hours{4}, "2026-03-05T06:00:01Z", false},
+        Case{"0 23 * * *", hours{4}, "2026-03-05T01:30:00Z", true},      // Past midnight.
+        Case{"30 22 * * fri", hours{60}, "2026-03-08T23:00:00Z", true},  // Over a weekend.
+        Case{"30 22 * * 5", hours{4}, "2026-03-05T23:00:00Z", false},    // A Thursday.
+        Case{"0 0 * * 7", hours{1}, "2026-03-08T00:30:00Z", true},       // 7 is Sunday too.
+        Case{"*/15 9-17/4 * * *", minutes{1}, "2026-03-05T13:45:30Z", true},
+        Case{"*/15 9-17/4 * * *", minutes{1}, "2026-03-05T14:45:30Z", false},
+        Case{"0 0 1,15 * mon", hours{1}, "2026-03-15T00:10:00Z", true},  // Either is enough.
+        Case{"0 0 1,15 * mon", hours{1}, "2026-03-09T00:10:00Z", true},
+        Case{"0 0 1,15 * mon", hours{1}, "2026-03-10T00:10:00Z", false},
+        Case{"0 0 29 feb *", hours{1}, "2028-02-29T00:10:00Z", true},
+        Case{"@monthly", hours{4}, "2026-03-01T03:00:00Z", true},
+        Case{"@daily", hours{4}, "2026-03-05T05:00:00Z", false},
+        Case{"nonsense", hours{4}, "2026-03-05T05:00:00Z", false},
+        Case{"* * * * *", minutes{-1}, "2026-03-05T05:00:00Z", false}));
+
+TEST(Cron, RefusesWhatIsNoSchedule) {
+  for (const char* text :
+       {"", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * 32 * *",
+        "* * * 13 *", "* * * * 8", "5-1 * * * *", "*/0 * * * *", "a * * * *", "1, * * * *",
+        "-1 * * * *", "1--2 * * * *", "* * * foo *", "@never"}) {
+    EXPECT_FALSE(parse_cron(text)) << text;
+  }
+}
+
+}  // namespace
+}  // namespace rage::op

@@ -1,0 +1,69 @@
+#include "operator/waiting.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "apis/workspace.h"
+#include "operator/serving.h"
+
+namespace rage::op {
+namespace {
+
+bool matches(const apis::StringMap& selector, const apis::StringMap& labels) {
+  return std::ranges::all_of(selector, [&](const auto& pair) {
+    const auto found = labels.find(pair.first);
+    return found != labels.end() && found->second == pair.second;
+  });
+}
+
+}  // namespace
+
+bool node_matters(const kube::Change& change) {
+  if (!change.before || !change.after) return true;
+  const NodeView before = view_node(change.before->document());
+  const NodeView after = view_node(change.after->document());
+  return before.ready != after.ready || before.deleting != after.deleting ||
+         before.labels != after.labels || before.gpus_capacity != after.gpus_capacity ||
+         before.pressure != after.pressure;
+}
+
+void WaitingForNodes::watch(kube::Informer& workspaces, kube::Informer& nodes,
+                            kube::Controller& controller) {
+  workspaces.on_change([this](const kube::Change& change) { on_workspace(change); });
+  nodes.on_change([this, &nodes, &controller](const kube::Change& change) {
+    // Until the first list is complete every Workspace is in the queue anyway.
+    if (nodes.synced()) on_node(change, controller);
+  });
+}
+
+void WaitingForNodes::on_workspace(const kube::Change& change) {
+  const ObjectKey key = change.latest().meta().key();
+  if (!change.after) {
+    selectors_.with([&](auto& selectors) { selectors.erase(key); });
+    return;
+  }
+  const Json document = change.after->document();
+  const Json* resource = codec::find_key(document, "resource");
+  const Json* selector =
+      resource != nullptr ? codec::find_key(*resource, "labelSelector") : nullptr;
+  apis::StringMap labels;
+  if (selector != nullptr) labels = sanitized_selector(apis::parse_label_selector(*selector));
+  selectors_.with([&](auto& selectors) { selectors[key] = std::move(labels); });
+}
+
+void WaitingForNodes::on_node(const kube::Change& change, kube::Controller& controller) {
+  if (!node_matters(change)) return;
+  std::vector<ObjectKey> keys;
+  selectors_.with([&](const auto& selectors) {
+    for (const auto& [key, selector] : selectors) {
+      const bool was = change.before && matches(selector, change.before->meta().labels);
+      const bool is = change.after && matches(selector, change.after->meta().labels);
+      if (was || is) keys.push_back(key);
+    }
+  });
+  for (const ObjectKey& key : keys) controller.enqueue(key);
+}
+
+}  // namespace rage::op

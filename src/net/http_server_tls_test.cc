@@ -12,6 +12,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <latch>
 #include <memory>
 #include <semaphore>
@@ -56,6 +57,7 @@ class TlsClient final {
   explicit TlsClient(std::uint16_t port) : TlsClient(port, Options()) {}
   TlsClient(std::uint16_t port, const Options& options)
       : fd_(::socket(AF_INET, SOCK_STREAM, 0)), context_(SSL_CTX_new(TLS_client_method())) {
+    std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to the descriptor without MSG_NOSIGNAL.
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);

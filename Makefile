@@ -56,6 +56,11 @@ test-tsan: deps ## the same suite under ThreadSanitizer, with the hashing embedd
 test-gcc: deps ## the same suite built by g++ 12.2
 	$(call test_preset,gcc)
 
+test-operator: deps build/dev/build.ninja ## the operator against a real Kubernetes: manifests, kill -9 (6 min)
+	@$(timed) "build dev" cmake --build --preset dev -j $(JOBS) --target rage
+	@cd tests/operator && RAGE_BINARY=$(CURDIR)/build/dev/rage PYTHONDONTWRITEBYTECODE=1 \
+	  python3 -m unittest test_crds test_demo test_manifests test_kills
+
 bench: build ## benchmarks, printed as JSON
 	@bench/run.py $(ARGS)
 
@@ -88,4 +93,4 @@ build/%/build.ninja: CMakePresets.json
 	@cmake --preset $* >$(@D)/configure.log 2>&1 || { cat $(@D)/configure.log; exit 1; }
 	@touch $@
 
-.PHONY: help deps up build test test-tsan test-gcc bench fmt tidy fuzz-smoke golden presubmit clean
+.PHONY: help deps up build test test-tsan test-gcc test-operator bench fmt tidy fuzz-smoke golden presubmit clean

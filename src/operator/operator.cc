@@ -84,7 +84,7 @@ struct Operator::State {
       }
       return keys;
     });
-    waiting.watch(caches.workspaces, caches.nodes, workspaces);
+    waiting_workspaces.watch(caches.workspaces, caches.nodes, workspaces);
   }
 
   void watch_inference_sets() {
@@ -99,6 +99,7 @@ struct Operator::State {
       rag_engines.watch(*owned, kube::to_controller(apis::rag_engine_type()));
     }
     rag_engines.watch(caches.pods, by_labels("kaito.sh/ragengine"));
+    waiting_rag_engines.watch(caches.rag_engines, caches.nodes, rag_engines);
     if (caches.node_claims) {
       rag_engines.watch(*caches.node_claims,
                         by_labels("kaito.sh/ragengine", "kaito.sh/ragenginenamespace"));
@@ -115,7 +116,9 @@ struct Operator::State {
   }
 
   const OperatorOptions options;
-  WaitingForNodes waiting;  // Before the informers that tell it.
+  // Before the informers that tell them.
+  WaitingForNodes waiting_workspaces{{"resource"}};
+  WaitingForNodes waiting_rag_engines{{"spec", "compute"}};
   Caches caches;
   kube::EventRecorder events;
   Hands hands;

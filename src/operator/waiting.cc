@@ -29,25 +29,27 @@ bool node_matters(const kube::Change& change) {
          before.pressure != after.pressure;
 }
 
-void WaitingForNodes::watch(kube::Informer& workspaces, kube::Informer& nodes,
+void WaitingForNodes::watch(kube::Informer& objects, kube::Informer& nodes,
                             kube::Controller& controller) {
-  workspaces.on_change([this](const kube::Change& change) { on_workspace(change); });
+  objects.on_change([this](const kube::Change& change) { on_object(change); });
   nodes.on_change([this, &nodes, &controller](const kube::Change& change) {
-    // Until the first list is complete every Workspace is in the queue anyway.
+    // Until the first list is complete every object is in the queue anyway.
     if (nodes.synced()) on_node(change, controller);
   });
 }
 
-void WaitingForNodes::on_workspace(const kube::Change& change) {
+void WaitingForNodes::on_object(const kube::Change& change) {
   const ObjectKey key = change.latest().meta().key();
-  if (!change.after) {
+  const Json document = change.after ? change.after->document() : Json();
+  const Json* resource = &document;
+  for (const std::string& part : resource_path_) {
+    if (resource != nullptr) resource = codec::find_key(*resource, part);
+  }
+  if (resource == nullptr) {
     selectors_.with([&](auto& selectors) { selectors.erase(key); });
     return;
   }
-  const Json document = change.after->document();
-  const Json* resource = codec::find_key(document, "resource");
-  const Json* selector =
-      resource != nullptr ? codec::find_key(*resource, "labelSelector") : nullptr;
+  const Json* selector = codec::find_key(*resource, "labelSelector");
   apis::StringMap labels;
   if (selector != nullptr) labels = sanitized_selector(apis::parse_label_selector(*selector));
   selectors_.with([&](auto& selectors) { selectors[key] = std::move(labels); });

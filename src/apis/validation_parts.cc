@@ -1,26 +1,15 @@
 #include <algorithm>
-#include <array>
 #include <set>
 
 #include "apis/detail/formats.h"
 #include "apis/detail/rules.h"
+#include "apis/reserved_labels.h"
 #include "base/strings.h"
 
 namespace rage::apis::detail {
 namespace {
 
 constexpr std::size_t kAdaptersMax = 10;
-
-// Stripped from selectors before any use, so a selector of nothing else would select everything.
-constexpr std::array<std::string_view, 8> kReservedLabels = {
-    "kaito.sh/workspace",
-    "kaito.sh/workspacenamespace",
-    "kaito.sh/ragengine",
-    "kaito.sh/ragenginenamespace",
-    "karpenter.kaito.sh/workspace-name",
-    "karpenter.kaito.sh/workspace-namespace",
-    "karpenter.kaito.sh/inferenceset",
-    "karpenter.kaito.sh/inferenceset-namespace"};
 
 std::string value_or_empty(const StringMap& map, std::string_view key) {
   const auto it = map.find(std::string(key));

@@ -1,40 +1,18 @@
 #include "operator/node_index.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "operator/detail/json_path.h"
+#include "operator/detail/node_conditions.h"
 
 namespace rage::op {
 namespace {
 
 constexpr const char* kGpu = "nvidia.com/gpu";
 constexpr const char* kWorkspaceLabel = "kaito.sh/workspace";
-
-int integer_of(const Json* quantity) {
-  if (quantity == nullptr) return 0;
-  if (quantity->is_number_integer()) return quantity->get<int>();
-  if (!quantity->is_string()) return 0;
-  return static_cast<int>(
-      std::strtol(quantity->get_ref<const std::string&>().c_str(), nullptr, 10));
-}
-
-const Json* find_path(const Json& object, std::initializer_list<const char*> path) {
-  const Json* at = &object;
-  for (const char* key : path) {
-    at = codec::find_key(*at, key);
-    if (at == nullptr) return nullptr;
-  }
-  return at;
-}
-
-bool has_labels(const apis::StringMap& labels, const apis::StringMap& wanted) {
-  return std::ranges::all_of(wanted, [&](const auto& pair) {
-    const auto found = labels.find(pair.first);
-    return found != labels.end() && found->second == pair.second;
-  });
-}
 
 void keep_only(Json& object, std::initializer_list<std::string_view> keys) {
   if (!object.is_object()) return;
@@ -47,15 +25,12 @@ void keep_only(Json& object, std::initializer_list<std::string_view> keys) {
 }  // namespace
 
 int gpus_of_pod(const Json& pod) {
-  const std::string phase =
-      pod.contains("status") ? codec::string_or(pod["status"], "phase", "") : "";
+  const std::string phase = detail::text_at(pod, {"status", "phase"});
   if (phase == "Succeeded" || phase == "Failed") return 0;
-  const Json* containers = find_path(pod, {"spec", "containers"});
-  if (containers == nullptr || !containers->is_array()) return 0;
   int gpus = 0;
-  for (const Json& container : *containers) {
+  for (const Json& container : detail::list_at(pod, {"spec", "containers"})) {
     // Limits: GPUs cannot be overcommitted, and the API server copies limits to requests.
-    gpus += integer_of(find_path(container, {"resources", "limits", kGpu}));
+    gpus += detail::int_at(container, {"resources", "limits", kGpu});
   }
   return gpus;
 }
@@ -104,7 +79,7 @@ void NodeIndex::on_pod(const kube::Change& change) {
   if (change.after) {
     const Json pod = change.after->document();
     claim.gpus = gpus_of_pod(pod);
-    if (pod.contains("spec")) claim.node = codec::string_or(pod["spec"], "nodeName", "");
+    claim.node = detail::text_at(pod, {"spec", "nodeName"});
     claim.workspace = {.ns = meta.ns, .name = meta.label(kWorkspaceLabel)};
   }
   tables_.with([&](Tables& tables) {
@@ -144,7 +119,7 @@ std::vector<NodeView> NodeIndex::matching(const apis::StringMap& selector,
     }
     std::vector<NodeView> found;
     for (const auto& [name, node] : tables.nodes) {
-      if (!has_labels(node.labels, selector)) continue;
+      if (!detail::has_labels(node.labels, selector)) continue;
       NodeView& view = found.emplace_back(node);
       std::map<ObjectKey, int> bound;
       if (const auto claims = tables.claims.find(name); claims != tables.claims.end()) {

@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kPullerImage = "mcr.microsoft.com/aks/skopeo:1.14.4-6";
 constexpr std::string_view kAdapterRoot = "/mnt/adapter";
 constexpr std::string_view kAdapterVolume = "adapter-volume";
-constexpr std::string_view kDockerConfigs = "/root/.docker/config.d";
+constexpr std::string_view kDockerConfigs = "/etc/docker-config.d";
 
 // Layers in the manifest's order; the configuration is listed beside them and is no archive.
 // Nothing but /data of the image gets out of the scratch directory.

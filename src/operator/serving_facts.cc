@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "apis/reserved_labels.h"
 #include "base/check.h"
 #include "base/strings.h"
 #include "operator/detail/serving_packaged.h"
@@ -18,20 +19,9 @@ Runtime runtime_of(const ObjectMeta& meta, const Settings& settings) {
 }
 
 apis::StringMap sanitized_selector(const apis::LabelSelector& selector) {
-  // The operator's own labels: asking for them would tie the pod to nodes of another owner.
-  static constexpr std::string_view kReserved[] = {
-      "kaito.sh/workspace",
-      "kaito.sh/workspacenamespace",
-      "kaito.sh/ragengine",
-      "kaito.sh/ragenginenamespace",
-      "karpenter.kaito.sh/workspace-name",
-      "karpenter.kaito.sh/workspace-namespace",
-      "karpenter.kaito.sh/inferenceset",
-      "karpenter.kaito.sh/inferenceset-namespace",
-  };
   // What cannot be a map (validation refuses it) keeps at least its matchLabels.
   apis::StringMap labels = selector.as_map().value_or(selector.match_labels);
-  for (const std::string_view key : kReserved) labels.erase(std::string(key));
+  for (const std::string_view key : apis::kReservedLabels) labels.erase(std::string(key));
   return labels;
 }
 

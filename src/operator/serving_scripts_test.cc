@@ -39,7 +39,7 @@ class Sandbox final {
   }
   // Paths of the container become paths of the sandbox.
   int run(std::string script) const {
-    for (const std::string root : {"/mnt", "/root"}) {
+    for (const std::string root : {"/mnt", "/etc"}) {
       for (std::size_t at = 0; (at = script.find(root + "/", at)) != std::string::npos;
            at += path().string().size() + root.size()) {
         script.insert(at, path().string());
@@ -86,8 +86,8 @@ echo '{"config":{"digest":"sha256:c0"},"layers":[{"digest": "sha256:a1"},{"diges
 TEST(Puller, UnpacksTheAdapterWithWhicheverSecretOpensTheRegistry) {
   const Sandbox sandbox;
   install_skopeo(sandbox);
-  sandbox.write("root/.docker/config.d/law-inference-adapter/wrong.json", "{}");
-  sandbox.write("root/.docker/config.d/law-inference-adapter/zright.json", "SECRET");
+  sandbox.write("etc/docker-config.d/law-inference-adapter/wrong.json", "{}");
+  sandbox.write("etc/docker-config.d/law-inference-adapter/zright.json", "SECRET");
   ASSERT_EQ(sandbox.run(puller_script()), 0) << sandbox.read("log");
   // The later layer wins; what is not below /data stays out.
   EXPECT_EQ(sandbox.read("mnt/adapter/law/adapter_config.json"), "two\n");

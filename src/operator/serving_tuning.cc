@@ -17,6 +17,7 @@ namespace {
 using detail::append;
 using detail::shell_word;
 
+constexpr std::string_view kPushConfig = "/etc/docker-config";
 constexpr std::string_view kOrasImage = "mcr.microsoft.com/oss/v2/oras-project/oras:v1.2.3";
 constexpr std::string_view kPusherImage = "ghcr.io/oras-project/oras:v1.2.2";
 constexpr std::string_view kCurlImage = "curlimages/curl:8.11.1";
@@ -200,14 +201,13 @@ Json pusher(const ServingRequest& request, std::string_view results) {
                   fmt::arg("image", shell_word(detail::normalized_image(output.image))));
   Json mounts = Json::array({mount("results-volume", results)});
   if (!output.image_push_secret.empty()) {
-    mounts.push_back({{"name", "push-secret"},
-                      {"mountPath", "/root/.docker/config.json"},
-                      {"subPath", "config.json"},
-                      {"readOnly", true}});
+    mounts.push_back({{"name", "push-secret"}, {"mountPath", kPushConfig}, {"readOnly", true}});
   }
+  // oras looks for its credentials in $DOCKER_CONFIG/config.json.
   return {{"name", "pusher"},
           {"image", kPusherImage},
           {"command", detail::shell_command(std::move(script))},
+          {"env", Json::array({{{"name", "DOCKER_CONFIG"}, {"value", kPushConfig}}})},
           {"volumeMounts", std::move(mounts)}};
 }
 

@@ -1,24 +1,14 @@
 #include "operator/waiting.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "apis/workspace.h"
+#include "operator/detail/node_conditions.h"
 #include "operator/serving.h"
 
 namespace rage::op {
-namespace {
-
-bool matches(const apis::StringMap& selector, const apis::StringMap& labels) {
-  return std::ranges::all_of(selector, [&](const auto& pair) {
-    const auto found = labels.find(pair.first);
-    return found != labels.end() && found->second == pair.second;
-  });
-}
-
-}  // namespace
 
 bool node_matters(const kube::Change& change) {
   if (!change.before || !change.after) return true;
@@ -60,8 +50,8 @@ void WaitingForNodes::on_node(const kube::Change& change, kube::Controller& cont
   std::vector<ObjectKey> keys;
   selectors_.with([&](const auto& selectors) {
     for (const auto& [key, selector] : selectors) {
-      const bool was = change.before && matches(selector, change.before->meta().labels);
-      const bool is = change.after && matches(selector, change.after->meta().labels);
+      const bool was = change.before && detail::has_labels(change.before->meta().labels, selector);
+      const bool is = change.after && detail::has_labels(change.after->meta().labels, selector);
       if (was || is) keys.push_back(key);
     }
   });

@@ -187,7 +187,6 @@ class Text(unittest.TestCase):
         for path in ('/wo' 'rk/main', '/ro' 'ot/.cache'):
             with self.subTest(path):
                 self.assertEqual(['machine-path'], rules('README.md', f'see {path}/x\n'))
-        self.assertEqual([], rules('README.md', 'mounted at /ro' 'ot/.docker/config.json\n'))
         self.assertEqual([], rules('README.md', 'see build/wo' 'rk/x and $dir/wo' 'rk/x\n'))
 
 

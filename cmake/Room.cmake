@@ -24,9 +24,7 @@ function(add_room name)
 
   if(RAGE_TESTS AND ROOM_TESTS)
     add_executable(${name}_test ${ROOM_TESTS})
-    target_link_libraries(${name}_test PRIVATE ${name} ${ROOM_TEST_LIBS} GTest::gmock GTest::gtest_main)
-    target_compile_definitions(${name}_test PRIVATE
-      RAGE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" RAGE_CACHE_DIR="${RAGE_CACHE_DIR}")
+    target_link_libraries(${name}_test PRIVATE ${name} ${ROOM_TEST_LIBS} test_paths GTest::gmock GTest::gtest_main)
     gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
       EXTRA_ARGS --gtest_shuffle PROPERTIES TIMEOUT 120 LABELS unit)
   endif()

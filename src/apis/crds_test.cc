@@ -9,6 +9,7 @@
 #include "apis/random_document_for_test.h"
 #include "base/files.h"
 #include "codec/yaml_writer.h"
+#include "test_paths.h"
 
 namespace rage::apis {
 namespace {
@@ -25,7 +26,7 @@ Json json_of(std::string_view text) {
 TEST(Crds, AreTheFilesOfTheRepository) {
   for (const Json& crd : render_crds()) {
     const std::string name = crd["spec"]["names"]["plural"].get<std::string>() + ".kaito.sh.yaml";
-    const std::string path = std::string(RAGE_SOURCE_DIR) + "/deploy/crds/" + name;
+    const std::filesystem::path path = test::source_dir() / "deploy/crds" / name;
     const std::string text = codec::render_yaml(crd);
     if (std::getenv("RAGE_WRITE_GOLDEN") != nullptr) {
       ASSERT_TRUE(write_file_atomically(path, text).has_value());

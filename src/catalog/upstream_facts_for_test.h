@@ -5,12 +5,13 @@
 
 #include "base/files.h"
 #include "codec/json.h"
+#include "test_paths.h"
 
 namespace rage::catalog {
 
 inline const codec::Json& upstream_facts() {
   static const codec::Json kFacts = [] {
-    const auto text = read_file(RAGE_SOURCE_DIR "/src/catalog/testdata/upstream.json", 1 << 20);
+    const auto text = read_file(test::source_dir() / "src/catalog/testdata/upstream.json", 1 << 20);
     EXPECT_TRUE(text) << text.error().message;
     return codec::parse_json(text.value_or("")).value_or(codec::Json::object());
   }();

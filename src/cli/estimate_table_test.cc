@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "base/files.h"
+#include "test_paths.h"
 
 namespace rage::cli {
 namespace {
@@ -20,7 +21,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 void expect_golden(const std::string& name, const std::string& text) {
-  const std::string path = RAGE_SOURCE_DIR "/src/cli/testdata/" + name;
+  const std::filesystem::path path = test::source_dir() / "src/cli/testdata" / name;
   if (std::getenv("RAGE_WRITE_GOLDEN") != nullptr) std::ofstream(path) << text;
   const auto golden = read_file(path, 1 << 20);
   ASSERT_TRUE(golden) << golden.error().message;

@@ -17,14 +17,15 @@
 #include "base/files.h"
 #include "codec/json.h"
 #include "embed/factory.h"
+#include "test_paths.h"
 
 namespace rage::embed {
 namespace {
 
 using ::testing::HasSubstr;
 
-const std::filesystem::path kTestdata = RAGE_SOURCE_DIR "/src/embed/testdata";
-const std::filesystem::path kMiniLm = RAGE_CACHE_DIR "/models/packaged/all-MiniLM-L6-v2";
+const std::filesystem::path kTestdata = test::source_dir() / "src/embed/testdata";
+const std::filesystem::path kMiniLm = test::cache_dir() / "models/packaged/all-MiniLM-L6-v2";
 
 struct GoldenRow {
   TextKind kind = TextKind::kPassage;

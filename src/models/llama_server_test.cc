@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "codec/json.h"
 #include "net/http_server.h"
+#include "test_paths.h"
 
 namespace rage::models {
 namespace {
@@ -15,9 +16,9 @@ using std::chrono::milliseconds;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 
-const std::filesystem::path kBinary = std::filesystem::path(RAGE_CACHE_DIR) / "bin/llama-server";
+const std::filesystem::path kBinary = test::cache_dir() / "bin/llama-server";
 const std::filesystem::path kModel =
-    std::filesystem::path(RAGE_CACHE_DIR) /
+    test::cache_dir() /
     "models/packaged/SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf";
 
 class Llama : public ::testing::Test {

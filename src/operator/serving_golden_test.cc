@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "operator/serving_fixture.h"
+#include "test_paths.h"
 
 namespace rage::op {
 namespace {
@@ -31,7 +32,7 @@ Json render_all(const ServingFixture& fixture) {
 
 void expect_golden(const std::string& name, const ServingFixture& fixture) {
   const std::filesystem::path path =
-      std::filesystem::path(RAGE_SOURCE_DIR) / "src/operator/testdata/serving" / (name + ".json");
+      test::source_dir() / "src/operator/testdata/serving" / (name + ".json");
   const std::string text = codec::render_json_pretty(render_all(fixture)) + "\n";
   if (std::getenv("RAGE_WRITE_GOLDEN") != nullptr) {
     ASSERT_TRUE(write_file_atomically(path, text));

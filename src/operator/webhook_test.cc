@@ -9,6 +9,7 @@
 #include <string>
 
 #include "operator/certificates.h"
+#include "test_paths.h"
 
 namespace rage::op {
 namespace {
@@ -181,8 +182,8 @@ TEST(WebhookConfigurations, AreAsTheGoldenFileSays) {
            {.service_namespace = "kaito", .service_name = "workspace-webhook", .ca_pem = "CA"})) {
     all.push_back(configuration);
   }
-  const std::string path =
-      std::string(RAGE_SOURCE_DIR) + "/src/operator/testdata/webhook_configurations.json";
+  const std::filesystem::path path =
+      test::source_dir() / "src/operator/testdata/webhook_configurations.json";
   const std::string text = codec::render_json_pretty(all) + "\n";
   if (std::getenv("RAGE_WRITE_GOLDEN") != nullptr) std::ofstream(path) << text;
   std::stringstream golden;

@@ -12,6 +12,7 @@
 #include "rag/corpus.h"
 #include "rag/grounding.h"
 #include "rag/grounding_tokens.h"
+#include "test_paths.h"
 
 namespace rage::rag {
 namespace {
@@ -37,7 +38,7 @@ std::vector<Json> read_lines(const std::filesystem::path& path) {
 }
 
 std::filesystem::path source(const char* path) {
-  return std::filesystem::path(RAGE_SOURCE_DIR) / path;
+  return test::source_dir() / path;
 }
 
 const CorpusIndex& schedule() {

@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/sha256.h"
 #include "base/strings.h"
+#include "test_paths.h"
 
 namespace rage::text {
 namespace {
@@ -17,7 +18,7 @@ using testing::ElementsAre;
 using Ids = std::vector<std::int32_t>;
 
 const WordPieceTokenizer& mini_lm() {
-  static const auto tokenizer = WordPieceTokenizer::load(std::filesystem::path(RAGE_CACHE_DIR) /
+  static const auto tokenizer = WordPieceTokenizer::load(test::cache_dir() /
                                                          "models/packaged/all-MiniLM-L6-v2");
   EXPECT_TRUE(tokenizer.has_value()) << tokenizer.error().message;
   return **tokenizer;
@@ -25,7 +26,7 @@ const WordPieceTokenizer& mini_lm() {
 
 std::vector<nlohmann::json> golden() {
   const auto bytes =
-      read_file(RAGE_SOURCE_DIR "/src/text/testdata/wordpiece_golden.jsonl", 1 << 20);
+      read_file(test::source_dir() / "src/text/testdata/wordpiece_golden.jsonl", 1 << 20);
   std::vector<nlohmann::json> rows;
   if (!bytes) return rows;
   for (const auto line : split(*bytes, '\n')) {

@@ -77,11 +77,9 @@ Result<WallTime> renewal_of(const X509* certificate, WallTime now) {
   return renewal;
 }
 
-// The CA that signed what other replicas may still serve with, if clients should go on trusting it.
-std::string previous_ca(const Json& secret, WallTime now) {
-  const auto bundle = parse_certificate_secret(secret);
-  if (!bundle) return {};
-  const auto cas = detail::parse_certificates(bundle->ca_pem);
+// The newest CA of `bundle`, if clients should go on trusting what it signed.
+std::string still_trusted(const CertificateBundle& bundle, WallTime now) {
+  const auto cas = detail::parse_certificates(bundle.ca_pem);
   WallTime begin;
   WallTime end;
   if (cas.empty() || !detail::read_validity(cas.front().get(), begin, end) || end <= now) return {};
@@ -138,7 +136,7 @@ Result<WallTime> check_certificate(const CertificateBundle& bundle,
 }
 
 Result<CertificatePlan> plan_certificate(const Json& secret, const std::vector<std::string>& names,
-                                         WallTime now) {
+                                         WallTime now, const CertificateBundle* serving) {
   auto existing = parse_certificate_secret(secret);
   auto renewal = existing ? check_certificate(*existing, names, now)
                           : Result<WallTime>(fail(existing.error()));
@@ -147,7 +145,9 @@ Result<CertificatePlan> plan_certificate(const Json& secret, const std::vector<s
         .bundle = *std::move(existing), .secret_data = nullptr, .renew_at = *renewal};
   }
   ASSIGN_OR_RETURN(CertificateBundle bundle, make_certificate(names, now));
-  bundle.ca_pem += previous_ca(secret, now);
+  if (existing) bundle.ca_pem += still_trusted(*existing, now);
+  const std::string served = serving != nullptr ? still_trusted(*serving, now) : "";
+  if (bundle.ca_pem.find(served) == std::string::npos) bundle.ca_pem += served;
   ASSIGN_OR_RETURN(const WallTime renew_at, check_certificate(bundle, names, now));
   Json data = {{kCaKey, encode_base64(bundle.ca_pem)},
                {kCertificateKey, encode_base64(bundle.certificate_pem)},
@@ -156,6 +156,23 @@ Result<CertificatePlan> plan_certificate(const Json& secret, const std::vector<s
                          .secret_data = std::move(data),
                          .renew_at = renew_at,
                          .reason = std::move(renewal).error().message};
+}
+
+bool CertificateHandover::offer(const CertificateBundle& bundle, bool trusted, SteadyTime now) {
+  if (serving_ && bundle == *serving_) {
+    next_.reset();
+    return false;
+  }
+  if (serving_) {
+    if (!trusted || !next_ || *next_ != bundle) trusted_since_.reset();
+    next_ = bundle;
+    if (!trusted) return false;
+    if (!trusted_since_) trusted_since_ = now;
+    if (now - *trusted_since_ < settle_) return false;
+  }
+  serving_ = bundle;
+  next_.reset();
+  return true;
 }
 
 }  // namespace rage::op

@@ -26,6 +26,7 @@ CACHE = Path(
     or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rage"
 )
 MANAGER = "rage-operator"
+RELEASE_NAMESPACE = "kaito-workspace"
 OUR_KINDS = (
     "Workspace", "InferenceSet", "RAGEngine", "ModelMirror", "MultiRoleInference", "AutoIndexer",
 )
@@ -231,16 +232,25 @@ class Cluster:
 
 
 class Operator:
-    """`rage operator` as the service account of the cluster; its log is in the cluster's folder."""
+    """`rage operator` as the service account of the cluster; its log is in the cluster's folder.
 
-    def __init__(self, cluster, provisioner="byo", flags=("--feature-gates", ALL_GATES)):
+    webhook: its URL as the API server is told, "own" for the one it listens on, "" for none."""
+
+    def __init__(self, cluster, provisioner="byo", flags=("--feature-gates", ALL_GATES),
+                 webhook="", name="operator"):
         self._cluster = cluster
         self._provisioner = provisioner
         self._flags = flags
-        self.log = cluster.folder / "operator.log"
+        self.log = cluster.folder / f"{name}.log"
         self.process = None
         known = operator_help()
-        if "--webhook" in known:  # Nothing here reaches a webhook.
+        self.webhook_port = free_port()  # For good: it is registered.
+        if webhook:
+            own = f"127.0.0.1:{self.webhook_port}"
+            url = f"https://{own}" if webhook == "own" else webhook
+            self._flags += ("--webhook-bind-address", own, "--webhook-url-base", url)
+            cluster.ensure_namespace(RELEASE_NAMESPACE)  # Where the certificate is kept.
+        elif "--webhook" in known:
             self._flags = (*self._flags, "--webhook=false")
         if provisioner == "karpenter" and "--karpenter-node-classes" in known:
             self._flags = (*self._flags, "--karpenter-node-classes", NODE_CLASSES)
@@ -255,7 +265,7 @@ class Operator:
     def _spawn(self):
         self._metrics_port, self._health_port = free_port(), free_port()
         environment = {
-            **os.environ, "CLOUD_PROVIDER": "azure", "RELEASE_NAMESPACE": "kaito-workspace",
+            **os.environ, "CLOUD_PROVIDER": "azure", "RELEASE_NAMESPACE": RELEASE_NAMESPACE,
             "PRESET_REGISTRY_NAME": "mcr.microsoft.com/aks/kaito",
         }
         kubeconfig = self._cluster.folder / "operator.kubeconfig"

@@ -31,6 +31,9 @@ KINDS = {
     "CustomResourceDefinition": (
         "apis/apiextensions.k8s.io/v1", "customresourcedefinitions", False,
     ),
+    "ValidatingWebhookConfiguration": (
+        "apis/admissionregistration.k8s.io/v1", "validatingwebhookconfigurations", False,
+    ),
     "NodeClaim": ("apis/karpenter.sh/v1", "nodeclaims", False),
     "NodePool": ("apis/karpenter.sh/v1", "nodepools", False),
     "InferencePool": ("apis/inference.networking.k8s.io/v1", "inferencepools", True),

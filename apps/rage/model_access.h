@@ -26,6 +26,7 @@ class ModelAccess final {
     ASSIGN_OR_RETURN(const auto parsed, models::parse_model_reference(reference));
     return resolver_.resolve(context, parsed, progress);
   }
+  models::HubClient& hub() { return hub_; }
   net::HttpTransport& transport() { return *transport_; }
   Clock& clock() { return clock_; }
   const models::ModelCache& cache() const { return cache_; }

@@ -1,4 +1,4 @@
-// `rage operator`: reconciles Workspaces, InferenceSets and RAGEngines against a Kubernetes.
+// `rage operator`: reconciles KAITO's resources against a Kubernetes.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -66,13 +66,13 @@ Result<void> set_feature_gates(std::string_view text, op::Settings& settings) {
       {"enableAccelerator", &settings.accelerator},
       {"gatewayAPIInferenceExtension", &settings.inference_extension},
       {"enableBaseImageAutoUpgrade", &settings.auto_upgrade},
-      // Known to the original, without effect here: the provisioner decides the first, the
-      // controllers of the others are on or not there yet.
+      {"enableMultiRoleInferenceController", &settings.multi_role_inference},
+      {"ModelMirror", &settings.model_mirror},
+      {"ModelStreaming", &settings.model_streaming},
+      // Known to the original, without effect here: the provisioner decides the first, the other
+      // controller is always on.
       {"disableNodeAutoProvisioning", &ignored},
       {"enableInferenceSetController", &ignored},
-      {"enableMultiRoleInferenceController", &ignored},
-      {"ModelMirror", &ignored},
-      {"ModelStreaming", &ignored},
   };
   while (!text.empty()) {
     const std::size_t comma = std::min(text.find(','), text.size());
@@ -86,6 +86,10 @@ Result<void> set_feature_gates(std::string_view text, op::Settings& settings) {
                   gate);
     }
     *found->second = value == "true";
+  }
+  if (settings.model_streaming && !settings.model_mirror) {
+    return fail(ErrorCode::kInvalidArgument,
+                "the feature gate ModelStreaming needs ModelMirror=true");
   }
   return {};
 }
@@ -237,6 +241,20 @@ void add_cluster_options(CLI::App& command, OperatorFlags& flags) {
       ->capture_default_str();
 }
 
+void add_mirror_options(CLI::App& command, op::Settings& settings) {
+  command.add_option("--default-model-mirror-storage-class", settings.mirror_storage_class,
+                     "StorageClass of mirrors that Workspaces make; gate ModelStreaming");
+  command.add_option("--default-streaming-service-account", settings.streaming_service_account,
+                     "ServiceAccount of pods that stream from Azure");
+  command
+      .add_option("--model-mirror-download-cpu", settings.mirror_download_cpu,
+                  "CPUs of a pod that downloads into a mirror")
+      ->capture_default_str();
+  command
+      .add_option("--model-mirror-download-memory", settings.mirror_download_memory, "Its memory")
+      ->capture_default_str();
+}
+
 void add_workload_options(CLI::App& command, OperatorFlags& flags) {
   op::Settings& settings = flags.options.settings;
   command
@@ -251,7 +269,8 @@ void add_workload_options(CLI::App& command, OperatorFlags& flags) {
       ->capture_default_str();
   command.add_option("--feature-gates", flags.feature_gates,
                      "As NAME=true,NAME=false: vLLM, enableMIG, enableAccelerator, "
-                     "gatewayAPIInferenceExtension, enableBaseImageAutoUpgrade");
+                     "gatewayAPIInferenceExtension, enableBaseImageAutoUpgrade, "
+                     "enableMultiRoleInferenceController, ModelMirror, ModelStreaming");
   command.add_option("--karpenter-node-classes", flags.node_classes,
                      "JSON list of {name, default}: what the annotation kaito.sh/node-class-name "
                      "may say; with karpenter");
@@ -286,12 +305,12 @@ void add_workload_options(CLI::App& command, OperatorFlags& flags) {
 }  // namespace
 
 void add_operator(CLI::App& app, int& exit_code) {
-  CLI::App* command =
-      app.add_subcommand("operator", "The controllers of Workspace, InferenceSet and RAGEngine");
+  CLI::App* command = app.add_subcommand("operator", "The controllers of KAITO's resources");
   auto flags = std::make_shared<OperatorFlags>();
   add_cluster_options(*command, *flags);
   add_workload_options(*command, *flags);
   add_webhook_options(*command, flags->webhook);
+  add_mirror_options(*command, flags->options.settings);
   command->add_option("--log-format", flags->log_format, "json or text")
       ->check(CLI::IsMember({"json", "text"}))
       ->capture_default_str();

@@ -113,7 +113,8 @@ class FakeHub final {
   net::HttpResponse listing() const {
     return state_.with([](const auto& state) {
       codec::Json siblings = codec::Json::array();
-      for (const auto& [name, file] : state.files) siblings.push_back({{"rfilename", name}});
+      for (const auto& [name, file] : state.files)
+        siblings.push_back({{"rfilename", name}, {"size", file.content.size()}});
       for (const auto& name : state.extra_names) siblings.push_back({{"rfilename", name}});
       const codec::Json body = {{"id", "org/model"}, {"sha", state.commit}, {"siblings", siblings}};
       return net::HttpResponse::json(200, codec::render_json(body));

@@ -115,8 +115,8 @@ std::optional<HubClient::Failure> HubClient::fetch_listing(const Context& contex
                                                            HubListing& listing) {
   const std::string repository = hub_repository_id(reference);
   net::ClientRequest request =
-      request_for(fmt::format("{}/api/models/{}/revision/{}", options_.endpoint, repository,
-                              codec::percent_encode(reference.revision)));
+      request_for(fmt::format("{}/api/models/{}/revision/{}?blobs=true", options_.endpoint,
+                              repository, codec::percent_encode(reference.revision)));
   request.follow_redirects = true;  // Renamed repositories.
   request.body_bytes_max = kListingBytesMax;
   auto reply = transport_.fetch(context, request);

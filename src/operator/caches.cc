@@ -6,6 +6,10 @@
 #include <vector>
 
 #include "apis/kinds.h"
+#include "base/strings.h"
+#include "operator/detail/json_path.h"
+#include "operator/model_mirror_plan.h"
+#include "operator/model_streaming_plan.h"
 
 namespace rage::op {
 namespace {
@@ -49,10 +53,34 @@ kube::InformerOptions owned() {
   return {.indexes = {{std::string(kByOwner), kube::controller_uid_of}}};
 }
 
+std::vector<std::string> mirror_of(const kube::Object& object) {
+  std::string name = object.meta().label(kModelMirrorLabel);
+  return name.empty() ? std::vector<std::string>{} : std::vector<std::string>{std::move(name)};
+}
+
+std::vector<std::string> model_of_workspace(const kube::Object& object) {
+  const std::string preset = detail::text_at(object.document(), {"inference", "preset", "name"});
+  if (preset.empty()) return {};
+  return {mirrored_model_key(preset)};
+}
+
+std::vector<std::string> plugins_config_of(const kube::Object& object) {
+  const std::string name = detail::text_at(object.document(), {"spec", "eppPluginsConfig"});
+  if (name.empty()) return {};
+  return {object.meta().ns + "/" + name};
+}
+
 kube::InformerOptions pod_options() {
   return {.trim = trim_pod,
           .indexes = {{std::string(kByWorkspace), by_label("kaito.sh/workspace")},
-                      {std::string(kByRagEngine), by_label("kaito.sh/ragengine")}}};
+                      {std::string(kByRagEngine), by_label("kaito.sh/ragengine")},
+                      {std::string(kByMirror), mirror_of}}};
+}
+
+kube::InformerOptions job_options() {
+  kube::InformerOptions options = owned();
+  options.indexes.emplace(std::string(kByMirror), mirror_of);
+  return options;
 }
 
 // Claims that we made carry one pair of labels, those of a NodePool the pair of its template.
@@ -77,16 +105,29 @@ kube::InformerOptions pool_options() {
                                                        "karpenter.kaito.sh/workspace-namespace")}}};
 }
 
-kube::InformerOptions workspace_options() {
+kube::InformerOptions workspace_options(const Settings& settings) {
   kube::InformerOptions options = owned();
   options.indexes.emplace(std::string(kByConfigMap), config_map_of);
+  if (settings.model_streaming) options.indexes.emplace(std::string(kByModel), model_of_workspace);
   return options;
+}
+
+ResourceType service_account_type() {
+  return {.group = "", .version = "v1", .kind = "ServiceAccount", .plural = "serviceaccounts"};
+}
+
+ResourceType volume_type() {
+  return {.group = "",
+          .version = "v1",
+          .kind = "PersistentVolume",
+          .plural = "persistentvolumes",
+          .namespaced = false};
 }
 
 std::vector<ResourceType> inference_pool_types() {
   const std::string rbac = "rbac.authorization.k8s.io";
   return {apis::builtin_type("InferencePool"),
-          {.group = "", .version = "v1", .kind = "ServiceAccount", .plural = "serviceaccounts"},
+          service_account_type(),
           {.group = rbac, .version = "v1", .kind = "Role", .plural = "roles"},
           {.group = rbac, .version = "v1", .kind = "RoleBinding", .plural = "rolebindings"}};
 }
@@ -102,13 +143,13 @@ ResourceType storage_class_type() {
 }  // namespace
 
 Caches::Caches(kube::KubeClient& client, Clock& clock, const Settings& settings)
-    : workspaces(client, clock, apis::workspace_type(), workspace_options()),
-      inference_sets(client, clock, apis::inference_set_type()),
+    : workspaces(client, clock, apis::workspace_type(), workspace_options(settings)),
+      inference_sets(client, clock, apis::inference_set_type(), owned()),
       rag_engines(client, clock, apis::rag_engine_type()),
       stateful_sets(client, clock, apis::builtin_type("StatefulSet"), owned()),
       deployments(client, clock, apis::builtin_type("Deployment"), owned()),
       services(client, clock, apis::builtin_type("Service"), owned()),
-      jobs(client, clock, apis::builtin_type("Job"), owned()),
+      jobs(client, clock, apis::builtin_type("Job"), job_options()),
       revisions(client, clock, apis::builtin_type("ControllerRevision"), owned()),
       pods(client, clock, apis::builtin_type("Pod"), pod_options()),
       nodes(client, clock, apis::builtin_type("Node"), {.trim = trim_node}),
@@ -134,7 +175,39 @@ Caches::Caches(kube::KubeClient& client, Clock& clock, const Settings& settings)
       all_.push_back(pool_parts.back().get());
     }
   }
+  if (settings.multi_role_inference) {
+    add(multi_role_inferences,
+        std::make_unique<kube::Informer>(
+            client, clock, apis::multi_role_inference_type(),
+            kube::InformerOptions{.indexes = {{std::string(kByConfigMap), plugins_config_of}}}));
+  }
+  if (settings.model_mirror) add_mirrors(client, clock, settings);
   node_index.watch(nodes, pods);
+}
+
+void Caches::add_mirrors(kube::KubeClient& client, Clock& clock, const Settings& settings) {
+  add(model_mirrors,
+      std::make_unique<kube::Informer>(
+          client, clock, apis::model_mirror_type(),
+          kube::InformerOptions{.indexes = {{std::string(kByModel), model_of_mirror}}}));
+  if (!settings.model_streaming) return;
+  add(volumes, std::make_unique<kube::Informer>(client, clock, volume_type()));
+  if (service_accounts() == nullptr) {
+    add(own_service_accounts_,
+        std::make_unique<kube::Informer>(client, clock, service_account_type()));
+  }
+}
+
+void Caches::add(std::unique_ptr<kube::Informer>& slot, std::unique_ptr<kube::Informer> informer) {
+  slot = std::move(informer);
+  all_.push_back(slot.get());
+}
+
+const kube::Informer* Caches::service_accounts() const {
+  const auto found = std::ranges::find_if(all_, [](const kube::Informer* informer) {
+    return informer->type() == service_account_type();
+  });
+  return found == all_.end() ? nullptr : *found;
 }
 
 std::vector<const kube::Informer*> Caches::pool_kinds() const {
@@ -160,6 +233,12 @@ Result<void> Caches::wait_synced(const Context& context) const {
 
 bool Caches::synced() const {
   return std::ranges::all_of(all_, [](const kube::Informer* i) { return i->synced(); });
+}
+
+std::vector<std::string> model_of_mirror(const kube::Object& mirror) {
+  const std::string id = detail::text_at(mirror.document(), {"spec", "source", "modelID"});
+  if (id.empty()) return {};
+  return {to_lower_ascii(id)};
 }
 
 std::vector<Json> owned_documents(const kube::Informer& informer, std::string_view uid) {

@@ -153,15 +153,7 @@ void change_children(const Replicas& replicas, const ReplicaPlan& decided, const
 void apply_pool(const apis::InferenceSet& set, const std::vector<Json>& observed,
                 const Settings& settings, Plan& plan) {
   if (!wants_inference_pool(set, settings)) return;
-  for (ApplyObject& wanted : render_inference_pool(set, settings)) {
-    const auto meta = apis::parse_meta(wanted.object);
-    const auto found = std::ranges::find_if(observed, [&](const Json& object) {
-      return codec::string_or(object, "kind", "") == wanted.type.kind &&
-             apis::parse_meta(object).name == meta.name;
-    });
-    plan_apply(plan.changes, wanted.type, std::move(wanted.object),
-               found == observed.end() ? Json() : *found);
-  }
+  apply_inference_pool(pool_of(set), observed, settings, plan.changes);
 }
 
 bool is_benchmarked(const apis::InferenceSet& set, const Template& wanted,

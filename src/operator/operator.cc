@@ -12,6 +12,9 @@
 #include "kube/leader_election.h"
 #include "obs/log.h"
 #include "operator/caches.h"
+#include "operator/model_mirror_plan.h"
+#include "operator/model_mirror_reconciler.h"
+#include "operator/multi_role_inference_reconciler.h"
 #include "operator/reconcilers.h"
 #include "operator/waiting.h"
 
@@ -41,6 +44,8 @@ struct Operator::State {
         workspace_reconciler(hands, caches, options.settings),
         inference_set_reconciler(hands, caches, options.settings),
         rag_engine_reconciler(hands, caches, options.settings),
+        model_mirror_reconciler(hands, caches, options.settings),
+        multi_role_reconciler(hands, caches, options.settings),
         workspaces(workspace_reconciler, clock, metrics,
                    {.name = "workspace", .workers = options.workers}),
         inference_sets(inference_set_reconciler, clock, metrics,
@@ -50,6 +55,8 @@ struct Operator::State {
     watch_workspaces();
     watch_inference_sets();
     watch_rag_engines();
+    if (caches.model_mirrors) watch_model_mirrors(clock, metrics);
+    if (caches.multi_role_inferences) watch_multi_role_inferences(clock, metrics);
     if (options.leader_elect) {
       election = std::make_unique<kube::LeaderElection>(
           client, clock,
@@ -106,8 +113,56 @@ struct Operator::State {
     }
   }
 
+  void watch_model_mirrors(Clock& clock, obs::MetricRegistry& metrics) {
+    model_mirrors = std::make_unique<kube::Controller>(
+        model_mirror_reconciler, clock, metrics,
+        kube::ControllerOptions{.name = "modelmirror", .workers = options.workers});
+    const auto by_claim = [this](const kube::Object& claim) {
+      return mirror_of_claim(caches, claim);
+    };
+    const auto by_label = [](const kube::Object& object) {
+      const std::string name = object.meta().label(kModelMirrorLabel);
+      return name.empty() ? std::vector<ObjectKey>{}
+                          : std::vector<ObjectKey>{{.ns = "", .name = name}};
+    };
+    model_mirrors->watch(*caches.model_mirrors);
+    model_mirrors->watch(caches.volume_claims, by_claim);
+    model_mirrors->watch(caches.jobs, by_label);
+    model_mirrors->watch(caches.pods, by_label);
+    if (!options.settings.model_streaming) return;
+    workspaces.watch(*caches.model_mirrors, [this](const kube::Object& mirror) {
+      return workspaces_of_mirror(caches, mirror);
+    });
+  }
+
+  void watch_multi_role_inferences(Clock& clock, obs::MetricRegistry& metrics) {
+    multi_roles = std::make_unique<kube::Controller>(
+        multi_role_reconciler, clock, metrics,
+        kube::ControllerOptions{.name = "multiroleinference", .workers = options.workers});
+    multi_roles->watch(*caches.multi_role_inferences);
+    const kube::KeyMapper owner = kube::to_controller(apis::multi_role_inference_type());
+    multi_roles->watch(caches.inference_sets, owner);
+    if (!options.settings.inference_extension) return;
+    for (kube::Informer* part : {&caches.deployments, &caches.services, &caches.config_maps}) {
+      multi_roles->watch(*part, owner);
+    }
+    for (const auto& part : caches.pool_parts) multi_roles->watch(*part, owner);
+    multi_roles->watch(caches.config_maps, [this](const kube::Object& config_map) {
+      std::vector<ObjectKey> keys;
+      for (const auto& user :
+           caches.multi_role_inferences->by_index(kByConfigMap, config_map.meta().key().str())) {
+        keys.push_back(user->meta().key());
+      }
+      return keys;
+    });
+  }
+
   std::vector<kube::Controller*> controllers() {
-    return {&workspaces, &inference_sets, &rag_engines};
+    std::vector<kube::Controller*> all = {&workspaces, &inference_sets, &rag_engines};
+    for (const auto* gated : {&model_mirrors, &multi_roles}) {
+      if (*gated) all.push_back(gated->get());
+    }
+    return all;
   }
 
   void start_controllers() {
@@ -125,9 +180,14 @@ struct Operator::State {
   WorkspaceReconciler workspace_reconciler;
   InferenceSetReconciler inference_set_reconciler;
   RagEngineReconciler rag_engine_reconciler;
+  ModelMirrorReconciler model_mirror_reconciler;
+  MultiRoleInferenceReconciler multi_role_reconciler;
   kube::Controller workspaces;
   kube::Controller inference_sets;
   kube::Controller rag_engines;
+  // Null without their gates.
+  std::unique_ptr<kube::Controller> model_mirrors;
+  std::unique_ptr<kube::Controller> multi_roles;
   std::unique_ptr<kube::LeaderElection> election;
   std::atomic<bool> deposed = false;
 };

@@ -16,6 +16,7 @@
 #include "obs/log.h"
 #include "operator/detail/rag_engine_objects.h"
 #include "operator/inference_set_plan.h"
+#include "operator/model_mirror_reconciler.h"
 #include "operator/rag_engine_plan.h"
 #include "operator/serving.h"
 #include "operator/workspace_plan.h"
@@ -152,7 +153,8 @@ kube::Outcome give_up(const ResourceType& type, const ObjectKey& key, const Erro
 Plan WorkspaceReconciler::plan(const apis::Workspace& workspace) {
   const std::string now = render_time(hands_.clock.wall_now());
   MutexLock lock(placing_);
-  const WorkspaceObservation observed = observe_workspace(caches_, workspace);
+  WorkspaceObservation observed = observe_workspace(caches_, workspace);
+  observed.streaming = observe_streaming(caches_, workspace, settings_);
   Plan plan = plan_workspace(workspace, observed, settings_, now);
   caches_.node_index.promise(workspace.meta.key(), worker_nodes_of(plan.status),
                              gpus_wanted(plan, observed.stateful_set));

@@ -21,6 +21,20 @@ enum class Runtime { kVllm, kTransformers, kLlamaCpp };
 // anything else is vLLM. The gate vLLM=false makes both of the former transformers.
 Runtime runtime_of(const ObjectMeta& meta, const Settings& settings);
 
+// On a StatefulSet: the ModelMirror whose files its pods read.
+inline constexpr std::string_view kMirrorAnnotation = "rage.dev/model-mirror";
+
+// Weights out of a ModelMirror: its claim, mounted, or streamed from blob storage.
+struct MirroredWeights {
+  std::string mirror;                // Its name.
+  std::string model = {};            // For vLLM: "/models/org/model" or "az://container/org/model".
+  std::string claim = {};            // Mounted at /models; empty: streamed.
+  std::string storage_account = {};  // Streamed: whose container that is,
+  std::string service_account = {};  // and who may read it.
+
+  bool streamed() const { return claim.empty(); }
+};
+
 // Everything the objects are made from.
 struct ServingRequest {
   const apis::Workspace& workspace;
@@ -35,6 +49,7 @@ struct ServingRequest {
   std::string config_hash = {};
   // Tuning: output_dir of the training config. Empty: /mnt/output, or what our templates say.
   std::string tuning_output_dir = {};
+  const MirroredWeights* weights = nullptr;  // Null: each pod downloads them. vLLM only.
 };
 
 // A preset that the llamacpp runtime's image holds: "packaged:NAME", "smollm2-135m-instruct". It

@@ -2,11 +2,11 @@
 //
 //   served-model-name, max-model-len, gpu-memory-utilization, kv-events-config,
 //   compilation-config.pass_config.fuse_allreduce_rms, enable-lora, model, download-dir,
-//   load-format, kaito-config-file, performance-mode, kaito-kv-cache-cpu-memory-utilization,
-//   data-parallel-size, tensor-parallel-size, pipeline-parallel-size,
-//   distributed-executor-backend, port, load_format, config_format, tokenizer_mode,
-//   trust-remote-code, dtype, tool-call-parser, enable-auto-tool-choice, reasoning-parser,
-//   chat-template, then the model's own flags by name.
+//   load-format, model-loader-extra-config, kaito-config-file, performance-mode,
+//   kaito-kv-cache-cpu-memory-utilization, data-parallel-size, tensor-parallel-size,
+//   pipeline-parallel-size, distributed-executor-backend, port, load_format, config_format,
+//   tokenizer_mode, trust-remote-code, dtype, tool-call-parser, enable-auto-tool-choice,
+//   reasoning-parser, chat-template, then the model's own flags by name.
 #include <fmt/format.h>
 
 #include "base/check.h"
@@ -52,9 +52,22 @@ void add_general_flags(const ServingRequest& request, CommandLine& command) {
   if (!detail::inference_of(request).adapters.empty()) command.add("enable-lora");
 }
 
+// Files that are mounted are loaded as if they had been downloaded; a stream has its own loader.
+void add_mirror_flags(const ServingRequest& request, CommandLine& command) {
+  command.set("model", request.weights->model);
+  if (!request.weights->streamed()) return;
+  command.set("load-format", "runai_streamer");
+  const auto kind = catalog::parallelism(*request.model, request.gpu, request.nodes);
+  if (request.gpu.gpus > 1 && kind != catalog::Parallelism::kData) {
+    command.set("model-loader-extra-config", R"({"distributed": true})");
+  }
+}
+
 void add_weights_flags(const ServingRequest& request, CommandLine& command) {
   const std::string local = detail::local_weights_path(request);
-  if (local.empty()) {
+  if (request.weights != nullptr) {
+    add_mirror_flags(request, command);
+  } else if (local.empty()) {
     command.set("model", request.model->id);
     command.set("download-dir", "/workspace/weights");
   } else {
@@ -91,7 +104,10 @@ void add_parallelism_flags(const ServingRequest& request, CommandLine& command) 
 void add_model_flags(const ServingRequest& request, CommandLine& command) {
   const catalog::VllmSettings& vllm = request.model->vllm;
   // vLLM reads load_format and load-format as one flag, of which the last counts.
-  if (detail::local_weights_path(request).empty()) command.set("load_format", vllm.load_format);
+  const bool streamed = request.weights != nullptr && request.weights->streamed();
+  if (detail::local_weights_path(request).empty() && !streamed) {
+    command.set("load_format", vllm.load_format);
+  }
   command.set("config_format", vllm.config_format);
   command.set("tokenizer_mode", vllm.tokenizer_mode);
   command.add("trust-remote-code");

@@ -32,12 +32,20 @@ struct Settings {
   // Images of our own workloads; digests in a release.
   std::string rage_image = "ghcr.io/rage/rage:latest";
   std::string llamacpp_image = "ghcr.io/rage/rage-llamacpp:latest";
+  // Mirrors: what Workspaces take unless their annotations say otherwise, and what a download gets.
+  std::string mirror_storage_class = {};
+  std::string streaming_service_account = {};
+  std::string mirror_download_cpu = "3";
+  std::string mirror_download_memory = "8Gi";
   // Gates.
   bool vllm = true;
   bool mig = false;
   bool accelerator = false;
   bool inference_extension = false;
   bool auto_upgrade = false;
+  bool model_mirror = false;
+  bool model_streaming = false;  // Needs model_mirror.
+  bool multi_role_inference = false;
   bool upstream_estimates = false;  // compat: node counts as the original computes them.
 
   std::string base_image() const { return preset_registry + "/kaito-base:" + base_image_tag; }

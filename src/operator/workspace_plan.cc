@@ -27,6 +27,8 @@ constexpr std::string_view kConfigHash = "rage.dev/config-hash";
 constexpr std::chrono::seconds kFreeGpuRetry{30};
 // An object of our name that another owner left behind is on its way out.
 constexpr std::chrono::seconds kLeftoverRetry{5};
+// A StorageClass or ServiceAccount that a mirror needs may be made at any time.
+constexpr std::chrono::seconds kMirrorRetry{30};
 
 // What one plan_workspace() builds up.
 struct Draft {
@@ -248,8 +250,40 @@ void plan_tuning(const Pass& pass, Draft& draft, const ServingRequest& request) 
   draft.plan.changes.emplace_back(CreateObject{apis::builtin_type("Job"), *std::move(wanted)});
 }
 
+// Where the weights come from. GPUs that wait for a download are paid for nothing: what does not
+// run yet gets its nodes when its mirror is ready.
+StreamingVerdict secure_weights(const Pass& pass, Draft& draft, const WorkspaceDemand& demand) {
+  StreamingVerdict verdict;
+  const bool running = is_up_to_date(pass, draft.facts);
+  if (demand.model != nullptr && !pass.workspace.tuning) {
+    verdict = plan_streaming(pass.workspace, *demand.model, demand.disk,
+                             running ? pass.observed.stateful_set : Json(), pass.observed.streaming,
+                             pass.settings);
+  }
+  draft.add(std::move(verdict.changes));
+  apis::Conditions& conditions = draft.status.conditions;
+  if (verdict.condition) {
+    verdict.condition->observed_generation = pass.workspace.meta.generation;
+    apis::set_condition(conditions, *verdict.condition, pass.now);
+  } else {
+    apis::remove_condition(conditions, "ModelMirrorReady");
+  }
+  if (!verdict.blocked()) return verdict;
+  draft.facts.waiting_for = verdict.waiting_for;
+  draft.facts.failure = verdict.failure;
+  if (!verdict.failure.empty()) {
+    draft.facts.failure_reason = verdict.failure_reason;
+    draft.wake_in(kMirrorRetry);
+  }
+  if (!running) {
+    detail::set_condition(pass, draft.status, "ResourceReady", false, "ModelMirrorNotReady",
+                          verdict.failure.empty() ? verdict.waiting_for : verdict.failure);
+  }
+  return verdict;
+}
+
 void plan_workload(const Pass& pass, Draft& draft, const WorkspaceDemand& demand,
-                   const NodeVerdict& nodes) {
+                   const NodeVerdict& nodes, const StreamingVerdict& weights) {
   const Settings settings = pinned_settings(pass, draft);
   apis::StringMap selector = sanitized_selector(pass.workspace.resource.label_selector);
   for (const auto& [key, value] : nodes.node_selector) selector[key] = value;
@@ -262,7 +296,8 @@ void plan_workload(const Pass& pass, Draft& draft, const WorkspaceDemand& demand
                                .revision = draft.facts.revision,
                                .nvme_class_exists = pass.observed.nvme_class_exists,
                                .config_hash = pass.observed.config_hash,
-                               .tuning_output_dir = pass.observed.tuning_output_dir};
+                               .tuning_output_dir = pass.observed.tuning_output_dir,
+                               .weights = weights.weights ? &*weights.weights : nullptr};
   if (pass.workspace.tuning) {
     plan_tuning(pass, draft, request);
   } else {
@@ -284,9 +319,12 @@ void plan_nodes_and_workload(const Pass& pass, Draft& draft) {
   }
   draft.facts.nodes = demand->nodes;
   draft.status.target_node_count = demand->nodes;
+  const StreamingVerdict weights = secure_weights(pass, draft, *demand);
+  if (weights.blocked() && !is_up_to_date(pass, draft.facts)) return;
   const NodeVerdict nodes = secure_nodes(pass, draft, *demand);
   if (nodes.ready) {
-    plan_workload(pass, draft, *demand, nodes);
+    // What runs without its mirror has loaded its weights and is left alone.
+    if (!weights.blocked()) plan_workload(pass, draft, *demand, nodes, weights);
   } else {
     draft.facts.waiting_for = "waiting for nodes";
   }

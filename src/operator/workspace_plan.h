@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apis/workspace.h"
+#include "operator/model_streaming_plan.h"
 #include "operator/nodes.h"
 #include "operator/plan.h"
 #include "operator/serving.h"
@@ -44,6 +45,7 @@ struct WorkspaceObservation {
   // For a preset that is not in the catalogue: what the hub says about it, or why it did not.
   std::optional<catalog::Model> hub_model;
   std::string hub_error;
+  StreamingObservation streaming = {};  // With the gate ModelStreaming.
 };
 
 // The node count is estimated anew when the spec or its ConfigMap changes, and kept otherwise, so

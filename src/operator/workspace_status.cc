@@ -34,7 +34,7 @@ void conclude_inference(const Pass& pass, apis::WorkspaceStatus& status,
   if (is_serving(stateful_set, facts)) {
     set(true, "WorkspaceInferenceStatusSuccess", "Inference has been deployed successfully");
   } else if (!facts.failure.empty()) {
-    set(false, "WorkspaceInferenceStatusFailed", facts.failure);
+    set(false, facts.failure_reason, facts.failure);
   } else if (const auto problem = diagnose_pods(pass.observed.pods)) {
     set(false, problem->reason, problem->message);
   } else {

@@ -34,7 +34,10 @@ NODE_CLASSES = json.dumps([
     {"name": "image-family-ubuntu", "default": True, "spec": {"imageFamily": "Ubuntu2204"}},
     {"name": "image-family-azure-linux", "spec": {"imageFamily": "AzureLinux"}},
 ])
-ALL_GATES = "enableMIG=true,enableAccelerator=true,gatewayAPIInferenceExtension=true"
+ALL_GATES = (
+    "enableMIG=true,enableAccelerator=true,gatewayAPIInferenceExtension=true,ModelMirror=true,"
+    "enableMultiRoleInferenceController=true"
+)
 
 sys.path.insert(0, str(SCRIPTS))
 from kubeapi import PLURALS, Api, ApiError  # noqa: E402, F401

@@ -24,6 +24,7 @@
 #include "net/http_server.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
+#include "operator/autoscale_keda.h"
 #include "operator/operator.h"
 #include "shutdown.h"
 #include "subcommands.h"
@@ -34,6 +35,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kDrainLimit = 20s;
+constexpr auto kDiscoveryLimit = 60s;
 constexpr auto kPollInterval = 250ms;
 
 struct OperatorFlags {
@@ -47,6 +49,8 @@ struct OperatorFlags {
   std::string cloud = "azure";
   std::string feature_gates;
   std::string node_classes;
+  std::string autoscaler = "auto";
+  int scaler_interval_seconds = 15;
   std::string log_format = "json";
   std::string log_level = "info";
   op::OperatorOptions options;
@@ -143,6 +147,10 @@ Result<void> complete_settings(OperatorFlags& flags) {
     return fail(std::move(classes).error().with_context("--karpenter-node-classes"));
   }
   settings.node_classes = *std::move(classes);
+  settings.autoscaler = flags.autoscaler == "keda"  ? op::Autoscaler::kKeda
+                        : flags.autoscaler == "off" ? op::Autoscaler::kOff
+                                                    : op::Autoscaler::kNative;
+  flags.options.autoscaler.interval = std::chrono::seconds(flags.scaler_interval_seconds);
   return set_feature_gates(flags.feature_gates, settings);
 }
 
@@ -183,7 +191,11 @@ Result<void> run_operator(OperatorFlags flags) {
       kube::make_kube_client(*transport, clock, std::move(config),
                              {.requests_per_second = flags.qps, .burst = flags.burst});
   obs::MetricRegistry metrics;
-  op::Operator op(*client, clock, metrics, flags.options);
+  if (flags.autoscaler == "auto") {
+    ASSIGN_OR_RETURN(flags.options.settings.autoscaler,
+                     op::discover_autoscaler(Context::with_timeout(kDiscoveryLimit), *client));
+  }
+  op::Operator op(*client, *transport, clock, metrics, flags.options);
   ASSIGN_OR_RETURN(const auto metrics_server,
                    serve(flags.metrics_address, "metrics", [&](const net::HttpRequest&) {
                      return text_response(200, metrics.render(), obs::kMetricsContentType);
@@ -237,6 +249,29 @@ void add_cluster_options(CLI::App& command, OperatorFlags& flags) {
       ->capture_default_str();
   command.add_option("--workers", flags.options.workers, "Reconciles at once, of each kind")
       ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+}
+
+void add_scaling_options(CLI::App& command, OperatorFlags& flags) {
+  command
+      .add_option("--autoscaler", flags.autoscaler,
+                  "Who scales InferenceSets annotated scaledobject.kaito.sh/auto-provision: keda, "
+                  "native (this operator), off; auto is keda where KEDA is installed")
+      ->check(CLI::IsMember({"auto", "keda", "native", "off"}))
+      ->capture_default_str();
+  command
+      .add_option("--keda-scaler-address", flags.options.settings.keda_scaler_address,
+                  "Where keda-kaito-scaler listens; with keda")
+      ->capture_default_str();
+  command
+      .add_option("--scaler-metrics-url", flags.options.autoscaler.metrics_url,
+                  "Where a replica tells its load; {ip}, {port}, {namespace} and {pod} are filled "
+                  "in; with native")
+      ->capture_default_str();
+  command
+      .add_option("--scaler-interval", flags.scaler_interval_seconds,
+                  "Seconds between two looks at a replica's load; with native")
+      ->check(CLI::Range(1, 3600))
       ->capture_default_str();
 }
 
@@ -294,6 +329,7 @@ void add_operator(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<OperatorFlags>();
   add_cluster_options(*command, *flags);
   add_workload_options(*command, *flags);
+  add_scaling_options(*command, *flags);
   command->add_option("--log-format", flags->log_format, "json or text")
       ->check(CLI::IsMember({"json", "text"}))
       ->capture_default_str();

@@ -6,6 +6,7 @@
 
 #include "apis/kinds.h"
 #include "base/strings.h"
+#include "operator/autoscale_keda.h"
 #include "operator/detail/base_image_upgrade.h"
 #include "operator/detail/inference_set_status.h"
 #include "operator/detail/replica.h"
@@ -164,6 +165,32 @@ void apply_pool(const apis::InferenceSet& set, const std::vector<Json>& observed
   }
 }
 
+// Our own scaler acts by itself (autoscaler.h); of it, only what it says is wanted here.
+detail::Scaling plan_scaling(const apis::InferenceSet& set, const InferenceSetObservation& observed,
+                             const Settings& settings, Plan& plan) {
+  const bool wanted = settings.autoscaler != Autoscaler::kOff && wants_autoscaling(set.meta);
+  std::optional<ScaleSettings> scale;
+  detail::Scaling scaling{.wanted = wanted, .report = {}, .sleep = {}};
+  if (wanted) {
+    auto parsed = parse_scale_settings(set, nodes_per_replica(observed.children));
+    if (parsed) {
+      scale = *std::move(parsed);
+    } else {
+      scaling.report = {apis::ConditionStatus::kFalse, "InvalidAnnotations",
+                        parsed.error().message};
+    }
+  }
+  if (settings.autoscaler == Autoscaler::kKeda) {
+    ScalingReport report =
+        plan_scaled_object(set, scale, observed.scaled_object, settings, plan.changes);
+    if (scale) scaling.report = std::move(report);
+  } else if (scale) {
+    scaling.report = observed.scaling;
+    if (scale->replicas_min == 0) scaling.sleep = describe_sleep(set.meta);
+  }
+  return scaling;
+}
+
 bool is_benchmarked(const apis::InferenceSet& set, const Template& wanted,
                     const Settings& settings) {
   const ObjectMeta& meta = wanted.wanted.meta;
@@ -218,12 +245,14 @@ Plan plan_inference_set(const apis::InferenceSet& set, const InferenceSetObserva
   create_children(set, observed, wanted, decided.create, now, plan);
   plan.changes.insert(plan.changes.end(), upgrade.changes.begin(), upgrade.changes.end());
   apply_pool(set, observed.pool_objects, settings, plan);
+  const detail::Scaling scaling = plan_scaling(set, observed, settings, plan);
 
   plan.status =
       detail::render_inference_set_status({.set = set,
                                            .replicas = replicas,
                                            .plan = decided,
                                            .upgrade = upgrade,
+                                           .scaling = scaling,
                                            .benchmarked = is_benchmarked(set, wanted, settings),
                                            .now = now});
   const std::string stall = detail::newly_stalled(set.status, plan.status);

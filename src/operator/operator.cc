@@ -32,24 +32,31 @@ kube::KeyMapper by_labels(std::string name_label, std::string namespace_label = 
 }  // namespace
 
 struct Operator::State {
-  State(kube::KubeClient& client, Clock& clock, obs::MetricRegistry& metrics,
-        OperatorOptions options_in)
+  State(kube::KubeClient& client, net::HttpTransport& transport, Clock& clock,
+        obs::MetricRegistry& metrics, OperatorOptions options_in)
       : options(std::move(options_in)),
         caches(client, clock, options.settings),
         events(client, clock),
         hands{.client = client, .events = events, .clock = clock, .informers = caches.all()},
         workspace_reconciler(hands, caches, options.settings),
-        inference_set_reconciler(hands, caches, options.settings),
+        inference_set_reconciler(hands, caches, scaling_reports, options.settings),
         rag_engine_reconciler(hands, caches, options.settings),
         workspaces(workspace_reconciler, clock, metrics,
                    {.name = "workspace", .workers = options.workers}),
         inference_sets(inference_set_reconciler, clock, metrics,
                        {.name = "inferenceset", .workers = options.workers}),
         rag_engines(rag_engine_reconciler, clock, metrics,
-                    {.name = "ragengine", .workers = options.workers}) {
+                    {.name = "ragengine", .workers = options.workers}),
+        autoscale_reconciler(hands, caches, transport, scaling_reports, options.autoscaler,
+                             [this](const ObjectKey& set) { inference_sets.enqueue(set); }),
+        autoscaler(autoscale_reconciler, clock, metrics,
+                   {.name = "autoscaler", .workers = options.workers}) {
     watch_workspaces();
     watch_inference_sets();
     watch_rag_engines();
+    if (options.settings.autoscaler == Autoscaler::kNative) {
+      autoscaler.watch(caches.inference_sets, autoscaled_set);
+    }
     if (options.leader_elect) {
       election = std::make_unique<kube::LeaderElection>(
           client, clock,
@@ -91,6 +98,9 @@ struct Operator::State {
     inference_sets.watch(caches.inference_sets);
     inference_sets.watch(caches.workspaces, kube::to_controller(apis::inference_set_type()));
     inference_sets.watch(caches.revisions, kube::to_controller(apis::inference_set_type()));
+    if (caches.scaled_objects) {
+      inference_sets.watch(*caches.scaled_objects, kube::to_controller(apis::inference_set_type()));
+    }
   }
 
   void watch_rag_engines() {
@@ -107,7 +117,9 @@ struct Operator::State {
   }
 
   std::vector<kube::Controller*> controllers() {
-    return {&workspaces, &inference_sets, &rag_engines};
+    std::vector<kube::Controller*> all = {&workspaces, &inference_sets, &rag_engines};
+    if (options.settings.autoscaler == Autoscaler::kNative) all.push_back(&autoscaler);
+    return all;
   }
 
   void start_controllers() {
@@ -122,19 +134,22 @@ struct Operator::State {
   Caches caches;
   kube::EventRecorder events;
   Hands hands;
+  ScalingReports scaling_reports;
   WorkspaceReconciler workspace_reconciler;
   InferenceSetReconciler inference_set_reconciler;
   RagEngineReconciler rag_engine_reconciler;
   kube::Controller workspaces;
   kube::Controller inference_sets;
   kube::Controller rag_engines;
+  AutoscaleReconciler autoscale_reconciler;
+  kube::Controller autoscaler;
   std::unique_ptr<kube::LeaderElection> election;
   std::atomic<bool> deposed = false;
 };
 
-Operator::Operator(kube::KubeClient& client, Clock& clock, obs::MetricRegistry& metrics,
-                   OperatorOptions options)
-    : state_(std::make_unique<State>(client, clock, metrics, std::move(options))) {}
+Operator::Operator(kube::KubeClient& client, net::HttpTransport& transport, Clock& clock,
+                   obs::MetricRegistry& metrics, OperatorOptions options)
+    : state_(std::make_unique<State>(client, transport, clock, metrics, std::move(options))) {}
 
 Operator::~Operator() {
   drain(std::chrono::milliseconds(0));

@@ -8,7 +8,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "kube/client.h"
+#include "net/http_client.h"
 #include "obs/metrics.h"
+#include "operator/autoscaler.h"
 #include "operator/settings.h"
 
 namespace rage::op {
@@ -20,13 +22,15 @@ struct OperatorOptions {
   std::string lease_namespace = "default";
   std::string identity = {};  // Of this replica; empty: host name and a random part.
   std::chrono::milliseconds sync_timeout{120'000};
+  AutoscalerOptions autoscaler = {};
 };
 
-// Resource. Thread-safe. Client, clock and registry outlive it.
+// Resource. Thread-safe. Client, transport, clock and registry outlive it.
 class Operator final {
  public:
-  Operator(kube::KubeClient& client, Clock& clock, obs::MetricRegistry& metrics,
-           OperatorOptions options);
+  // `transport`: for what is asked of others than the API server.
+  Operator(kube::KubeClient& client, net::HttpTransport& transport, Clock& clock,
+           obs::MetricRegistry& metrics, OperatorOptions options);
   ~Operator();  // Drains at once.
 
   // Lists everything, then reconciles, once it leads. An error if the API server does not answer

@@ -197,6 +197,8 @@ Result<kube::Outcome> InferenceSetReconciler::reconcile(const Context& context,
       }
     }
   }
+  if (caches_.scaled_objects) observed.scaled_object = document_of(*caches_.scaled_objects, key);
+  observed.scaling = scaling_.find(key);
   observed.revision_documents = owned_documents(caches_.revisions, set->meta.uid);
   Plan plan = plan_inference_set(*set, observed, settings_, render_time(hands_.clock.wall_now()));
   return carry_out(context, hands_, apis::inference_set_type(), document, kInferenceSetFinalizer,

@@ -3,6 +3,7 @@
 
 #include "apis/workspace.h"
 #include "base/mutex.h"
+#include "operator/autoscaler.h"
 #include "operator/caches.h"
 #include "operator/plan.h"
 #include "operator/reconcile.h"
@@ -29,13 +30,15 @@ class WorkspaceReconciler final : public kube::Reconciler {
 
 class InferenceSetReconciler final : public kube::Reconciler {
  public:
-  InferenceSetReconciler(Hands& hands, const Caches& caches, const Settings& settings)
-      : hands_(hands), caches_(caches), settings_(settings) {}
+  InferenceSetReconciler(Hands& hands, const Caches& caches, const ScalingReports& scaling,
+                         const Settings& settings)
+      : hands_(hands), caches_(caches), scaling_(scaling), settings_(settings) {}
   Result<kube::Outcome> reconcile(const Context& context, const ObjectKey& key) override;
 
  private:
   Hands& hands_;
   const Caches& caches_;
+  const ScalingReports& scaling_;
   const Settings& settings_;
 };
 

@@ -12,6 +12,9 @@ namespace rage::op {
 
 using apis::Provisioner;
 
+// Who follows the load of InferenceSets that ask for it (autoscale.h).
+enum class Autoscaler { kOff, kNative, kKeda };
+
 struct NodeClass {
   std::string name;
   bool is_default = false;
@@ -32,6 +35,9 @@ struct Settings {
   // Images of our own workloads; digests in a release.
   std::string rage_image = "ghcr.io/rage/rage:latest";
   std::string llamacpp_image = "ghcr.io/rage/rage-llamacpp:latest";
+  Autoscaler autoscaler = Autoscaler::kNative;
+  // Where keda-kaito-scaler listens; with kKeda.
+  std::string keda_scaler_address = "keda-kaito-scaler-svc.keda.svc.cluster.local:10450";
   // Gates.
   bool vllm = true;
   bool mig = false;

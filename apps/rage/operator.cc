@@ -275,6 +275,14 @@ void add_scaling_options(CLI::App& command, OperatorFlags& flags) {
       ->capture_default_str();
 }
 
+void add_model_options(CLI::App& command, OperatorFlags& flags) {
+  command
+      .add_option("--hugging-face-endpoint", flags.options.models.endpoint,
+                  "Where models that are not in the catalogue are looked up")
+      ->envname("HF_ENDPOINT")
+      ->capture_default_str();
+}
+
 void add_workload_options(CLI::App& command, OperatorFlags& flags) {
   op::Settings& settings = flags.options.settings;
   command
@@ -330,6 +338,7 @@ void add_operator(CLI::App& app, int& exit_code) {
   add_cluster_options(*command, *flags);
   add_workload_options(*command, *flags);
   add_scaling_options(*command, *flags);
+  add_model_options(*command, *flags);
   command->add_option("--log-format", flags->log_format, "json or text")
       ->check(CLI::IsMember({"json", "text"}))
       ->capture_default_str();

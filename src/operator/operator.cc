@@ -38,7 +38,8 @@ struct Operator::State {
         caches(client, clock, options.settings),
         events(client, clock),
         hands{.client = client, .events = events, .clock = clock, .informers = caches.all()},
-        workspace_reconciler(hands, caches, options.settings),
+        models(transport, client, clock, options.models),
+        workspace_reconciler(hands, caches, models, options.settings),
         inference_set_reconciler(hands, caches, scaling_reports, options.settings),
         rag_engine_reconciler(hands, caches, options.settings),
         workspaces(workspace_reconciler, clock, metrics,
@@ -123,6 +124,7 @@ struct Operator::State {
   }
 
   void start_controllers() {
+    models.start([this](const ObjectKey& workspace) { workspaces.enqueue(workspace); });
     for (kube::Controller* controller : controllers()) controller->start();
     obs::log().info("controllers started", {{"workers", options.workers}});
   }
@@ -135,6 +137,7 @@ struct Operator::State {
   kube::EventRecorder events;
   Hands hands;
   ScalingReports scaling_reports;
+  ModelFacts models;
   WorkspaceReconciler workspace_reconciler;
   InferenceSetReconciler inference_set_reconciler;
   RagEngineReconciler rag_engine_reconciler;
@@ -174,6 +177,7 @@ Result<void> Operator::start(const Context& context) {
 }
 
 void Operator::drain(std::chrono::milliseconds limit) {
+  state_->models.stop();  // It wakes controllers.
   for (kube::Controller* controller : state_->controllers()) controller->drain(limit);
   if (state_->election) state_->election->stop();
   // Caches stop before what their handlers feed is destroyed.

@@ -11,6 +11,7 @@
 #include "net/http_client.h"
 #include "obs/metrics.h"
 #include "operator/autoscaler.h"
+#include "operator/model_facts.h"
 #include "operator/settings.h"
 
 namespace rage::op {
@@ -23,6 +24,7 @@ struct OperatorOptions {
   std::string identity = {};  // Of this replica; empty: host name and a random part.
   std::chrono::milliseconds sync_timeout{120'000};
   AutoscalerOptions autoscaler = {};
+  ModelFactsOptions models = {};
 };
 
 // Resource. Thread-safe. Client, transport, clock and registry outlive it.

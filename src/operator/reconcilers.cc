@@ -151,8 +151,18 @@ kube::Outcome give_up(const ResourceType& type, const ObjectKey& key, const Erro
 
 Plan WorkspaceReconciler::plan(const apis::Workspace& workspace) {
   const std::string now = render_time(hands_.clock.wall_now());
+  const std::optional<ModelQuestion> question = model_question(workspace);
+  const auto answer = question && !workspace.meta.deleting
+                          ? std::optional(models_.find(*question, workspace.meta.key()))
+                          : std::nullopt;
   MutexLock lock(placing_);
-  const WorkspaceObservation observed = observe_workspace(caches_, workspace);
+  WorkspaceObservation observed = observe_workspace(caches_, workspace);
+  if (answer && *answer) {
+    observed.hub_model = (*answer)->model;
+    observed.hub_commit = (*answer)->commit;
+  } else if (answer) {
+    observed.hub_error = answer->error();
+  }
   Plan plan = plan_workspace(workspace, observed, settings_, now);
   caches_.node_index.promise(workspace.meta.key(), worker_nodes_of(plan.status),
                              gpus_wanted(plan, observed.stateful_set));

@@ -13,6 +13,7 @@
 #include "operator/detail/replica_plan.h"
 #include "operator/inference_pool.h"
 #include "operator/revision.h"
+#include "operator/serving.h"
 
 namespace rage::op {
 namespace {
@@ -101,6 +102,21 @@ void delete_child(const Replica& replica, std::vector<Change>& changes) {
       DeleteObject{.type = apis::workspace_type(), .key = meta.key(), .uid = meta.uid});
 }
 
+// The commit that a replica of the same model is pinned to; "" if none is. Whatever its owner
+// uploads meanwhile, all replicas serve the same.
+std::string pinned_revision(const apis::InferenceSet& set,
+                            const InferenceSetObservation& observed) {
+  if (set.template_annotations.contains(std::string(kModelRevision))) return {};
+  for (const apis::Workspace& child : observed.children) {
+    const bool same =
+        child.inference && child.inference->preset && set.inference.preset &&
+        equals_ignoring_case(child.inference->preset->name, set.inference.preset->name);
+    std::string pinned = same ? child.meta.annotation(kModelRevision) : "";
+    if (!pinned.empty()) return pinned;
+  }
+  return {};
+}
+
 // Names of new children: after the highest number that was ever seen, skipping names that exist.
 void create_children(const apis::InferenceSet& set, const InferenceSetObservation& observed,
                      const Template& wanted, int count, std::string_view now, Plan& plan) {
@@ -115,14 +131,18 @@ void create_children(const apis::InferenceSet& set, const InferenceSetObservatio
     plan.changes.emplace_back(
         PatchObject{apis::inference_set_type(), set.meta.key(), std::move(patch)});
   }
+  const std::string revision = pinned_revision(set, observed);
   for (int serial = highest + 1; count > 0; ++serial) {
     const std::string name = detail::child_name(set, serial);
     const bool taken = std::ranges::any_of(
         observed.children, [&](const auto& child) { return child.meta.name == name; });
     if (taken) continue;
     --count;
-    plan.changes.emplace_back(
-        CreateObject{apis::workspace_type(), detail::render_child(set, wanted, serial, now)});
+    Json child = detail::render_child(set, wanted, serial, now);
+    if (!revision.empty()) {
+      child["metadata"]["annotations"][std::string(kModelRevision)] = revision;
+    }
+    plan.changes.emplace_back(CreateObject{apis::workspace_type(), std::move(child)});
     plan.events.push_back({EventType::kNormal, "ReplicaCreated", "created Workspace " + name});
   }
 }

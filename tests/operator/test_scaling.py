@@ -1,14 +1,15 @@
 """Annotated InferenceSets follow their load: by our own scaler, to zero and back, or by a
 ScaledObject where KEDA is installed. The pods are fake, so the test tells the metrics for them."""
 
+import contextlib
 import threading
 import time
 import unittest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from support import (
-    ClusterTest, conditions, create_nodes, fake_node, is_ready, need_crds, need_operator,
-    wait_until,
+    ALL_GATES, ApiError, ClusterTest, conditions, create_nodes, fake_node, is_ready, need_crds,
+    need_operator, wait_until,
 )
 
 POOL = {"pool": "scaling"}
@@ -177,7 +178,7 @@ class NativeScaling(Scaling):
         cls.addClassCleanup(cls.replicas.stop)
         # What an operator finds where there is no KEDA.
         cls.run_operator(flags=(
-            "--autoscaler", "auto", "--scaler-interval", "1",
+            "--feature-gates", ALL_GATES, "--autoscaler", "auto", "--scaler-interval", "1",
             "--scaler-metrics-url", cls.replicas.url,
         ))
 
@@ -266,19 +267,20 @@ class KedaScaling(Scaling):
     def setUpClass(cls):
         super().setUpClass()
         cls.api.apply(KEDA_CRD)
-        wait_until(lambda: cls.scaled_objects() is not None, "ScaledObjects are served")
-        cls.run_operator(flags=("--autoscaler", "auto"))
+        wait_until(cls.is_served, "ScaledObjects are served")
+        cls.run_operator(flags=("--feature-gates", ALL_GATES, "--autoscaler", "auto"))
+
+    @classmethod
+    def is_served(cls):
+        with contextlib.suppress(ApiError):
+            kinds = cls.api.request("GET", "/apis/keda.sh/v1alpha1")["resources"]
+            return any(each["name"] == "scaledobjects" for each in kinds)
 
     @classmethod
     def scaled_objects(cls):
-        """{name: document}, or None while the kind is not served."""
-        try:
-            return {
-                each["metadata"]["name"]: each
-                for each in cls.api.request("GET", SCALED_OBJECTS)["items"]
-            }
-        except Exception:  # The API server has not read the CRD yet.
-            return None
+        """{name: document}"""
+        found = cls.api.request("GET", SCALED_OBJECTS)["items"]
+        return {each["metadata"]["name"]: each for each in found}
 
     def test_the_scaled_object_comes_and_goes_with_the_annotation(self):
         self.api.apply(a_set("phi"), "default")

@@ -10,6 +10,7 @@
 #include "operator/detail/json_path.h"
 #include "operator/model_mirror_plan.h"
 #include "operator/model_streaming_plan.h"
+#include "operator/autoscale_keda.h"
 
 namespace rage::op {
 namespace {
@@ -168,6 +169,10 @@ Caches::Caches(kube::KubeClient& client, Clock& clock, const Settings& settings)
     node_pools = std::make_unique<kube::Informer>(client, clock, apis::builtin_type("NodePool"),
                                                   pool_options());
     all_.push_back(node_pools.get());
+  }
+  if (settings.autoscaler == Autoscaler::kKeda) {
+    scaled_objects = std::make_unique<kube::Informer>(client, clock, scaled_object_type());
+    all_.push_back(scaled_objects.get());
   }
   if (settings.inference_extension) {
     for (const ResourceType& type : inference_pool_types()) {

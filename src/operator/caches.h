@@ -55,6 +55,7 @@ class Caches final {
   // Null when nodes are brought by the user.
   std::unique_ptr<kube::Informer> node_claims;
   std::unique_ptr<kube::Informer> node_pools;
+  std::unique_ptr<kube::Informer> scaled_objects;  // Null unless KEDA scales.
   // With the gate gatewayAPIInferenceExtension: InferencePool, ServiceAccount, Role, RoleBinding.
   std::vector<std::unique_ptr<kube::Informer>> pool_parts;
   // Null without their gates.

@@ -8,7 +8,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "kube/client.h"
+#include "net/http_client.h"
 #include "obs/metrics.h"
+#include "operator/autoscaler.h"
+#include "operator/model_facts.h"
 #include "operator/settings.h"
 
 namespace rage::op {
@@ -20,13 +23,16 @@ struct OperatorOptions {
   std::string lease_namespace = "default";
   std::string identity = {};  // Of this replica; empty: host name and a random part.
   std::chrono::milliseconds sync_timeout{120'000};
+  AutoscalerOptions autoscaler = {};
+  ModelFactsOptions models = {};
 };
 
-// Resource. Thread-safe. Client, clock and registry outlive it.
+// Resource. Thread-safe. Client, transport, clock and registry outlive it.
 class Operator final {
  public:
-  Operator(kube::KubeClient& client, Clock& clock, obs::MetricRegistry& metrics,
-           OperatorOptions options);
+  // `transport`: for what is asked of others than the API server.
+  Operator(kube::KubeClient& client, net::HttpTransport& transport, Clock& clock,
+           obs::MetricRegistry& metrics, OperatorOptions options);
   ~Operator();  // Drains at once.
 
   // Lists everything, then reconciles, once it leads. An error if the API server does not answer

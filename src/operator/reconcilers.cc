@@ -152,9 +152,19 @@ kube::Outcome give_up(const ResourceType& type, const ObjectKey& key, const Erro
 
 Plan WorkspaceReconciler::plan(const apis::Workspace& workspace) {
   const std::string now = render_time(hands_.clock.wall_now());
+  const std::optional<ModelQuestion> question = model_question(workspace);
+  const auto answer = question && !workspace.meta.deleting
+                          ? std::optional(models_.find(*question, workspace.meta.key()))
+                          : std::nullopt;
   MutexLock lock(placing_);
   WorkspaceObservation observed = observe_workspace(caches_, workspace);
   observed.streaming = observe_streaming(caches_, workspace, settings_);
+  if (answer && *answer) {
+    observed.hub_model = (*answer)->model;
+    observed.hub_commit = (*answer)->commit;
+  } else if (answer) {
+    observed.hub_error = answer->error();
+  }
   Plan plan = plan_workspace(workspace, observed, settings_, now);
   caches_.node_index.promise(workspace.meta.key(), worker_nodes_of(plan.status),
                              gpus_wanted(plan, observed.stateful_set));
@@ -199,6 +209,8 @@ Result<kube::Outcome> InferenceSetReconciler::reconcile(const Context& context,
       }
     }
   }
+  if (caches_.scaled_objects) observed.scaled_object = document_of(*caches_.scaled_objects, key);
+  observed.scaling = scaling_.find(key);
   observed.revision_documents = owned_documents(caches_.revisions, set->meta.uid);
   Plan plan = plan_inference_set(*set, observed, settings_, render_time(hands_.clock.wall_now()));
   return carry_out(context, hands_, apis::inference_set_type(), document, kInferenceSetFinalizer,

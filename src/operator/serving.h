@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "apis/workspace.h"
@@ -14,6 +15,10 @@
 #include "operator/settings.h"
 
 namespace rage::op {
+
+// Annotation of a Workspace: the branch, tag or commit its model is loaded from. The operator pins
+// what it found for a model outside the catalogue; a user may pin any.
+inline constexpr std::string_view kModelRevision = "rage.dev/model-revision";
 
 enum class Runtime { kVllm, kTransformers, kLlamaCpp };
 
@@ -47,6 +52,7 @@ struct ServingRequest {
   bool nvme_class_exists = false;  // StorageClass kaito-local-nvme-disk.
   // Hash of the ConfigMap's content; empty: none, or it cannot be read. A change restarts the pods.
   std::string config_hash = {};
+  std::string model_revision = {};  // Empty: whatever the hub calls main when a pod starts.
   // Tuning: output_dir of the training config. Empty: /mnt/output, or what our templates say.
   std::string tuning_output_dir = {};
   const MirroredWeights* weights = nullptr;  // Null: each pod downloads them. vLLM only.

@@ -82,8 +82,9 @@ std::string packaged_model_name(std::string_view preset) {
 
 std::vector<std::string> llamacpp_arguments(const ServingRequest& request) {
   const std::string packaged = packaged_model_name(preset_name(request));
-  const std::string reference =
-      packaged.empty() ? "hf://" + request.model->id : std::string(kPackagedPrefix) + packaged;
+  const std::string revision = request.model_revision.empty() ? "" : "@" + request.model_revision;
+  const std::string reference = packaged.empty() ? "hf://" + request.model->id + revision
+                                                 : std::string(kPackagedPrefix) + packaged;
   return {"rage",      "model",
           "serve",     reference,
           "--host",    "0.0.0.0",

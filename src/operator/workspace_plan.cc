@@ -207,6 +207,32 @@ Settings pinned_settings(const Pass& pass, Draft& draft) {
   return settings;
 }
 
+// What a model outside the catalogue is loaded from stays the same, whatever its owner uploads:
+// pods of different days must not differ. One that runs without is not restarted for it.
+std::string pin_model(const Pass& pass, Draft& draft) {
+  const ObjectMeta& meta = pass.workspace.meta;
+  const std::string pinned = meta.annotation(kModelRevision);
+  const std::string& found = pass.observed.hub_commit;
+  if (!pinned.empty() || found.empty() || workload_of(pass).is_object()) return pinned;
+  Json patch;
+  patch["metadata"]["annotations"][std::string(kModelRevision)] = found;
+  draft.plan.changes.emplace_back(
+      PatchObject{apis::workspace_type(), meta.key(), std::move(patch)});
+  return found;
+}
+
+// A gated model without a token fails in the pod, after half an hour of tries.
+std::string advice_about_access(const Pass& pass, const catalog::Model* model) {
+  const auto& inference = pass.workspace.inference;
+  if (model == nullptr || !model->gated || !inference || !inference->preset) return {};
+  if (!inference->preset->model_access_secret.empty()) return {};
+  if (pass.workspace.meta.annotation("kaito.sh/use-local-weights") == "true") return {};
+  return fmt::format(
+      "model {} is gated: accept its licence and set presetOptions.modelAccessSecret to a Secret "
+      "with the key HF_TOKEN",
+      model->id);
+}
+
 const Json& observed_service(const Pass& pass, const Json& wanted) {
   const bool headless = apis::parse_meta(wanted).name != pass.workspace.meta.name;
   return headless ? pass.observed.headless_service : pass.observed.service;
@@ -285,6 +311,7 @@ StreamingVerdict secure_weights(const Pass& pass, Draft& draft, const WorkspaceD
 void plan_workload(const Pass& pass, Draft& draft, const WorkspaceDemand& demand,
                    const NodeVerdict& nodes, const StreamingVerdict& weights) {
   const Settings settings = pinned_settings(pass, draft);
+  const std::string model_revision = pin_model(pass, draft);
   apis::StringMap selector = sanitized_selector(pass.workspace.resource.label_selector);
   for (const auto& [key, value] : nodes.node_selector) selector[key] = value;
   const ServingRequest request{.workspace = pass.workspace,
@@ -296,6 +323,7 @@ void plan_workload(const Pass& pass, Draft& draft, const WorkspaceDemand& demand
                                .revision = draft.facts.revision,
                                .nvme_class_exists = pass.observed.nvme_class_exists,
                                .config_hash = pass.observed.config_hash,
+                               .model_revision = model_revision,
                                .tuning_output_dir = pass.observed.tuning_output_dir,
                                .weights = weights.weights ? &*weights.weights : nullptr};
   if (pass.workspace.tuning) {
@@ -318,6 +346,7 @@ void plan_nodes_and_workload(const Pass& pass, Draft& draft) {
     return;
   }
   draft.facts.nodes = demand->nodes;
+  draft.facts.advice = advice_about_access(pass, demand->model);
   draft.status.target_node_count = demand->nodes;
   const StreamingVerdict weights = secure_weights(pass, draft, *demand);
   if (weights.blocked() && !is_up_to_date(pass, draft.facts)) return;

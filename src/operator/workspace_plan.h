@@ -42,9 +42,11 @@ struct WorkspaceObservation {
   std::string config_hash;           // Of the content of its ConfigMap; empty: none.
   std::string tuning_output_dir;     // From its tuning ConfigMap; empty: the default.
   bool nvme_class_exists = false;
-  // For a preset that is not in the catalogue: what the hub says about it, or why it did not.
+  // For a preset that is not in the catalogue: what the hub says about it and of which commit, or
+  // why it did not; neither: nobody has asked.
   std::optional<catalog::Model> hub_model;
-  std::string hub_error;
+  std::string hub_commit;
+  std::optional<Error> hub_error;
   StreamingObservation streaming = {};  // With the gate ModelStreaming.
 };
 

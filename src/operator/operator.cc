@@ -11,6 +11,7 @@
 #include "kube/event_recorder.h"
 #include "kube/leader_election.h"
 #include "obs/log.h"
+#include "operator/auto_indexer_reconciler.h"
 #include "operator/caches.h"
 #include "operator/reconcilers.h"
 #include "operator/waiting.h"
@@ -41,15 +42,19 @@ struct Operator::State {
         workspace_reconciler(hands, caches, options.settings),
         inference_set_reconciler(hands, caches, options.settings),
         rag_engine_reconciler(hands, caches, options.settings),
+        auto_indexer_reconciler(hands, caches, options.settings),
         workspaces(workspace_reconciler, clock, metrics,
                    {.name = "workspace", .workers = options.workers}),
         inference_sets(inference_set_reconciler, clock, metrics,
                        {.name = "inferenceset", .workers = options.workers}),
         rag_engines(rag_engine_reconciler, clock, metrics,
-                    {.name = "ragengine", .workers = options.workers}) {
+                    {.name = "ragengine", .workers = options.workers}),
+        auto_indexers(auto_indexer_reconciler, clock, metrics,
+                      {.name = "autoindexer", .workers = options.workers}) {
     watch_workspaces();
     watch_inference_sets();
     watch_rag_engines();
+    watch_auto_indexers(caches, auto_indexers);
     if (options.leader_elect) {
       election = std::make_unique<kube::LeaderElection>(
           client, clock,
@@ -107,7 +112,7 @@ struct Operator::State {
   }
 
   std::vector<kube::Controller*> controllers() {
-    return {&workspaces, &inference_sets, &rag_engines};
+    return {&workspaces, &inference_sets, &rag_engines, &auto_indexers};
   }
 
   void start_controllers() {
@@ -125,9 +130,11 @@ struct Operator::State {
   WorkspaceReconciler workspace_reconciler;
   InferenceSetReconciler inference_set_reconciler;
   RagEngineReconciler rag_engine_reconciler;
+  AutoIndexerReconciler auto_indexer_reconciler;
   kube::Controller workspaces;
   kube::Controller inference_sets;
   kube::Controller rag_engines;
+  kube::Controller auto_indexers;
   std::unique_ptr<kube::LeaderElection> election;
   std::atomic<bool> deposed = false;
 };

@@ -8,7 +8,7 @@ import re
 from support import MANAGER
 
 CHILD_KINDS = (
-    "Workspace", "StatefulSet", "Deployment", "Job", "Service", "ConfigMap",
+    "Workspace", "StatefulSet", "Deployment", "Job", "CronJob", "Service", "ConfigMap",
     "PersistentVolumeClaim", "InferencePool", "ServiceAccount", "Role", "RoleBinding",
     "PodDisruptionBudget", "NodeClaim", "NodePool",
 )
@@ -104,7 +104,7 @@ def summary(owner):
     status = owner.get("status", {})
     facts = {
         key: status[key]
-        for key in ("state", "targetNodeCount", "replicas", "readyReplicas", "phase")
+        for key in ("state", "targetNodeCount", "replicas", "readyReplicas", "phase", "documents")
         if key in status
     }
     facts["conditions"] = {

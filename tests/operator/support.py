@@ -94,6 +94,7 @@ READY = {
     "RAGEngine": ("RAGEngineSucceeded", "ServiceReady"),
     "ModelMirror": ("Ready",),
     "MultiRoleInference": ("Ready",),
+    "AutoIndexer": ("Ready",),
 }
 
 

@@ -249,6 +249,18 @@ TEST(AutoIndexerPlan, TellsWhatTheRunReported) {
   EXPECT_EQ(again.status["documents"], 12);
 }
 
+// A service that is down for a night does not mean that the index is empty.
+TEST(AutoIndexerPlan, KeepsCountsThatARunCouldNotSee) {
+  apis::AutoIndexer indexer = a_scheduled_one();
+  indexer.status = json_of(R"({"documents":12,"lastIndexedTime":"2026-03-04T03:00:10Z"})");
+  const std::string report = apis::render_index_report(
+      {.reason = "ServiceUnavailable", .message = "no RAG service", .revision = {}});
+  const Plan plan = plan_auto_indexer(indexer, after_a_run("Failed", report), {}, kNow);
+  EXPECT_EQ(plan.status["documents"], 12);
+  EXPECT_EQ(condition_of(plan).reason, "ServiceUnavailable");
+  EXPECT_THAT(condition_of(plan).message, HasSubstr("the next run is at 2026-03-06T03:00:00Z"));
+}
+
 // The Job may be complete in our cache before its pod is.
 TEST(AutoIndexerPlan, TakesAReportThatComesLate) {
   apis::AutoIndexer indexer = an_indexer();

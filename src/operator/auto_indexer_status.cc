@@ -126,11 +126,12 @@ void record(const apis::AutoIndexer& indexer, const IndexRun& run, AutoIndexerSt
   if (run.state == RunState::kSucceeded && !run.ended.empty())
     status["lastIndexedTime"] = run.ended;
   if (!run.report) return;
-  if (!run.report->revision.empty() && run.state == RunState::kSucceeded) {
-    status["lastIndexedRevision"] = run.report->revision;
-  }
-  status["documents"] = run.report->documents;
+  // A run that did not even see the index knows nothing of it.
+  const bool saw_source = !run.report->revision.empty();
+  if (saw_source || run.report->documents > 0) status["documents"] = run.report->documents;
+  if (!saw_source) return;
   status["failedDocuments"] = run.report->failed;
+  if (run.state == RunState::kSucceeded) status["lastIndexedRevision"] = run.report->revision;
 }
 
 // What to do about a run that failed.

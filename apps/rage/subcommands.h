@@ -8,6 +8,7 @@
 namespace rage::app {
 
 void add_ask(CLI::App& app, int& exit_code);
+void add_auto_index(CLI::App& app, int& exit_code);
 void add_down(CLI::App& app, int& exit_code);
 void add_estimate(CLI::App& app, int& exit_code);
 void add_index(CLI::App& app, int& exit_code);

@@ -11,6 +11,7 @@
 #include "kube/event_recorder.h"
 #include "kube/leader_election.h"
 #include "obs/log.h"
+#include "operator/auto_indexer_reconciler.h"
 #include "operator/caches.h"
 #include "operator/model_mirror_plan.h"
 #include "operator/model_mirror_reconciler.h"
@@ -47,12 +48,15 @@ struct Operator::State {
         rag_engine_reconciler(hands, caches, options.settings),
         model_mirror_reconciler(hands, caches, options.settings),
         multi_role_reconciler(hands, caches, options.settings),
+        auto_indexer_reconciler(hands, caches, options.settings),
         workspaces(workspace_reconciler, clock, metrics,
                    {.name = "workspace", .workers = options.workers}),
         inference_sets(inference_set_reconciler, clock, metrics,
                        {.name = "inferenceset", .workers = options.workers}),
         rag_engines(rag_engine_reconciler, clock, metrics,
                     {.name = "ragengine", .workers = options.workers}),
+        auto_indexers(auto_indexer_reconciler, clock, metrics,
+                      {.name = "autoindexer", .workers = options.workers}),
         autoscale_reconciler(hands, caches, transport, scaling_reports, options.autoscaler,
                              [this](const ObjectKey& set) { inference_sets.enqueue(set); }),
         autoscaler(autoscale_reconciler, clock, metrics,
@@ -60,6 +64,7 @@ struct Operator::State {
     watch_workspaces();
     watch_inference_sets();
     watch_rag_engines();
+    watch_auto_indexers(caches, auto_indexers);
     if (caches.model_mirrors) watch_model_mirrors(clock, metrics);
     if (caches.multi_role_inferences) watch_multi_role_inferences(clock, metrics);
     if (options.settings.autoscaler == Autoscaler::kNative) {
@@ -169,7 +174,8 @@ struct Operator::State {
   }
 
   std::vector<kube::Controller*> controllers() {
-    std::vector<kube::Controller*> all = {&workspaces, &inference_sets, &rag_engines};
+    std::vector<kube::Controller*> all = {&workspaces, &inference_sets, &rag_engines,
+                                          &auto_indexers};
     for (const auto* gated : {&model_mirrors, &multi_roles}) {
       if (*gated) all.push_back(gated->get());
     }
@@ -197,9 +203,11 @@ struct Operator::State {
   RagEngineReconciler rag_engine_reconciler;
   ModelMirrorReconciler model_mirror_reconciler;
   MultiRoleInferenceReconciler multi_role_reconciler;
+  AutoIndexerReconciler auto_indexer_reconciler;
   kube::Controller workspaces;
   kube::Controller inference_sets;
   kube::Controller rag_engines;
+  kube::Controller auto_indexers;
   // Null without their gates.
   std::unique_ptr<kube::Controller> model_mirrors;
   std::unique_ptr<kube::Controller> multi_roles;

@@ -53,6 +53,7 @@ class Commands(unittest.TestCase):
             ["status"],
             ["down"],
             ["index"],
+            ["auto-index"],
             ["retrieve"],
             ["ask"],
             ["rag"],

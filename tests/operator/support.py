@@ -98,6 +98,7 @@ READY = {
     "RAGEngine": ("RAGEngineSucceeded", "ServiceReady"),
     "ModelMirror": ("Ready",),
     "MultiRoleInference": ("Ready",),
+    "AutoIndexer": ("Ready",),
 }
 
 

@@ -71,6 +71,7 @@ class Manifests:
 
     provisioner = ""
     flags = ()
+    audit = True
 
     @classmethod
     def setUpClass(cls):
@@ -168,6 +169,9 @@ class Manifests:
                         is_ready(found),
                         f"{found['kind']} is not {' or '.join(READY[found['kind']])}:\n{told}",
                     )
+
+    def test_the_charts_rights_suffice(self):
+        self.assertEqual(self.cluster.refused(), set())
 
     def test_children_are_as_golden(self):
         for manifest in self.manifests:

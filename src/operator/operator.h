@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "kube/client.h"
+#include "kube/leader_election.h"
 #include "net/http_client.h"
 #include "obs/metrics.h"
 #include "operator/autoscaler.h"
@@ -21,7 +22,7 @@ struct OperatorOptions {
   int workers = 5;  // Of each controller.
   bool leader_elect = false;
   std::string lease_namespace = "default";
-  std::string identity = {};  // Of this replica; empty: host name and a random part.
+  std::string identity = kube::unique_identity();  // Of this replica.
   std::chrono::milliseconds sync_timeout{120'000};
   AutoscalerOptions autoscaler = {};
   ModelFactsOptions models = {};

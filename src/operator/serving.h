@@ -78,9 +78,11 @@ Result<Json> render_stateful_set(const ServingRequest& request, const Json& obse
 std::vector<Json> render_services(const ServingRequest& request);
 // batch/v1 Job of a tuning Workspace. kInvalidArgument if the model cannot be tuned. A Job's pod
 // template is immutable: delete the Job (foreground) when the revision changes, never re-apply it.
-// An empty tuning.config means ConfigMap `<method>-params-template`, which must be copied from the
-// operator's namespace.
+// Its ConfigMap (tuning_config_name()) must be in the Workspace's namespace.
 Result<Json> render_tuning_job(const ServingRequest& request);
+// tuning.config; if that is empty `<method>-params-template`, to be copied from the operator's
+// namespace.
+std::string tuning_config_name(const apis::TuningSpec& tuning);
 
 // Labels that may not be used for scheduling are stripped (kaito.sh/workspace and so on).
 apis::StringMap sanitized_selector(const apis::LabelSelector& selector);

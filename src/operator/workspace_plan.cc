@@ -1,5 +1,7 @@
 #include "operator/workspace_plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <iterator>
@@ -29,6 +31,8 @@ constexpr std::chrono::seconds kFreeGpuRetry{30};
 constexpr std::chrono::seconds kLeftoverRetry{5};
 // A StorageClass or ServiceAccount that a mirror needs may be made at any time.
 constexpr std::chrono::seconds kMirrorRetry{30};
+// Nor does a ConfigMap of the operator's namespace.
+constexpr std::chrono::seconds kTemplateRetry{30};
 
 // What one plan_workspace() builds up.
 struct Draft {
@@ -254,6 +258,29 @@ void plan_serving(const Pass& pass, Draft& draft, const ServingRequest& request)
   plan_apply(draft.plan.changes, apis::builtin_type("StatefulSet"), *std::move(wanted), observed);
 }
 
+// A pod mounts ConfigMaps of its own namespace alone. The template is copied once and belongs to
+// nobody: others of the namespace use it as well, and what a person changes in it stays. False: a
+// template is needed and not there.
+bool plan_tuning_config(const Pass& pass, Draft& draft) {
+  const apis::TuningSpec& tuning = *pass.workspace.tuning;
+  if (!tuning.config.empty() || pass.observed.tuning_config.is_object()) return true;
+  const std::string name = tuning_config_name(tuning);
+  const Json* data = codec::find_key(pass.observed.tuning_template, "data");
+  if (data == nullptr) {
+    draft.facts.failure = fmt::format(
+        "ConfigMap {}/{} with key training_config.yaml does not exist: create it, or name one of "
+        "this namespace in tuning.config",
+        pass.settings.release_namespace, name);
+    draft.wake_in(kTemplateRetry);
+    return false;
+  }
+  const ResourceType& type = apis::builtin_type("ConfigMap");
+  Json copy = object_of(type, {.ns = pass.workspace.meta.ns, .name = name});
+  copy["data"] = *data;
+  draft.plan.changes.emplace_back(CreateObject{type, std::move(copy)});
+  return true;
+}
+
 // A Job's pods cannot be changed: the old one goes, with its pods, before the new one comes.
 void plan_tuning(const Pass& pass, Draft& draft, const ServingRequest& request) {
   const Json& observed = pass.observed.tuning_job;
@@ -273,6 +300,7 @@ void plan_tuning(const Pass& pass, Draft& draft, const ServingRequest& request) 
     draft.facts.failure = wanted.error().message;
     return;
   }
+  if (!plan_tuning_config(pass, draft)) return;
   draft.plan.changes.emplace_back(CreateObject{apis::builtin_type("Job"), *std::move(wanted)});
 }
 

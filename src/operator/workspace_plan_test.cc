@@ -442,6 +442,23 @@ TEST(PlanWorkspace, TuningStates) {
   }
 }
 
+// Without its ConfigMap beside it the pod would wait for ever; the copy is made once.
+TEST(PlanWorkspace, TuningWithoutConfigCopiesTheTemplate) {
+  ClusterForTest cluster = own_cluster(kTuning);
+  cluster.observed.tuning_template = Json();
+  cluster.step();
+  EXPECT_FALSE(cluster.observed.tuning_job.is_object());
+  EXPECT_THAT(cluster.workspace["status"].dump(),
+              HasSubstr("kaito-workspace/qlora-params-template with key training_config.yaml"));
+  cluster.observed.tuning_template["data"] = {{"training_config.yaml", "training_config: {}"}};
+  cluster.settle();
+  EXPECT_EQ(cluster.state(), "Succeeded");
+  const Json& copy = cluster.observed.tuning_config;
+  EXPECT_EQ(copy["metadata"]["name"], "qlora-params-template");
+  EXPECT_EQ(copy["data"], cluster.observed.tuning_template["data"]);
+  EXPECT_FALSE(copy["metadata"].contains("ownerReferences"));
+}
+
 // A new training starts only when the pods of the old one have let go of their GPUs.
 TEST(PlanWorkspace, AChangedTuningReplacesItsJob) {
   ClusterForTest cluster = own_cluster(kTuning);

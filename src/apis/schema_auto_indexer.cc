@@ -137,7 +137,8 @@ KindDescription describe_auto_indexer() {
                     {.name = "Documents", .type = "integer", .path = ".status.documents"},
                     {.name = "LastIndexed", .type = "date", .path = ".status.lastIndexedTime"},
                     {.name = "Schedule", .type = "string", .path = ".spec.schedule", .priority = 1},
-                    age_column()},
+                    age_column(),
+                    message_column("Ready")},
                .deprecation = ""}}};
 }
 

@@ -60,6 +60,11 @@ class Commands(unittest.TestCase):
             ["model", "pull"],
             ["model", "list"],
             ["model", "serve"],
+            ["get"],
+            ["describe"],
+            ["logs"],
+            ["wait"],
+            ["doctor"],
         ):
             shown = rage(*command, "--help")
             self.assertEqual(shown.returncode, 0, command)

@@ -7,10 +7,10 @@
 
 #include "apis/kinds.h"
 #include "base/strings.h"
+#include "operator/autoscale_keda.h"
 #include "operator/detail/json_path.h"
 #include "operator/model_mirror_plan.h"
 #include "operator/model_streaming_plan.h"
-#include "operator/autoscale_keda.h"
 
 namespace rage::op {
 namespace {

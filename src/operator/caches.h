@@ -19,7 +19,7 @@ inline constexpr std::string_view kByOwner = "owner";          // Controlling ow
 inline constexpr std::string_view kByWorkspace = "workspace";  // Pods, claims: "ns/name" by label.
 inline constexpr std::string_view kByRagEngine = "ragengine";
 inline constexpr std::string_view kByAutoIndexer = "autoindexer";  // Pods: "ns/name" by label.
-inline constexpr std::string_view kByConfigMap = "config-map";  // "ns/name" of the one it names.
+inline constexpr std::string_view kByConfigMap = "config-map";     // "ns/name" of the one it names.
 inline constexpr std::string_view kByMirror = "mirror";  // Jobs, pods: the ModelMirror, by label.
 inline constexpr std::string_view kByModel = "model";    // mirrored_model_key() of what it serves.
 

@@ -59,8 +59,27 @@ add_model() { # TARGET NAME
   rm -f "$1/var/lib/rage/models/packaged/$2/.stamp"
 }
 
-fill_embedder() { # TARGET
-  add_model "$1" all-MiniLM-L6-v2
+# The embedding model, and git for AutoIndexers: the program and what it fetches with.
+fill_services() { # TARGET
+  local target=$1 git=/usr/lib/git-core
+  add_model "$target" all-MiniLM-L6-v2
+  mkdir -p "$target/usr/bin" "$target$git"
+  install -m 755 /usr/bin/git "$target/usr/bin/"
+  install -m 755 "$git/git-remote-http" "$target$git/"
+  ln -s git-remote-http "$target$git/git-remote-https"
+  add_licence "$target" /usr/bin/git
+  add_libraries "$target" /usr/bin/git "$git/git-remote-http"
+  remove_what_base_has "$target"
+}
+
+# What the base has already is not shipped twice.
+remove_what_base_has() { # TARGET
+  local target=$1 file
+  (cd "$target" && find "$library_folder" lib64 usr/share/doc -type f -print0) |
+    while IFS= read -r -d '' file; do
+      if cmp -s "$target/$file" "$work/base/$file"; then rm "$target/$file"; fi
+    done
+  find "$target" -type d -empty -delete
 }
 
 # The program is where `rage model serve` looks: bin/llama-server below RAGE_CACHE_DIR.
@@ -79,10 +98,5 @@ fill_llamacpp() { # TARGET
     install -m 755 "$built" "$target/var/lib/rage/bin/"
   fi
   add_libraries "$target" "$built"
-  # What the base has already is not shipped twice.
-  (cd "$target" && find "$library_folder" lib64 usr/share/doc -type f -print0) |
-    while IFS= read -r -d '' file; do
-      if cmp -s "$target/$file" "$work/base/$file"; then rm "$target/$file"; fi
-    done
-  find "$target" -type d -empty -delete
+  remove_what_base_has "$target"
 }

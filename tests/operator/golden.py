@@ -9,8 +9,8 @@ from support import MANAGER
 
 CHILD_KINDS = (
     "ModelMirror", "InferenceSet", "Workspace", "StatefulSet", "Deployment", "Job", "CronJob",
-    "Service", "ConfigMap", "PersistentVolumeClaim", "InferencePool", "ServiceAccount", "Role", "RoleBinding",
-    "PodDisruptionBudget", "NodeClaim", "NodePool",
+    "Service", "ConfigMap", "PersistentVolumeClaim", "InferencePool", "ServiceAccount", "Role",
+    "RoleBinding", "PodDisruptionBudget", "NodeClaim", "NodePool",
 )
 NAMESPACE_LABELS = ("kaito.sh/workspacenamespace", "kaito.sh/ragenginenamespace",
                     "karpenter.kaito.sh/workspace-namespace")

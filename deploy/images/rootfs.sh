@@ -32,6 +32,19 @@ add_licence() { # TARGET FILE
   cp -L "/usr/share/doc/$package/copyright" "$1/usr/share/doc/$package/copyright"
 }
 
+# What an AutoIndexer fetches with, over https and ssh; for that git starts no shell.
+add_git() { # TARGET
+  local target=$1 core=usr/lib/git-core
+  mkdir -p "$target/usr/bin" "$target/$core"
+  install -m 755 /usr/bin/git /usr/bin/ssh "$target/usr/bin/"
+  ln -s ../../bin/git "$target/$core/git"
+  install -m 755 "/$core/git-remote-http" "$target/$core/git-remote-http"
+  ln -s git-remote-http "$target/$core/git-remote-https"
+  add_libraries "$target" /usr/bin/git /usr/bin/ssh "/$core/git-remote-http"
+  add_licence "$target" /usr/bin/git
+  add_licence "$target" /usr/bin/ssh
+}
+
 # Programs, their libraries, and what every Linux program expects to find.
 fill_base() { # TARGET
   local target=$1 plugin=$cache/openvino/libs/libopenvino_intel_cpu_plugin.so
@@ -59,17 +72,11 @@ add_model() { # TARGET NAME
   rm -f "$1/var/lib/rage/models/packaged/$2/.stamp"
 }
 
-# The embedding model, and git for AutoIndexers: the program and what it fetches with.
+# The embedding model, and git for AutoIndexers.
 fill_services() { # TARGET
-  local target=$1 git=/usr/lib/git-core
-  add_model "$target" all-MiniLM-L6-v2
-  mkdir -p "$target/usr/bin" "$target$git"
-  install -m 755 /usr/bin/git "$target/usr/bin/"
-  install -m 755 "$git/git-remote-http" "$target$git/"
-  ln -s git-remote-http "$target$git/git-remote-https"
-  add_licence "$target" /usr/bin/git
-  add_libraries "$target" /usr/bin/git "$git/git-remote-http"
-  remove_what_base_has "$target"
+  add_model "$1" all-MiniLM-L6-v2
+  add_git "$1"
+  remove_what_base_has "$1"
 }
 
 # What the base has already is not shipped twice.

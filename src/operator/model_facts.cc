@@ -31,8 +31,11 @@ Result<std::string> read_token(const Context& context, kube::KubeClient& client,
                 kTokenKey);
   }
   if (!found && found.error().code == ErrorCode::kPermissionDenied) {
-    return fail(ErrorCode::kPermissionDenied,
-                "the operator may not read Secret {}: its role needs \"get\" on it", secret.str());
+    return fail(
+        ErrorCode::kPermissionDenied,
+        "the operator may not read Secret {}: its role needs \"get\" on it (modelAccessSecrets "
+        "of the chart)",
+        secret.str());
   }
   if (!found) return fail(Error(found.error()).with_context("reading Secret " + secret.str()));
   const auto token = decode_base64(detail::text_at(*found, {"data", kTokenKey}));

@@ -27,13 +27,10 @@ GATES = [
                  "ModelMirror", "ModelStreaming")
     for word in ("--set", f"featureGates.{gate}=true")
 ]
-# In the operator's tests one Secret has the token of a gated model.
-RIGHTS = [*GATES, "--set", "modelAccessSecrets[0].namespace=default",
-          "--set", "modelAccessSecrets[0].names[0]=hf"]
 CASES = {
-    "byo": ("--set", "nodeProvisioner=byo", *RIGHTS),
-    "azure-gpu-provisioner": RIGHTS,
-    "karpenter": ("--set", "nodeProvisioner=karpenter", *RIGHTS),
+    "byo": ("--set", "nodeProvisioner=byo", *GATES),
+    "azure-gpu-provisioner": GATES,
+    "karpenter": ("--set", "nodeProvisioner=karpenter", *GATES),
     "everything": ("--values", str(HERE / "everything.yaml")),
 }
 

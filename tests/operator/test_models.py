@@ -98,6 +98,22 @@ class Models(ClusterTest):
         cls.addClassCleanup(cls.hub.stop)
         cls.run_operator(flags=("--hugging-face-endpoint", cls.hub.endpoint))
 
+    def allow(self, secret):
+        """What the chart makes of modelAccessSecrets."""
+        group = "rbac.authorization.k8s.io"
+        meta = {"name": f"rage-operator-{secret}"}
+        self.api.create({
+            "apiVersion": f"{group}/v1", "kind": "Role", "metadata": meta,
+            "rules": [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": [secret],
+                       "verbs": ["get"]}],
+        }, "default")
+        self.api.create({
+            "apiVersion": f"{group}/v1", "kind": "RoleBinding", "metadata": meta,
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": meta["name"]},
+            "subjects": [{"kind": "ServiceAccount", "name": "rage-operator",
+                          "namespace": "kaito-workspace"}],
+        }, "default")
+
     def found(self, name):
         return self.api.get("Workspace", name, "default")
 
@@ -130,6 +146,9 @@ class Models(ClusterTest):
     def test_a_gated_model_says_what_to_do_and_serves_with_a_token(self):
         self.api.apply(a_workspace("open", "acme/gated"), "default")
         self.wait_for_message("open", "set presetOptions.modelAccessSecret")
+        self.api.apply(a_workspace("barred", "acme/gated", "other"), "default")
+        self.wait_for_message("barred", "the operator may not read Secret default/other")
+        self.allow("hf")
         self.api.apply(a_workspace("closed", "acme/gated", "hf"), "default")
         self.wait_for_message("closed", "modelAccessSecret default/hf does not exist")
         self.api.create({

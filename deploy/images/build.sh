@@ -3,13 +3,14 @@
 # our programs, the shared libraries they need, certificates and time zones. No shell, no package
 # manager. The same inputs give the same digest: names sorted, times and owners fixed.
 #
-#   rage            operator, RAG service, endpoint picker; with the embedding model
+#   rage            operator, RAG service, endpoint picker, indexer; the embedding model and git
 #   rage-llamacpp   the same base, with llama-server and the small chat model
 #
 # usage: deploy/images/build.sh [FOLDER]     default: build/images
 #   LLAMA_PORTABLE=1       a llama-server for any x86-64, not for this processor alone; for releases
 #   SOURCE_DATE_EPOCH=N    the time that images carry (default 0)
 #   IMAGE_PREFIX=...       before the name (default ghcr.io/rage)
+#   RAGE_BUILD=FOLDER      another build folder; a sanitized one finds more in `make e2e`
 #
 # FOLDER gets NAME.tar (OCI archive; skopeo and `ctr images import` read it) and NAME.digest.
 set -euo pipefail
@@ -23,7 +24,7 @@ source "$root/deps/llama_server.sh"
 source "$here/rootfs.sh"
 
 out=${1:-$root/build/images}
-release=$root/build/release
+release=${RAGE_BUILD:-$root/build/release}
 epoch=${SOURCE_DATE_EPOCH:-0}
 prefix=${IMAGE_PREFIX:-ghcr.io/rage}
 created=$(date -u -d "@$epoch" +%Y-%m-%dT%H:%M:%SZ)
@@ -74,12 +75,12 @@ main() {
   work=$(mktemp -d "$out/.work-XXXXXX")
   trap 'rm -rf "$work"' EXIT
   fill_base "$work/base"
-  fill_embedder "$work/embedder"
+  fill_services "$work/services"
   fill_llamacpp "$work/llamacpp"
   local layer
-  for layer in base embedder llamacpp; do make_layer "$layer"; done
+  for layer in base services llamacpp; do make_layer "$layer"; done
   umoci init --layout "$work/oci"
-  make_image rage base embedder
+  make_image rage base services
   make_image rage-llamacpp base llamacpp
 }
 

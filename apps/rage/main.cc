@@ -18,6 +18,7 @@ int exit_code_of(const Result<void>& result) {
 }  // namespace rage::app
 
 int main(int argc, char** argv) {
+  rage::app::become_ssh_if_git_asks(argc, argv);
   std::signal(SIGPIPE, SIG_IGN);
   CLI::App app(
       "RAGE: language models and retrieval-augmented generation, as Kubernetes resources or on one "

@@ -24,6 +24,10 @@ void add_status(CLI::App& app, int& exit_code);
 void add_up(CLI::App& app, int& exit_code);
 void add_wait(CLI::App& app, int& exit_code);
 
+// git is told to use us as its ssh, because without a shell, which our image lacks, it cannot be
+// told ssh's options. Does not return then.
+void become_ssh_if_git_asks(int argc, char** argv);
+
 // 0, or prints "rage: <message>" to standard error and returns 1.
 int exit_code_of(const Result<void>& result);
 

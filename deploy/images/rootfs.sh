@@ -32,6 +32,19 @@ add_licence() { # TARGET FILE
   cp -L "/usr/share/doc/$package/copyright" "$1/usr/share/doc/$package/copyright"
 }
 
+# What an AutoIndexer fetches with, over https and ssh; for that git starts no shell.
+add_git() { # TARGET
+  local target=$1 core=usr/lib/git-core
+  mkdir -p "$target/usr/bin" "$target/$core"
+  install -m 755 /usr/bin/git /usr/bin/ssh "$target/usr/bin/"
+  ln -s ../../bin/git "$target/$core/git"
+  install -m 755 "/$core/git-remote-http" "$target/$core/git-remote-http"
+  ln -s git-remote-http "$target/$core/git-remote-https"
+  add_libraries "$target" /usr/bin/git /usr/bin/ssh "/$core/git-remote-http"
+  add_licence "$target" /usr/bin/git
+  add_licence "$target" /usr/bin/ssh
+}
+
 # Programs, their libraries, and what every Linux program expects to find.
 fill_base() { # TARGET
   local target=$1 plugin=$cache/openvino/libs/libopenvino_intel_cpu_plugin.so
@@ -39,6 +52,7 @@ fill_base() { # TARGET
   # Without debug information and without the library paths of the build.
   cmake --install "$release" --prefix "$target/usr" --strip >/dev/null
   add_libraries "$target" "$target/usr/bin/rage" "$plugin"
+  add_git "$target"
   # Loaded at run time, from beside libopenvino.
   install -m 755 "$plugin" "$target/$library_folder/"
   cp -r "$cache/openvino/licenses" "$target/usr/share/doc/openvino"

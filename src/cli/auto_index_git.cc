@@ -39,12 +39,6 @@ struct FileCloser {
 };
 using File = std::unique_ptr<std::FILE, FileCloser>;
 
-std::string quoted(const std::string& text) {  // For the shell that git starts ssh with.
-  std::string out = "'";
-  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
-}
-
 using Settings = std::vector<std::pair<std::string, std::string>>;
 
 // As environment, not as arguments, which everybody on the machine can read.
@@ -105,12 +99,11 @@ Result<Settings> environment_for(const fs::path& folder, const RemoteUrl& remote
                   "ssh needs a Secret with ssh-privatekey and known_hosts (ssh-keyscan {})",
                   remote.host);
     }
-    environment.emplace_back(
-        "GIT_SSH_COMMAND",
-        fmt::format("ssh -F /dev/null -i {} -o IdentitiesOnly=yes -o BatchMode=yes -o "
-                    "ConnectTimeout=20 -o StrictHostKeyChecking=yes -o UserKnownHostsFile={}",
-                    quoted(credentials.ssh_key.string()),
-                    quoted(credentials.known_hosts.string())));
+    // Not GIT_SSH_COMMAND: that needs a shell.
+    environment.emplace_back("GIT_SSH", options.ssh_program);
+    environment.emplace_back("GIT_SSH_VARIANT", "ssh");
+    environment.emplace_back(kSshKeyVariable, credentials.ssh_key.string());
+    environment.emplace_back(kKnownHostsVariable, credentials.known_hosts.string());
   }
   add_settings(settings, environment);
   return environment;

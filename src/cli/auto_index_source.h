@@ -43,11 +43,17 @@ Result<Credentials> load_credentials(const std::filesystem::path& folder);
 // "Bearer ..." or "Basic ..."; empty without any.
 std::string authorization_of(const Credentials& credentials);
 
+// How the program that git takes for ssh learns what to add: "-i KEY -o UserKnownHostsFile=...".
+inline constexpr const char* kSshKeyVariable = "RAGE_GIT_SSH_KEY";
+inline constexpr const char* kKnownHostsVariable = "RAGE_GIT_SSH_KNOWN_HOSTS";
+
 struct SourceOptions {
   std::string owner;  // Put into the metadata of every document.
   Credentials credentials;
   // Addresses of this host are fine as well, and so are file:// and http:// for git.
   bool allow_local = false;
+  // Called by git as ssh is, with the two variables above in its environment.
+  std::string ssh_program = "ssh";
   SourceLimits limits;
 };
 

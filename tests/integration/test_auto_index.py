@@ -248,6 +248,33 @@ class FromGit(AutoIndexTest):
             self.assertEqual(told.returncode, 3, (source, told.stdout, told.stderr))
         self.assertEqual(self.places(), {})
 
+    def test_fetches_over_ssh(self):
+        repository = self.repository()
+        repository.commit()
+        programs, secret = self.folder / "bin", self.folder / "secret"
+        programs.mkdir()
+        secret.mkdir()
+        fake = programs / "ssh"  # Writes down how it was called, then is the other side.
+        fake.write_text(
+            f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {self.folder}/called\n"
+            'for last in "$@"; do :; done\neval "$last"\n'
+        )
+        fake.chmod(0o755)
+        url = f"git@127.0.0.1:{repository.folder}"
+        report = self.run_once("--git", url, code=3)
+        self.assertIn("known_hosts", report["message"])
+        (secret / "ssh-privatekey").write_text("key")
+        (secret / "known_hosts").write_text("hosts")
+        told = subprocess.run(
+            self.arguments("--git", url, "--credentials", str(secret)), capture_output=True,
+            text=True, env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"},
+        )
+        self.assertEqual(told.returncode, 0, told.stdout + told.stderr)
+        called = (self.folder / "called").read_text().split("\n")
+        self.assertIn("StrictHostKeyChecking=yes", called)
+        self.assertIn(f"UserKnownHostsFile={secret}/known_hosts", called)
+        self.assertIn("git@127.0.0.1", called)
+
     def test_is_completed_after_kill_9(self):
         repository = Repository(self.folder / "docs")
         for number in range(300):

@@ -118,7 +118,8 @@ class Replicas:
     def answer(self, api):
         if self.broken:
             return 500, b"out of order"
-        pods = max(1, len(api.list("Pod", "default")))
+        # Others' pods, such as an endpoint picker's, have no part of the load.
+        pods = max(1, len(api.list("Pod", "default", selector="kaito.sh/workspace")))
         if self.running:
             self.work += 1
         return 200, (

@@ -81,7 +81,7 @@ def stateful_set(owner, served_name, node_labels):
     meta = owner["metadata"]
     name = meta["name"]
     labels = {"kaito.sh/workspace": name}
-    if created_by := meta["labels"].get("inferenceset.kaito.sh/created-by"):
+    if created_by := meta.get("labels", {}).get("inferenceset.kaito.sh/created-by"):
         labels["inferenceset.kaito.sh/created-by"] = created_by
     gpu = {"nvidia.com/gpu": "1"}
     container = {

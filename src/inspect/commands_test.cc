@@ -67,6 +67,12 @@ TEST_F(CommandsTest, GetsInEveryFormat) {
                       {"name": "Age"}], "rows": [{"cells": ["phi", "5s"]}]})");
   EXPECT_EQ(get({"wk"}, ""), "NAME   AGE\nphi    5s\n");
   EXPECT_EQ(get({"wk"}, "tsv"), "phi\t5s\n");
+  client_.set_raw("/api/v1/namespaces/default/pods?limit=500",
+                  R"({"kind": "Table", "columnDefinitions": [{"name": "Name", "format": "name"},
+                      {"name": "Age"}], "rows": [{"cells": ["a-longer-name", "5s"]}]})");
+  EXPECT_EQ(get({"pods,wk"}, ""),
+            "NAME                AGE\npod/a-longer-name   5s\n\n"
+            "NAME                     AGE\nworkspace.kaito.sh/phi   5s\n");
 }
 
 TEST_F(CommandsTest, GetSaysWhatToType) {

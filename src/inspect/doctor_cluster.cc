@@ -169,9 +169,12 @@ void check_definitions(Examination& exam) {
                     .todo = {kInstallCrds}};
     if (definition == nullptr) {
       finding.what = fmt::format("is not installed: there can be no {}", kind.type.kind);
+      finding.evidence = {fmt::format("the cluster has {} CRDs, none of that name",
+                                      exam.world.of("CustomResourceDefinition").size())};
     } else if (!is_established(*definition)) {
       finding.severity = Severity::kError;
       finding.what = "is there, but the API server does not serve it yet";
+      finding.evidence = {"its condition Established is not True"};
       finding.todo = {"kubectl describe crd " + name};
     } else if (!serves(*definition, kind.type.version)) {
       finding.severity = Severity::kError;

@@ -145,6 +145,7 @@ class Get final {
     const TableStyle style = style_of(kind);
     if (before == nullptr || before->type != kind.type) {
       flush();
+      writer_ = ColumnWriter();  // Each kind's table has widths of its own.
       if (before != nullptr && command_.format != GetFormat::kTabSeparated) {
         cluster_.output.out("\n");
       }

@@ -142,7 +142,7 @@ Result<JsonPath> JsonPath::parse(std::string_view text) {
 }
 
 Result<JsonPath> JsonPath::parse_relaxed(std::string_view text) {
-  if (text.starts_with('{')) return parse(text);
+  if (text.find('{') != std::string_view::npos) return parse(text);
   return parse(
       fmt::format("{{{}{}}}", text.starts_with('.') || text.starts_with('[') ? "" : ".", text));
 }

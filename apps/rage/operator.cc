@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <functional>
@@ -20,11 +19,15 @@
 #include "codec/json.h"
 #include "kube/client.h"
 #include "kube/kubeconfig.h"
+#include "listen.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
+#include "operator/autoscale_keda.h"
+#include "operator/crd_install.h"
 #include "operator/operator.h"
+#include "operator_webhook.h"
 #include "shutdown.h"
 #include "subcommands.h"
 
@@ -34,7 +37,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kDrainLimit = 20s;
+constexpr auto kDiscoveryLimit = 60s;
 constexpr auto kPollInterval = 250ms;
+constexpr auto kInstallLimit = 60s;
 
 struct OperatorFlags {
   std::string kubeconfig;
@@ -47,34 +52,14 @@ struct OperatorFlags {
   std::string cloud = "azure";
   std::string feature_gates;
   std::string node_classes;
+  std::string autoscaler = "auto";
+  int scaler_interval_seconds = 15;
   std::string log_format = "json";
   std::string log_level = "info";
+  bool install_crds = false;
+  WebhookFlags webhook;
   op::OperatorOptions options;
 };
-
-struct Listen {
-  std::string address;
-  std::uint16_t port = 0;
-};
-
-// "127.0.0.1:8080", ":8080" (every address), "8080" (loopback); none for "0" (off).
-Result<std::optional<Listen>> parse_listen(std::string_view text) {
-  if (text == "0") return std::nullopt;
-  const std::size_t colon = text.rfind(':');
-  Listen listen{.address = "127.0.0.1"};
-  std::string_view port = text;
-  if (colon != std::string_view::npos) {
-    listen.address = colon == 0 ? "0.0.0.0" : std::string(text.substr(0, colon));
-    port = text.substr(colon + 1);
-  }
-  unsigned number = 0;
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-  if (error != std::errc() || end != port.data() + port.size() || number > 65535) {
-    return fail(ErrorCode::kInvalidArgument, "\"{}\" is no address such as 127.0.0.1:8080", text);
-  }
-  listen.port = static_cast<std::uint16_t>(number);
-  return listen;
-}
 
 // "vLLM=true,enableMIG=false". An unknown gate is an error, as in the original.
 Result<void> set_feature_gates(std::string_view text, op::Settings& settings) {
@@ -147,6 +132,10 @@ Result<void> complete_settings(OperatorFlags& flags) {
     return fail(std::move(classes).error().with_context("--karpenter-node-classes"));
   }
   settings.node_classes = *std::move(classes);
+  settings.autoscaler = flags.autoscaler == "keda"  ? op::Autoscaler::kKeda
+                        : flags.autoscaler == "off" ? op::Autoscaler::kOff
+                                                    : op::Autoscaler::kNative;
+  flags.options.autoscaler.interval = std::chrono::seconds(flags.scaler_interval_seconds);
   return set_feature_gates(flags.feature_gates, settings);
 }
 
@@ -187,18 +176,35 @@ Result<void> run_operator(OperatorFlags flags) {
       kube::make_kube_client(*transport, clock, std::move(config),
                              {.requests_per_second = flags.qps, .burst = flags.burst});
   obs::MetricRegistry metrics;
-  op::Operator op(*client, clock, metrics, flags.options);
+  if (flags.install_crds) {
+    RETURN_IF_ERROR(op::install_crds(Context::with_timeout(kInstallLimit), *client));
+  }
+  if (flags.autoscaler == "auto") {
+    ASSIGN_OR_RETURN(flags.options.settings.autoscaler,
+                     op::discover_autoscaler(Context::with_timeout(kDiscoveryLimit), *client));
+  }
+  op::Operator op(*client, *transport, clock, metrics, flags.options);
+  // Before caches and leadership: what is stored in another version cannot be listed without it.
+  ASSIGN_OR_RETURN(
+      const auto webhook,
+      OperatorWebhook::start(*client, clock, metrics, flags.options.settings, flags.webhook));
   ASSIGN_OR_RETURN(const auto metrics_server,
                    serve(flags.metrics_address, "metrics", [&](const net::HttpRequest&) {
                      return text_response(200, metrics.render(), obs::kMetricsContentType);
                    }));
+  std::stop_source ending;  // A signal ends the first listing, too.
+  // With a webhook, ready means that it serves and nothing else: a Service sends API servers only
+  // to pods that are ready, and filling the caches may itself need a conversion.
+  const auto ready = [&] {
+    if (webhook->on()) return webhook->serving() && !ending.stop_requested();
+    return op.ready();
+  };
   ASSIGN_OR_RETURN(const auto health_server,
                    serve(flags.health_address, "health", [&](const net::HttpRequest& request) {
-                     const bool well = request.path != "/readyz" || op.ready();
-                     return text_response(well ? 200 : 503, well ? "ok" : "caches not synced",
+                     const bool well = request.path != "/readyz" || ready();
+                     return text_response(well ? 200 : 503, well ? "ok" : "not ready",
                                           "text/plain");
                    }));
-  std::stop_source ending;  // A signal ends the first listing, too.
   const std::jthread signals([&](const std::stop_token& stop) {
     while (!stop.stop_requested() && !shutdown.wait_for(kPollInterval)) {
     }
@@ -214,6 +220,7 @@ Result<void> run_operator(OperatorFlags flags) {
   }
   obs::log().info("draining");
   op.drain(kDrainLimit);
+  webhook->drain();
   return {};
 }
 
@@ -239,6 +246,8 @@ void add_cluster_options(CLI::App& command, OperatorFlags& flags) {
                   "Namespace of the Lease")
       ->envname("SYSTEM_NAMESPACE")
       ->capture_default_str();
+  command.add_flag("--install-crds", flags.install_crds,
+                   "Make or update the CustomResourceDefinitions at the start");
   command.add_option("--workers", flags.options.workers, "Reconciles at once, of each kind")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
@@ -255,6 +264,37 @@ void add_mirror_options(CLI::App& command, op::Settings& settings) {
       ->capture_default_str();
   command
       .add_option("--model-mirror-download-memory", settings.mirror_download_memory, "Its memory")
+      ->capture_default_str();
+}
+
+void add_scaling_options(CLI::App& command, OperatorFlags& flags) {
+  command
+      .add_option("--autoscaler", flags.autoscaler,
+                  "Who scales InferenceSets annotated scaledobject.kaito.sh/auto-provision: keda, "
+                  "native (this operator), off; auto is keda where KEDA is installed")
+      ->check(CLI::IsMember({"auto", "keda", "native", "off"}))
+      ->capture_default_str();
+  command
+      .add_option("--keda-scaler-address", flags.options.settings.keda_scaler_address,
+                  "Where keda-kaito-scaler listens; with keda")
+      ->capture_default_str();
+  command
+      .add_option("--scaler-metrics-url", flags.options.autoscaler.metrics_url,
+                  "Where a replica tells its load; {ip}, {port}, {namespace} and {pod} are filled "
+                  "in; with native")
+      ->capture_default_str();
+  command
+      .add_option("--scaler-interval", flags.scaler_interval_seconds,
+                  "Seconds between two looks at a replica's load; with native")
+      ->check(CLI::Range(1, 3600))
+      ->capture_default_str();
+}
+
+void add_model_options(CLI::App& command, OperatorFlags& flags) {
+  command
+      .add_option("--hugging-face-endpoint", flags.options.models.endpoint,
+                  "Where models that are not in the catalogue are looked up")
+      ->envname("HF_ENDPOINT")
       ->capture_default_str();
 }
 
@@ -312,7 +352,10 @@ void add_operator(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<OperatorFlags>();
   add_cluster_options(*command, *flags);
   add_workload_options(*command, *flags);
+  add_webhook_options(*command, flags->webhook);
   add_mirror_options(*command, flags->options.settings);
+  add_scaling_options(*command, *flags);
+  add_model_options(*command, *flags);
   command->add_option("--log-format", flags->log_format, "json or text")
       ->check(CLI::IsMember({"json", "text"}))
       ->capture_default_str();
@@ -322,7 +365,8 @@ void add_operator(CLI::App& app, int& exit_code) {
   command->footer(
       "Examples:\n"
       "  rage operator --kubeconfig ~/.kube/config --node-provisioner byo\n"
-      "  rage operator --leader-elect --metrics-bind-address :8080");
+      "  rage operator --leader-elect --metrics-bind-address :8080\n"
+      "  rage operator --install-crds --webhook-url-base https://127.0.0.1:9443");
   command->callback([flags, &exit_code] { exit_code = exit_code_of(run_operator(*flags)); });
 }
 

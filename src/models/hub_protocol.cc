@@ -10,8 +10,8 @@ namespace rage::models {
 namespace {
 
 constexpr std::size_t kFilesMax = 100'000;
+constexpr double kFileBytesMax = 1e15;      // Larger is nonsense.
 constexpr std::size_t kFilesNamedMax = 10;  // In a message.
-constexpr double kFileBytesMax = 1e15;      // What is more is no size.
 
 std::string_view extension_of(std::string_view path) {
   const std::size_t dot = path.rfind('.');
@@ -114,7 +114,9 @@ ErrorCode code_of(int status) {
 Result<HubListing> parse_hub_listing(std::string_view json) {
   auto parsed = codec::parse_json(json);
   if (!parsed) return fail(ErrorCode::kDataLoss, "the hub's reply is {}", parsed.error().message);
-  HubListing listing{.commit = codec::string_or(*parsed, "sha", "")};
+  HubListing listing{.commit = codec::string_or(*parsed, "sha", ""),
+                     .files = {},
+                     .id = codec::string_or(*parsed, "id", "")};
   if (!is_commit(listing.commit)) {
     return fail(ErrorCode::kDataLoss, "the hub's reply names no commit");
   }
@@ -129,8 +131,9 @@ Result<HubListing> parse_hub_listing(std::string_view json) {
                   "the hub lists a file name that leaves its folder; nothing was downloaded");
     }
     const double bytes = codec::number_or(sibling, "size", -1);
-    if (bytes >= 0 && bytes < kFileBytesMax)
+    if (bytes >= 0 && bytes <= kFileBytesMax) {
       listing.bytes[name] = static_cast<std::uint64_t>(bytes);
+    }
     listing.files.push_back(std::move(name));
   }
   std::ranges::sort(listing.files);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -19,7 +20,9 @@ namespace rage::models {
 struct HubListing {
   std::string commit;              // 40 lower-case hex digits.
   std::vector<std::string> files;  // Relative to the repository, each is_safe_relative_path().
-  std::map<std::string, std::uint64_t> bytes = {};  // Of the files whose size the hub says.
+  std::string id = {};             // The repository's name in its own case; empty if not told.
+  // Sizes of files; told only when asked for (?blobs=true).
+  std::map<std::string, std::uint64_t, std::less<>> bytes = {};
 };
 
 // kDataLoss if it is not the hub's JSON, or names a file outside the repository's folder.

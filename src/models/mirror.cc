@@ -32,7 +32,7 @@ Result<HubListing> pinned_listing(const Context& context, HubClient& hub,
   ModelReference pinned = reference;
   const auto noted = read_file(note, 64);
   if (noted && is_commit(trim(*noted))) pinned.revision = std::string(trim(*noted));
-  ASSIGN_OR_RETURN(HubListing listing, hub.list(context, pinned));
+  ASSIGN_OR_RETURN(HubListing listing, hub.list_with_sizes(context, pinned));
   if (!noted) RETURN_IF_ERROR(write_file_atomically(note, listing.commit + "\n"));
   return listing;
 }

@@ -7,6 +7,7 @@
 
 #include "apis/kinds.h"
 #include "base/strings.h"
+#include "operator/autoscale_keda.h"
 #include "operator/detail/json_path.h"
 #include "operator/model_mirror_plan.h"
 #include "operator/model_streaming_plan.h"
@@ -34,6 +35,14 @@ std::vector<std::string> config_map_of(const kube::Object& object) {
     if (!name.empty()) return {object.meta().ns + "/" + name};
   }
   return {};
+}
+
+std::vector<std::string> engine_of(const kube::Object& indexer) {
+  const Json document = indexer.document();
+  const Json* spec = codec::find_key(document, "spec");
+  const std::string name = spec != nullptr ? codec::string_or(*spec, "ragEngine", "") : "";
+  if (name.empty()) return {};
+  return {indexer.meta().ns + "/" + name};
 }
 
 // Keeps the keys we read; a cluster's other ConfigMaps may be large and are nobody's business.
@@ -74,6 +83,7 @@ kube::InformerOptions pod_options() {
   return {.trim = trim_pod,
           .indexes = {{std::string(kByWorkspace), by_label("kaito.sh/workspace")},
                       {std::string(kByRagEngine), by_label("kaito.sh/ragengine")},
+                      {std::string(kByAutoIndexer), by_label("kaito.sh/autoindexer")},
                       {std::string(kByMirror), mirror_of}}};
 }
 
@@ -146,19 +156,22 @@ Caches::Caches(kube::KubeClient& client, Clock& clock, const Settings& settings)
     : workspaces(client, clock, apis::workspace_type(), workspace_options(settings)),
       inference_sets(client, clock, apis::inference_set_type(), owned()),
       rag_engines(client, clock, apis::rag_engine_type()),
+      auto_indexers(client, clock, apis::auto_indexer_type(),
+                    {.indexes = {{std::string(kByRagEngine), engine_of}}}),
       stateful_sets(client, clock, apis::builtin_type("StatefulSet"), owned()),
       deployments(client, clock, apis::builtin_type("Deployment"), owned()),
       services(client, clock, apis::builtin_type("Service"), owned()),
       jobs(client, clock, apis::builtin_type("Job"), job_options()),
+      cron_jobs(client, clock, apis::builtin_type("CronJob"), owned()),
       revisions(client, clock, apis::builtin_type("ControllerRevision"), owned()),
       pods(client, clock, apis::builtin_type("Pod"), pod_options()),
       nodes(client, clock, apis::builtin_type("Node"), {.trim = trim_node}),
       volume_claims(client, clock, apis::builtin_type("PersistentVolumeClaim")),
       config_maps(client, clock, apis::builtin_type("ConfigMap"), {.trim = trim_config_map}),
       storage_classes(client, clock, storage_class_type()),
-      all_{&workspaces,    &inference_sets, &rag_engines,    &stateful_sets, &deployments,
-           &services,      &jobs,           &revisions,      &pods,          &nodes,
-           &volume_claims, &config_maps,    &storage_classes} {
+      all_{&workspaces,  &inference_sets, &rag_engines,   &auto_indexers, &stateful_sets,
+           &deployments, &services,       &jobs,          &cron_jobs,     &revisions,
+           &pods,        &nodes,          &volume_claims, &config_maps,   &storage_classes} {
   if (settings.provisioner != Provisioner::kByo) {
     node_claims = std::make_unique<kube::Informer>(client, clock, apis::builtin_type("NodeClaim"),
                                                    claim_options());
@@ -168,6 +181,10 @@ Caches::Caches(kube::KubeClient& client, Clock& clock, const Settings& settings)
     node_pools = std::make_unique<kube::Informer>(client, clock, apis::builtin_type("NodePool"),
                                                   pool_options());
     all_.push_back(node_pools.get());
+  }
+  if (settings.autoscaler == Autoscaler::kKeda) {
+    scaled_objects = std::make_unique<kube::Informer>(client, clock, scaled_object_type());
+    all_.push_back(scaled_objects.get());
   }
   if (settings.inference_extension) {
     for (const ResourceType& type : inference_pool_types()) {

@@ -18,7 +18,8 @@ namespace rage::op {
 inline constexpr std::string_view kByOwner = "owner";          // Controlling owner's UID.
 inline constexpr std::string_view kByWorkspace = "workspace";  // Pods, claims: "ns/name" by label.
 inline constexpr std::string_view kByRagEngine = "ragengine";
-inline constexpr std::string_view kByConfigMap = "config-map";  // "ns/name" of the one it names.
+inline constexpr std::string_view kByAutoIndexer = "autoindexer";  // Pods: "ns/name" by label.
+inline constexpr std::string_view kByConfigMap = "config-map";     // "ns/name" of the one it names.
 inline constexpr std::string_view kByMirror = "mirror";  // Jobs, pods: the ModelMirror, by label.
 inline constexpr std::string_view kByModel = "model";    // mirrored_model_key() of what it serves.
 
@@ -42,10 +43,12 @@ class Caches final {
   kube::Informer workspaces;
   kube::Informer inference_sets;
   kube::Informer rag_engines;
+  kube::Informer auto_indexers;  // By the RAGEngine they name.
   kube::Informer stateful_sets;
   kube::Informer deployments;
   kube::Informer services;
   kube::Informer jobs;
+  kube::Informer cron_jobs;
   kube::Informer revisions;
   kube::Informer pods;
   kube::Informer nodes;
@@ -55,6 +58,7 @@ class Caches final {
   // Null when nodes are brought by the user.
   std::unique_ptr<kube::Informer> node_claims;
   std::unique_ptr<kube::Informer> node_pools;
+  std::unique_ptr<kube::Informer> scaled_objects;  // Null unless KEDA scales.
   // With the gate gatewayAPIInferenceExtension: InferencePool, ServiceAccount, Role, RoleBinding.
   std::vector<std::unique_ptr<kube::Informer>> pool_parts;
   // Null without their gates.

@@ -26,20 +26,6 @@ std::unexpected<Error> unusable(std::string reason) {
   return fail(ErrorCode::kFailedPrecondition, std::move(reason));
 }
 
-Result<std::string> decode_base64(std::string_view text) {
-  if (text.size() % 4 != 0 || text.size() > kEncodedBytesMax) {
-    return fail(ErrorCode::kDataLoss, "it is no base64");
-  }
-  std::string bytes(text.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()),
-                                   static_cast<int>(text.size()));
-  if (size < 0) return fail(ErrorCode::kDataLoss, "it is no base64");
-  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
-  bytes.resize(static_cast<std::size_t>(size) - padding);
-  return bytes;
-}
-
 bool is_signed_by_a_ca(X509* leaf, const std::vector<X509Ptr>& cas, WallTime now) {
   const std::unique_ptr<X509_STORE, Freed<X509_STORE_free>> store(X509_STORE_new());
   const std::unique_ptr<X509_STORE_CTX, Freed<X509_STORE_CTX_free>> context(X509_STORE_CTX_new());
@@ -77,11 +63,9 @@ Result<WallTime> renewal_of(const X509* certificate, WallTime now) {
   return renewal;
 }
 
-// The CA that signed what other replicas may still serve with, if clients should go on trusting it.
-std::string previous_ca(const Json& secret, WallTime now) {
-  const auto bundle = parse_certificate_secret(secret);
-  if (!bundle) return {};
-  const auto cas = detail::parse_certificates(bundle->ca_pem);
+// The newest CA of `bundle`, if clients should go on trusting what it signed.
+std::string still_trusted(const CertificateBundle& bundle, WallTime now) {
+  const auto cas = detail::parse_certificates(bundle.ca_pem);
   WallTime begin;
   WallTime end;
   if (cas.empty() || !detail::read_validity(cas.front().get(), begin, end) || end <= now) return {};
@@ -89,6 +73,20 @@ std::string previous_ca(const Json& secret, WallTime now) {
 }
 
 }  // namespace
+
+Result<std::string> decode_base64(std::string_view text) {
+  if (text.size() % 4 != 0 || text.size() > kEncodedBytesMax) {
+    return fail(ErrorCode::kDataLoss, "it is no base64");
+  }
+  std::string bytes(text.size() / 4 * 3, '\0');
+  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                                   reinterpret_cast<const unsigned char*>(text.data()),
+                                   static_cast<int>(text.size()));
+  if (size < 0) return fail(ErrorCode::kDataLoss, "it is no base64");
+  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+  bytes.resize(static_cast<std::size_t>(size) - padding);
+  return bytes;
+}
 
 std::string encode_base64(std::string_view bytes) {
   std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');  // EVP_EncodeBlock() adds a zero.
@@ -138,7 +136,7 @@ Result<WallTime> check_certificate(const CertificateBundle& bundle,
 }
 
 Result<CertificatePlan> plan_certificate(const Json& secret, const std::vector<std::string>& names,
-                                         WallTime now) {
+                                         WallTime now, const CertificateBundle* serving) {
   auto existing = parse_certificate_secret(secret);
   auto renewal = existing ? check_certificate(*existing, names, now)
                           : Result<WallTime>(fail(existing.error()));
@@ -147,7 +145,9 @@ Result<CertificatePlan> plan_certificate(const Json& secret, const std::vector<s
         .bundle = *std::move(existing), .secret_data = nullptr, .renew_at = *renewal};
   }
   ASSIGN_OR_RETURN(CertificateBundle bundle, make_certificate(names, now));
-  bundle.ca_pem += previous_ca(secret, now);
+  if (existing) bundle.ca_pem += still_trusted(*existing, now);
+  const std::string served = serving != nullptr ? still_trusted(*serving, now) : "";
+  if (bundle.ca_pem.find(served) == std::string::npos) bundle.ca_pem += served;
   ASSIGN_OR_RETURN(const WallTime renew_at, check_certificate(bundle, names, now));
   Json data = {{kCaKey, encode_base64(bundle.ca_pem)},
                {kCertificateKey, encode_base64(bundle.certificate_pem)},
@@ -156,6 +156,23 @@ Result<CertificatePlan> plan_certificate(const Json& secret, const std::vector<s
                          .secret_data = std::move(data),
                          .renew_at = renew_at,
                          .reason = std::move(renewal).error().message};
+}
+
+bool CertificateHandover::offer(const CertificateBundle& bundle, bool trusted, SteadyTime now) {
+  if (serving_ && bundle == *serving_) {
+    next_.reset();
+    return false;
+  }
+  if (serving_) {
+    if (!trusted || !next_ || *next_ != bundle) trusted_since_.reset();
+    next_ = bundle;
+    if (!trusted) return false;
+    if (!trusted_since_) trusted_since_ = now;
+    if (now - *trusted_since_ < settle_) return false;
+  }
+  serving_ = bundle;
+  next_.reset();
+  return true;
 }
 
 }  // namespace rage::op

@@ -2,6 +2,8 @@
 // under the keys upstream uses, so that either operator can take over from the other.
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,10 +36,30 @@ struct CertificatePlan {
 
 // Both certificates live 90 days and are renewed at two thirds of that. `secret` null: there is
 // none yet; one that lacks something, does not fit together or does not cover all `names` (DNS
-// names or IP addresses) is replaced. Pure but for the random key. kInvalidArgument: unusable
-// names.
+// names or IP addresses) is replaced. `serving`: what clients are answered with meanwhile; its CA
+// stays trusted, too, even if the Secret was deleted. Pure but for the random key.
+// kInvalidArgument: unusable names.
 Result<CertificatePlan> plan_certificate(const Json& secret, const std::vector<std::string>& names,
-                                         WallTime now);
+                                         WallTime now, const CertificateBundle* serving = nullptr);
+
+// Value. Which certificate to serve with while one is renewed. API servers learn by watching whom
+// to trust, so a new one is served only once that has been written down for a while.
+class CertificateHandover final {
+ public:
+  explicit CertificateHandover(std::chrono::milliseconds settle) : settle_(settle) {}
+
+  // `bundle` is the Secret's; `trusted`: its CAs stand where API servers read whom to trust.
+  // True: it is served from now on. The first one always is.
+  bool offer(const CertificateBundle& bundle, bool trusted, SteadyTime now);
+  const CertificateBundle* serving() const { return serving_ ? &*serving_ : nullptr; }
+  bool waiting() const { return next_.has_value(); }  // A newer one is known and not served yet.
+
+ private:
+  const std::chrono::milliseconds settle_;
+  std::optional<CertificateBundle> serving_;
+  std::optional<CertificateBundle> next_;
+  std::optional<SteadyTime> trusted_since_;
+};
 
 // The parts of plan_certificate().
 // kNotFound: a key is missing or empty; kDataLoss: it is no base64.
@@ -47,7 +69,8 @@ Result<WallTime> check_certificate(const CertificateBundle& bundle,
                                    const std::vector<std::string>& names, WallTime now);
 Result<CertificateBundle> make_certificate(const std::vector<std::string>& names, WallTime now);
 
-// For caBundle fields.
+// For caBundle fields and Secrets' data. kDataLoss: it is no base64.
 std::string encode_base64(std::string_view bytes);
+Result<std::string> decode_base64(std::string_view text);
 
 }  // namespace rage::op

@@ -133,6 +133,52 @@ TEST(Certificates, RefuseUnusableNames) {
   }
 }
 
+// Whoever serves with a certificate goes on being trusted, though its Secret was deleted or
+// replaced.
+TEST(Certificates, KeepTheCaOfWhatIsServedTrusted) {
+  const CertificatePlan served = plan(Json());
+  const auto made = plan_certificate(Json(), kNames, kNow, &served.bundle);
+  ASSERT_TRUE(made);
+  EXPECT_THAT(made->bundle.ca_pem, testing::EndsWith(served.bundle.ca_pem));
+  const auto renewed = plan_certificate(secret_of(served), kNames, served.renew_at, &served.bundle);
+  ASSERT_TRUE(renewed);
+  EXPECT_EQ(certificates_in(renewed->bundle.ca_pem), 2U);  // Not twice the same.
+}
+
+TEST(CertificateHandover, WaitsUntilANewOneHasBeenTrustedForAWhile) {
+  const SteadyTime start(1h);
+  const CertificateBundle old = {.ca_pem = "old"};
+  const CertificateBundle renewed = {.ca_pem = "new"};
+  CertificateHandover handover(10s);
+  EXPECT_EQ(handover.serving(), nullptr);
+  EXPECT_TRUE(handover.offer(old, false, start));
+  EXPECT_FALSE(handover.offer(old, true, start + 1h));
+  EXPECT_FALSE(handover.waiting());
+  EXPECT_FALSE(handover.offer(renewed, false, start + 2h));
+  EXPECT_TRUE(handover.waiting());
+  // Counted from when it became trusted, and anew if somebody put the old one back.
+  EXPECT_FALSE(handover.offer(renewed, true, start + 3h));
+  EXPECT_FALSE(handover.offer(renewed, false, start + 3h + 5s));
+  EXPECT_FALSE(handover.offer(renewed, true, start + 3h + 9s));
+  EXPECT_FALSE(handover.offer(renewed, true, start + 3h + 18s));
+  EXPECT_EQ(*handover.serving(), old);
+  EXPECT_TRUE(handover.offer(renewed, true, start + 3h + 19s));
+  EXPECT_EQ(*handover.serving(), renewed);
+  EXPECT_FALSE(handover.waiting());
+}
+
+TEST(CertificateHandover, StartsAnewForANewerOne) {
+  CertificateHandover handover(10s);
+  const SteadyTime start(1h);
+  (void)handover.offer({.ca_pem = "a"}, true, start);
+  EXPECT_FALSE(handover.offer({.ca_pem = "b"}, true, start));
+  EXPECT_FALSE(handover.offer({.ca_pem = "c"}, true, start + 10s));
+  EXPECT_TRUE(handover.offer({.ca_pem = "c"}, true, start + 20s));
+  EXPECT_FALSE(handover.offer({.ca_pem = "d"}, true, start + 20s));
+  EXPECT_FALSE(handover.offer({.ca_pem = "c"}, true, start + 21s));
+  EXPECT_FALSE(handover.waiting());
+}
+
 TEST(Base64, AgreesWithRfc4648) {
   EXPECT_EQ(encode_base64(""), "");
   EXPECT_EQ(encode_base64("f"), "Zg==");

@@ -22,36 +22,14 @@ void remember(const Hands& hands, const ResourceType& type, Json written) {
   }
 }
 
+const ResourceType& type_of(const Change& change) {
+  return std::visit([](const auto& any) -> const ResourceType& { return any.type; }, change);
+}
+
 Result<void> apply_change(const Context& context, const Hands& hands, const Change& change) {
-  return std::visit(
-      Overloaded{
-          [&](const ApplyObject& apply) -> Result<void> {
-            ASSIGN_OR_RETURN(Json written, hands.client.apply(context, apply.type, apply.object));
-            remember(hands, apply.type, std::move(written));
-            return {};
-          },
-          [&](const CreateObject& create) -> Result<void> {
-            auto written = hands.client.create(context, create.type, create.object);
-            if (written) {
-              remember(hands, create.type, *std::move(written));
-            } else if (written.error().code != ErrorCode::kAlreadyExists) {
-              return fail(std::move(written).error());
-            }
-            return {};
-          },
-          [&](const DeleteObject& remove) -> Result<void> {
-            return hands.client.remove(context, remove.type, remove.key,
-                                       {.propagation = remove.propagation, .uid = remove.uid});
-          },
-          [&](const PatchObject& patch) -> Result<void> {
-            ASSIGN_OR_RETURN(Json written,
-                             hands.client.patch(context, patch.type, patch.key,
-                                                kube::PatchType::kMerge, patch.patch));
-            remember(hands, patch.type, std::move(written));
-            return {};
-          },
-      },
-      change);
+  ASSIGN_OR_RETURN(Json written, write_change(context, hands.client, change));
+  if (!written.is_null()) remember(hands, type_of(change), std::move(written));
+  return {};
 }
 
 std::string describe(const Change& change) {
@@ -105,7 +83,35 @@ Result<void> drop_finalizer(const Context& context, const Hands& hands, const Re
   return {};
 }
 
+Result<Json> try_change(const Context& context, kube::KubeClient& client, const Change& change) {
+  return std::visit(
+      Overloaded{
+          [&](const ApplyObject& apply) { return client.apply(context, apply.type, apply.object); },
+          [&](const CreateObject& create) -> Result<Json> {
+            auto written = client.create(context, create.type, create.object);
+            if (!written && written.error().code == ErrorCode::kAlreadyExists) return Json();
+            return written;
+          },
+          [&](const DeleteObject& remove) -> Result<Json> {
+            RETURN_IF_ERROR(client.remove(context, remove.type, remove.key,
+                                          {.propagation = remove.propagation, .uid = remove.uid}));
+            return Json();
+          },
+          [&](const PatchObject& patch) {
+            return client.patch(context, patch.type, patch.key, kube::PatchType::kMerge,
+                                patch.patch);
+          },
+      },
+      change);
+}
+
 }  // namespace
+
+Result<Json> write_change(const Context& context, kube::KubeClient& client, const Change& change) {
+  auto written = try_change(context, client, change);
+  if (!written) return fail(std::move(written).error().with_context(describe(change)));
+  return written;
+}
 
 void add_error(Json& status, const Error& error) {
   const auto conditions = status.find("conditions");
@@ -124,9 +130,7 @@ Result<kube::Outcome> carry_out(const Context& context, Hands& hands, const Reso
   Result<void> applied;
   for (const Change& change : plan.changes) {
     applied = apply_change(context, hands, change);
-    if (applied) continue;
-    applied = fail(std::move(applied).error().with_context(describe(change)));
-    break;
+    if (!applied) break;
   }
   for (const PlannedEvent& event : plan.events) {
     hands.events.record({.type = type, .key = meta.key(), .uid = meta.uid}, event.type,

@@ -23,6 +23,10 @@ struct Hands {
   std::vector<kube::Informer*> informers;  // Whose caches are told of what was written.
 };
 
+// One change; what the API server has now, or null if there is nothing to remember. The error says
+// what was tried.
+Result<Json> write_change(const Context& context, kube::KubeClient& client, const Change& change);
+
 // Changes in order, then the status (if it differs from `document`'s), then the finalizer if
 // `plan.release`; stops at the first error, but the status is written even then: it is what a
 // person looks at. A message of the error is added to the conditions that are not True.

@@ -1,8 +1,9 @@
 // Command lines of the model servers. Flags of vLLM, in this order (each only when it applies):
 //
 //   served-model-name, max-model-len, gpu-memory-utilization, kv-events-config,
-//   compilation-config.pass_config.fuse_allreduce_rms, enable-lora, model, download-dir,
-//   load-format, model-loader-extra-config, kaito-config-file, performance-mode,
+//   compilation-config.pass_config.fuse_allreduce_rms, enable-lora, model, revision,
+//   code-revision, download-dir, load-format, model-loader-extra-config, kaito-config-file,
+//   performance-mode,
 //   kaito-kv-cache-cpu-memory-utilization, data-parallel-size, tensor-parallel-size,
 //   pipeline-parallel-size, distributed-executor-backend, port, load_format, config_format,
 //   tokenizer_mode, trust-remote-code, dtype, tool-call-parser, enable-auto-tool-choice,
@@ -69,6 +70,9 @@ void add_weights_flags(const ServingRequest& request, CommandLine& command) {
     add_mirror_flags(request, command);
   } else if (local.empty()) {
     command.set("model", request.model->id);
+    // Code is downloaded beside the weights, and run: from the same commit.
+    command.set_unless_empty("revision", request.model_revision);
+    command.set_unless_empty("code-revision", request.model_revision);
     command.set("download-dir", "/workspace/weights");
   } else {
     command.set("model", local);
@@ -142,6 +146,7 @@ std::string transformers_command(const ServingRequest& request) {
   command.set("served_model_name", request.model->served_name);
   const std::string local = detail::local_weights_path(request);
   command.set("pretrained_model_name_or_path", local.empty() ? request.model->id : local);
+  if (local.empty()) command.set_unless_empty("revision", request.model_revision);
   for (const auto& [key, value] : request.model->transformers_params) {
     if (value.empty()) {
       command.add(key);

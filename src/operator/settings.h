@@ -12,6 +12,9 @@ namespace rage::op {
 
 using apis::Provisioner;
 
+// Who follows the load of InferenceSets that ask for it (autoscale.h).
+enum class Autoscaler { kOff, kNative, kKeda };
+
 struct NodeClass {
   std::string name;
   bool is_default = false;
@@ -37,6 +40,9 @@ struct Settings {
   std::string streaming_service_account = {};
   std::string mirror_download_cpu = "3";
   std::string mirror_download_memory = "8Gi";
+  Autoscaler autoscaler = Autoscaler::kNative;
+  // Where keda-kaito-scaler listens; with kKeda.
+  std::string keda_scaler_address = "keda-kaito-scaler-svc.keda.svc.cluster.local:10450";
   // Gates.
   bool vllm = true;
   bool mig = false;

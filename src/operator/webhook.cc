@@ -14,6 +14,7 @@ using net::HttpResponse;
 
 constexpr const char* kAdmissionVersion = "admission.k8s.io/v1";
 constexpr const char* kConversionVersion = "apiextensions.k8s.io/v1";
+constexpr const char* kConvertPath = "/convert";
 constexpr std::size_t kUidBytesMax = 256;
 
 struct Validated {
@@ -23,12 +24,13 @@ struct Validated {
   bool namespaced = true;
 };
 
-constexpr std::array<Validated, 5> kValidated = {
+constexpr std::array<Validated, 6> kValidated = {
     {{.name = "workspace", .plural = "workspaces", .beta = true},
      {.name = "inferenceset", .plural = "inferencesets", .beta = true},
      {.name = "ragengine", .plural = "ragengines", .beta = true},
      {.name = "modelmirror", .plural = "modelmirrors", .beta = false, .namespaced = false},
-     {.name = "multiroleinference", .plural = "multiroleinferences", .beta = false}}};
+     {.name = "multiroleinference", .plural = "multiroleinferences", .beta = false},
+     {.name = "autoindexer", .plural = "autoindexers", .beta = false}}};
 
 std::string path_of(const Validated& kind) {
   return fmt::format("/validate/{}.kaito.sh", kind.name);
@@ -193,7 +195,7 @@ HttpResponse review_conversion(std::string_view body) {
 
 HttpResponse answer_webhook(const net::HttpRequest& request,
                             const apis::ValidationSettings& settings) {
-  const bool converts = request.path == "/convert";
+  const bool converts = request.path == kConvertPath;
   const auto is_path = [&](const Validated& kind) { return request.path == path_of(kind); };
   if (!converts && std::ranges::none_of(kValidated, is_path)) return plain(404, "no such webhook");
   if (request.method != "POST") {
@@ -202,6 +204,50 @@ HttpResponse answer_webhook(const net::HttpRequest& request,
     return response;
   }
   return converts ? review_conversion(request.body) : review_admission(request.body, settings);
+}
+
+std::vector<std::string> webhook_paths() {
+  std::vector<std::string> paths = {kConvertPath};
+  for (const Validated& kind : kValidated) paths.push_back(path_of(kind));
+  return paths;
+}
+
+apis::ValidationSettings validation_settings(const Settings& settings) {
+  apis::ValidationSettings validation{.provisioner = settings.provisioner,
+                                      .mig = settings.mig,
+                                      .accelerator = settings.accelerator,
+                                      .vllm = settings.vllm,
+                                      .node_classes = {}};
+  for (const NodeClass& one : settings.node_classes) validation.node_classes.push_back(one.name);
+  return validation;
+}
+
+Result<std::vector<std::string>> serving_names(const WebhookTarget& target) {
+  if (target.url_base.empty()) {
+    const std::string name =
+        fmt::format("{}.{}.svc", target.service_name, target.service_namespace);
+    return std::vector<std::string>{name, name + ".cluster.local"};
+  }
+  constexpr std::string_view kScheme = "https://";
+  std::string_view host = target.url_base;
+  const bool https = host.starts_with(kScheme);
+  if (https) host.remove_prefix(kScheme.size());
+  const bool bare = host.find_first_of("/?#@ ") == std::string_view::npos;
+  if (host.starts_with('[')) {  // An IPv6 address.
+    host = host.substr(1, std::min(host.find(']'), host.size()) - 1);
+  } else {
+    host = host.substr(0, host.find(':'));
+  }
+  if (!https || !bare || host.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "\"{}\" is not https://HOST:PORT", target.url_base);
+  }
+  return std::vector<std::string>{std::string(host)};
+}
+
+Json render_conversion(const WebhookTarget& target) {
+  const Json webhook = {{"clientConfig", client_config(target, kConvertPath)},
+                        {"conversionReviewVersions", Json::array({"v1"})}};
+  return {{"strategy", "Webhook"}, {"webhook", webhook}};
 }
 
 std::vector<Json> render_webhook_configurations(const WebhookTarget& target) {

@@ -65,8 +65,8 @@ net::HttpResponse post(const std::string& path, const std::string& body) {
 }
 
 TEST(Admission, AdmitsAGoodWorkspaceUnderEveryPath) {
-  for (const char* kind :
-       {"workspace", "inferenceset", "ragengine", "modelmirror", "multiroleinference"}) {
+  for (const char* kind : {"workspace", "inferenceset", "ragengine", "modelmirror",
+                           "multiroleinference", "autoindexer"}) {
     const Json answer = ask(review(workspace()), fmt::format("/validate/{}.kaito.sh", kind));
     const Json expected = {{"uid", "705ab4f5"}, {"allowed", true}};
     EXPECT_EQ(answer, expected);
@@ -194,10 +194,41 @@ TEST(WebhookConfigurations, AreAsTheGoldenFileSays) {
 TEST(WebhookConfigurations, CanPointToAUrl) {
   const auto all =
       render_webhook_configurations({.url_base = "https://127.0.0.1:9443", .ca_pem = "CA"});
-  ASSERT_EQ(all.size(), 5U);
+  ASSERT_EQ(all.size(), 6U);
   const Json expected = {{"url", "https://127.0.0.1:9443/validate/workspace.kaito.sh"},
                          {"caBundle", encode_base64("CA")}};
   EXPECT_EQ(all[0]["webhooks"][0]["clientConfig"], expected);
+}
+
+// A certificate without the name that the API server asks for makes every write fail.
+TEST(ServingNames, AreWhatTheApiServerAsksFor) {
+  const auto names = [](const WebhookTarget& target) {
+    return serving_names(target).value_or(std::vector<std::string>{});
+  };
+  EXPECT_THAT(names({.service_namespace = "kaito", .service_name = "hook"}),
+              testing::ElementsAre("hook.kaito.svc", "hook.kaito.svc.cluster.local"));
+  EXPECT_THAT(names({.url_base = "https://127.0.0.1:9443"}), testing::ElementsAre("127.0.0.1"));
+  EXPECT_THAT(names({.url_base = "https://hook.example"}), testing::ElementsAre("hook.example"));
+  EXPECT_THAT(names({.url_base = "https://[::1]:9443"}), testing::ElementsAre("::1"));
+  for (const char* wrong : {"http://h:1", "h:1", "https://", "https://h/x", "https://u@h",
+                            "https://:1", "https://[", "https://[]:1"}) {
+    EXPECT_FALSE(serving_names({.url_base = wrong})) << wrong;
+  }
+}
+
+// Upstream's allow-lists and gates decide what is admitted; one that is lost admits too much.
+TEST(ValidationSettings, AreTheOperators) {
+  Settings settings;
+  settings.provisioner = Provisioner::kKarpenter;
+  settings.mig = true;
+  settings.vllm = false;
+  settings.node_classes = {{.name = "a", .is_default = true}, {.name = "b"}};
+  const apis::ValidationSettings validation = validation_settings(settings);
+  EXPECT_EQ(validation.provisioner, Provisioner::kKarpenter);
+  EXPECT_TRUE(validation.mig);
+  EXPECT_FALSE(validation.accelerator);
+  EXPECT_FALSE(validation.vllm);
+  EXPECT_THAT(validation.node_classes, testing::ElementsAre("a", "b"));
 }
 
 }  // namespace

@@ -8,9 +8,9 @@ import re
 from support import MANAGER
 
 CHILD_KINDS = (
-    "ModelMirror", "InferenceSet", "Workspace", "StatefulSet", "Deployment", "Job", "Service",
-    "ConfigMap", "PersistentVolumeClaim", "InferencePool", "ServiceAccount", "Role", "RoleBinding",
-    "PodDisruptionBudget", "NodeClaim", "NodePool",
+    "ModelMirror", "InferenceSet", "Workspace", "StatefulSet", "Deployment", "Job", "CronJob",
+    "Service", "ConfigMap", "PersistentVolumeClaim", "InferencePool", "ServiceAccount", "Role",
+    "RoleBinding", "PodDisruptionBudget", "NodeClaim", "NodePool",
 )
 NAMESPACE_LABELS = ("kaito.sh/workspacenamespace", "kaito.sh/ragenginenamespace",
                     "karpenter.kaito.sh/workspace-namespace")
@@ -106,7 +106,7 @@ def summary(owner):
     status = owner.get("status", {})
     facts = {
         key: status[key]
-        for key in ("state", "targetNodeCount", "replicas", "readyReplicas", "phase")
+        for key in ("state", "targetNodeCount", "replicas", "readyReplicas", "phase", "documents")
         if key in status
     }
     facts["conditions"] = {

@@ -20,12 +20,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "tests/support/cluster"
 CRDS = ROOT / "deploy/crds"
+CHARTS = ROOT / "tests/chart/golden"
 BINARY = os.environ.get("RAGE_BINARY", str(ROOT / "build/release/rage"))
 CACHE = Path(
     os.environ.get("RAGE_CACHE_DIR")
     or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rage"
 )
 MANAGER = "rage-operator"
+RELEASE_NAMESPACE = "kaito-workspace"
 OUR_KINDS = (
     "Workspace", "InferenceSet", "RAGEngine", "ModelMirror", "MultiRoleInference", "AutoIndexer",
 )
@@ -97,6 +99,7 @@ READY = {
     "RAGEngine": ("RAGEngineSucceeded", "ServiceReady"),
     "ModelMirror": ("Ready",),
     "MultiRoleInference": ("Ready",),
+    "AutoIndexer": ("Ready",),
 }
 
 
@@ -111,6 +114,11 @@ class Cluster:
     def __init__(self, crds=("karpenter", "inference"), audit=False):
         self._folder = Path(tempfile.mkdtemp(prefix="rage-kube-"))
         self.folder = self._folder / "cluster"
+        self._start(self._arguments(crds, audit))
+        self.api = Api(self.folder)
+
+    @staticmethod
+    def _arguments(crds, audit):
         arguments = ["--kwok", *(["--audit"] if audit else [])]
         for name in crds:
             arguments += ["--crds", str(CACHE / "cluster/crds" / name)]
@@ -118,12 +126,14 @@ class Cluster:
             arguments += ["--crds", str(SCRIPTS / "node_class_crd.yaml")]
         if list(CRDS.glob("*.yaml")):
             arguments += ["--crds", str(CRDS)]
+        return arguments
+
+    def _start(self, arguments):
         try:
             self._script("up.sh", self.folder, *arguments)
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
-        self.api = Api(self.folder)
 
     def _script(self, name, *arguments):
         result = subprocess.run(
@@ -220,30 +230,61 @@ class Cluster:
                 counts[verb] = counts.get(verb, 0) + int(float(line.rsplit(" ", 1)[1]))
         return counts
 
-    def audited(self):
-        """{(verb, resource/subresource): count} of the operator's requests; needs audit=True."""
-        counts = {}
+    def bind_operator(self, chart="byo"):
+        """The chart's rights for the operator (tests/chart/golden) in place of cluster-admin."""
+        rights = [
+            text for text in (CHARTS / f"{chart}.yaml").read_text().split("\n---\n")
+            if re.search(r"^kind: (Cluster)?Role(Binding)?$", text, re.MULTILINE)
+        ]
+        self.ensure_namespace("kaito-workspace")
+        self.kubectl("delete", "clusterrolebinding", "rage-operator", "--ignore-not-found")
+        self.kubectl("apply", "-f", "-", text="\n---\n".join(rights))
+
+    def _audit_entries(self):
         with contextlib.suppress(FileNotFoundError), open(self.folder / "audit.log") as log:
             for line in log:
                 entry = json.loads(line)
                 target = entry.get("objectRef", {})
                 what = "/".join(filter(None, (target.get("resource"), target.get("subresource"))))
-                key = (entry["verb"], what)
-                counts[key] = counts.get(key, 0) + 1
+                yield entry["verb"], what, entry.get("responseStatus", {})
+
+    def audited(self):
+        """{(verb, resource/subresource): count} of the operator's requests; needs audit=True."""
+        counts = {}
+        for verb, what, _ in self._audit_entries():
+            counts[verb, what] = counts.get((verb, what), 0) + 1
         return counts
+
+    def refused(self):
+        """{"verb resource: why"} of what the operator was not allowed to do; needs audit=True."""
+        return {
+            f"{verb} {what}: {status.get('message', '')}"
+            for verb, what, status in self._audit_entries()
+            if status.get("code") == 403
+        }
 
 
 class Operator:
-    """`rage operator` as the service account of the cluster; its log is in the cluster's folder."""
+    """`rage operator` as the service account of the cluster; its log is in the cluster's folder.
 
-    def __init__(self, cluster, provisioner="byo", flags=("--feature-gates", ALL_GATES)):
+    webhook: its URL as the API server is told, "own" for the one it listens on, "" for none."""
+
+    def __init__(self, cluster, provisioner="byo", flags=("--feature-gates", ALL_GATES),
+                 webhook="", name="operator"):
         self._cluster = cluster
         self._provisioner = provisioner
         self._flags = flags
-        self.log = cluster.folder / "operator.log"
+        self.log = cluster.folder / f"{name}.log"
         self.process = None
+        cluster.bind_operator(provisioner)
         known = operator_help()
-        if "--webhook" in known:  # Nothing here reaches a webhook.
+        self.webhook_port = free_port()  # For good: it is registered.
+        if webhook:
+            own = f"127.0.0.1:{self.webhook_port}"
+            url = f"https://{own}" if webhook == "own" else webhook
+            self._flags += ("--webhook-bind-address", own, "--webhook-url-base", url)
+            cluster.ensure_namespace(RELEASE_NAMESPACE)  # Where the certificate is kept.
+        elif "--webhook" in known:
             self._flags = (*self._flags, "--webhook=false")
         if provisioner == "karpenter" and "--karpenter-node-classes" in known:
             self._flags = (*self._flags, "--karpenter-node-classes", NODE_CLASSES)
@@ -258,7 +299,7 @@ class Operator:
     def _spawn(self):
         self._metrics_port, self._health_port = free_port(), free_port()
         environment = {
-            **os.environ, "CLOUD_PROVIDER": "azure", "RELEASE_NAMESPACE": "kaito-workspace",
+            **os.environ, "CLOUD_PROVIDER": "azure", "RELEASE_NAMESPACE": RELEASE_NAMESPACE,
             "PRESET_REGISTRY_NAME": "mcr.microsoft.com/aks/kaito",
         }
         kubeconfig = self._cluster.folder / "operator.kubeconfig"

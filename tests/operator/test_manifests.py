@@ -77,6 +77,8 @@ class Manifests:
 
     provisioner = ""
     gates = ""  # Beside ALL_GATES; the last word on a gate counts.
+    flags = ()
+    audit = True
 
     @classmethod
     def setUpClass(cls):
@@ -176,6 +178,9 @@ class Manifests:
                         is_ready(found),
                         f"{found['kind']} is not {' or '.join(READY[found['kind']])}:\n{told}",
                     )
+
+    def test_the_charts_rights_suffice(self):
+        self.assertEqual(self.cluster.refused(), set())
 
     def test_children_are_as_golden(self):
         for manifest in self.manifests:

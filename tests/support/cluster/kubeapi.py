@@ -24,12 +24,16 @@ KINDS = {
     "ReplicaSet": ("apis/apps/v1", "replicasets", True),
     "ControllerRevision": ("apis/apps/v1", "controllerrevisions", True),
     "Job": ("apis/batch/v1", "jobs", True),
+    "CronJob": ("apis/batch/v1", "cronjobs", True),
     "Role": ("apis/rbac.authorization.k8s.io/v1", "roles", True),
     "RoleBinding": ("apis/rbac.authorization.k8s.io/v1", "rolebindings", True),
     "StorageClass": ("apis/storage.k8s.io/v1", "storageclasses", False),
     "PodDisruptionBudget": ("apis/policy/v1", "poddisruptionbudgets", True),
     "CustomResourceDefinition": (
         "apis/apiextensions.k8s.io/v1", "customresourcedefinitions", False,
+    ),
+    "ValidatingWebhookConfiguration": (
+        "apis/admissionregistration.k8s.io/v1", "validatingwebhookconfigurations", False,
     ),
     "NodeClaim": ("apis/karpenter.sh/v1", "nodeclaims", False),
     "NodePool": ("apis/karpenter.sh/v1", "nodepools", False),

@@ -139,7 +139,7 @@ class Load(threading.Thread):
 
 
 class Webhooks(ClusterTest):
-    crds = ()
+    crds = ("inference",)  # ALL_GATES has the operator watch InferencePools.
     audit = True
 
     @classmethod

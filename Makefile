@@ -23,7 +23,7 @@ export UBSAN_OPTIONS ?= print_stacktrace=1
 export TSAN_OPTIONS ?= second_deadlock_stack=1 external_symbolizer_path=/usr/bin/llvm-symbolizer-19
 
 help: ## list these commands
-	@awk -F ' ## ' '/^[a-z-]+:.* ## / { split($$1, target, ":"); printf "make %-12s %s\n", target[1], $$2 }' \
+	@awk -F ' ## ' '/^[a-z0-9-]+:.* ## / { split($$1, target, ":"); printf "make %-12s %s\n", target[1], $$2 }' \
 	  $(firstword $(MAKEFILE_LIST))
 
 deps: ## fetch and build third parties, once, into the cache (deps/fetch.sh)
@@ -59,7 +59,20 @@ test-gcc: deps ## the same suite built by g++ 12.2
 test-operator: deps build/dev/build.ninja ## the operator against a real Kubernetes: manifests, kill -9
 	@$(timed) "build dev" cmake --build --preset dev -j $(JOBS) --target rage fuzzed_documents
 	@cd tests/operator && RAGE_BINARY=$(CURDIR)/build/dev/rage PYTHONDONTWRITEBYTECODE=1 \
-	  python3 -m unittest test_crds test_webhooks test_demo test_manifests test_kills
+	  python3 -m unittest test_cli test_crds test_webhooks test_demo test_manifests test_scaling test_models \
+	  test_adoption test_kills
+
+image: ## OCI images in build/images, without a daemon (LLAMA_PORTABLE=1: for any x86-64)
+	@deps/fetch.sh e2e
+	@$(MAKE) build/release/build.ninja
+	@$(timed) "build release" cmake --build --preset release -j $(JOBS) --target rage
+	@$(timed) "images" deploy/images/build.sh
+
+# What can be known without a node comes first.
+e2e: image ## chart and images on a real node (root): install, answer, scale, kill, upgrade
+	@cd tests/chart && PYTHONDONTWRITEBYTECODE=1 python3 -m unittest test_chart
+	@cd tests/e2e && $(CURDIR)/$(timed) "end to end" env PYTHONDONTWRITEBYTECODE=1 \
+	  python3 -m unittest --failfast --verbose test_e2e
 
 bench: build ## benchmarks, printed as JSON
 	@bench/run.py $(ARGS)
@@ -93,4 +106,4 @@ build/%/build.ninja: CMakePresets.json
 	@cmake --preset $* >$(@D)/configure.log 2>&1 || { cat $(@D)/configure.log; exit 1; }
 	@touch $@
 
-.PHONY: help deps up build test test-tsan test-gcc test-operator bench fmt tidy fuzz-smoke golden presubmit clean
+.PHONY: help deps up build test test-tsan test-gcc test-operator image e2e bench fmt tidy fuzz-smoke golden presubmit clean

@@ -1,5 +1,6 @@
 """Starts `rage rag` for a benchmark and calls it."""
 
+import atexit
 import http.client
 import json
 import subprocess
@@ -18,6 +19,7 @@ class Service:
             stderr=subprocess.DEVNULL,
             text=True,
         )
+        atexit.register(self.process.kill)  # Whatever becomes of the benchmark.
         line = self.process.stdout.readline()
         self.start_seconds = time.monotonic() - began
         if "ready on" not in line:
@@ -47,3 +49,4 @@ class Service:
     def stop(self):
         self.process.terminate()
         self.process.wait(timeout=60)
+        atexit.unregister(self.process.kill)

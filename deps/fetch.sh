@@ -2,7 +2,8 @@
 # Puts everything RAGE builds on in place: Debian packages, pinned registry packages, llama-server.
 # Does what is missing and nothing else; once done, it needs no network and returns at once.
 #
-# usage: deps/fetch.sh [build|all]    build: without the packages that only tests need
+# usage: deps/fetch.sh [build|all|e2e]    build: without the packages that only tests need;
+#                                        e2e: also what images and a real node need
 #
 # Everything but the Debian packages lands in ${RAGE_CACHE_DIR:-${XDG_CACHE_HOME:-~/.cache}/rage}.
 set -euo pipefail
@@ -17,7 +18,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/../tests/support/cluster/build.sh"
 
 missing_apt_packages() {
   local group=$1 wanted installed
-  wanted=$(awk -v all="$group" '/^(build|test) / && ($1 == "build" || all == "all") { print $2 }' \
+  wanted=$(awk -v group="$group" '
+    /^build / || (/^test / && group != "build") || (/^e2e / && group == "e2e") { print $2 }' \
     "$deps_dir/apt.txt" | sort)
   # shellcheck disable=SC2016,SC2086  # dpkg-query's own variables; one word a package.
   installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' $wanted 2>/dev/null |
@@ -94,6 +96,10 @@ cluster_label() {
 cluster_done() { [[ $group == build ]] || cluster_is_built; }
 cluster_do() { build_cluster; }
 
+helm_label() { say "helm (end-to-end tests), built from source (2 to 4 minutes on 2 cores)"; }
+helm_done() { [[ $group != e2e ]] || cluster_is_built helm; }
+helm_do() { build_cluster helm; }
+
 package_label() { # NAME WHAT
   local size
   size="$(lock_field "$1" mb) MB"
@@ -105,12 +111,13 @@ package_label() { # NAME WHAT
 
 main() {
   group=${1:-all}
-  [[ $group == build || $group == all ]] || die "usage: deps/fetch.sh [build|all]"
+  [[ $group == build || $group == all || $group == e2e ]] ||
+    die "usage: deps/fetch.sh [build|all|e2e]"
   [[ $(uname -sm) == "Linux x86_64" ]] || die "the pinned packages are for Linux on x86_64 only"
   lock_cache
   local step number=0 begun
   local -a todo=()
-  for step in apt openvino minilm smollm2 clients llama cluster; do
+  for step in apt openvino minilm smollm2 clients llama cluster helm; do
     "${step}_done" || todo+=("$step")
   done
   if [[ ${#todo[@]} -eq 0 ]]; then

@@ -48,7 +48,8 @@ void add_index(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   connection->add_to(*command);
   command->footer(
-      "Reads text, Markdown, JSON ({\"documents\": [{\"text\", \"metadata\"}]} or a list) and JSON "
+      "Reads text, Markdown, HTML, JSON "
+      "({\"documents\": [{\"text\", \"metadata\"}]} or a list) and JSON "
       "lines.\n"
       "What is already there is skipped, so running the command again resumes it.\n"
       "Examples:\n"

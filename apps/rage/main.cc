@@ -18,6 +18,7 @@ int exit_code_of(const Result<void>& result) {
 }  // namespace rage::app
 
 int main(int argc, char** argv) {
+  rage::app::become_ssh_if_git_asks(argc, argv);
   std::signal(SIGPIPE, SIG_IGN);
   CLI::App app(
       "RAGE: language models and retrieval-augmented generation, as Kubernetes resources or on one "
@@ -31,6 +32,7 @@ int main(int argc, char** argv) {
       "  rage up                                    start everything here, with an example\n"
       "  rage index handbook docs/                  index a folder of text and Markdown\n"
       "  rage ask handbook \"Who approves travel?\"   a grounded answer, or an honest no\n"
+      "  rage doctor workspace/phi                  why a resource of a cluster is not ready\n"
       "  rage COMMAND --help                        options and examples of a command");
   int exit_code = 0;
   rage::app::add_up(app, exit_code);
@@ -39,10 +41,16 @@ int main(int argc, char** argv) {
   rage::app::add_index(app, exit_code);
   rage::app::add_retrieve(app, exit_code);
   rage::app::add_ask(app, exit_code);
+  rage::app::add_auto_index(app, exit_code);
   rage::app::add_model(app, exit_code);
   rage::app::add_rag(app, exit_code);
   rage::app::add_estimate(app, exit_code);
   rage::app::add_operator(app, exit_code);
+  rage::app::add_get(app, exit_code);
+  rage::app::add_describe(app, exit_code);
+  rage::app::add_logs(app, exit_code);
+  rage::app::add_wait(app, exit_code);
+  rage::app::add_doctor(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

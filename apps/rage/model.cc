@@ -11,6 +11,7 @@
 
 #include "codec/json.h"
 #include "model_access.h"
+#include "model_mirror.h"
 #include "models/llama_server.h"
 #include "shutdown.h"
 #include "subcommands.h"
@@ -156,12 +157,25 @@ void add_model(CLI::App& app, int& exit_code) {
   auto reference = std::make_shared<std::string>();
   pull_command->add_option("model", *reference, kReferenceHelp)->required();
   pull_command->add_flag("--json", *json, "Print JSON");
+  auto mirror = std::make_shared<MirrorRequest>();
+  CLI::Option* to = pull_command->add_option(
+      "--to", mirror->folder,
+      "Put the whole repository there under its own names, for other servers to read");
+  pull_command
+      ->add_option("--progress-address", mirror->progress_address,
+                   "Where progress is served as metrics meanwhile, such as 127.0.0.1:9100")
+      ->needs(to);
   pull_command->footer(
       "HF_TOKEN is sent to the hub if set; HF_ENDPOINT names a mirror.\n"
       "Examples:\n"
       "  rage model pull hf://sentence-transformers/all-MiniLM-L6-v2\n"
-      "  rage model pull hf://org/repo@main/model-q4.gguf");
-  pull_command->callback([=, &exit_code] { exit_code = exit_code_of(pull(*reference, *json)); });
+      "  rage model pull hf://org/repo@main/model-q4.gguf\n"
+      "  rage model pull microsoft/phi-4 --to /models/microsoft/phi-4");
+  pull_command->callback([=, &exit_code] {
+    mirror->reference = *reference;
+    exit_code =
+        exit_code_of(mirror->folder.empty() ? pull(*reference, *json) : pull_to_folder(*mirror));
+  });
 
   CLI::App* list_command = model->add_subcommand("list", "Models on this machine");
   list_command->add_flag("--json", *json, "Print JSON");

@@ -17,7 +17,8 @@ class ModelAccess final {
  public:
   ModelAccess()
       : transport_(net::make_http_transport()),
-        cache_(models::default_model_cache_root()),
+        cache_(models::default_model_cache_root(),
+               models::default_packaged_folder(models::default_model_cache_root())),
         hub_(*transport_, clock_, models::hub_options_from_environment()),
         resolver_(cache_, hub_, clock_) {}
 
@@ -26,6 +27,7 @@ class ModelAccess final {
     ASSIGN_OR_RETURN(const auto parsed, models::parse_model_reference(reference));
     return resolver_.resolve(context, parsed, progress);
   }
+  models::HubClient& hub() { return hub_; }
   net::HttpTransport& transport() { return *transport_; }
   Clock& clock() { return clock_; }
   const models::ModelCache& cache() const { return cache_; }

@@ -1,4 +1,4 @@
-// `rage operator`: reconciles Workspaces, InferenceSets and RAGEngines against a Kubernetes.
+// `rage operator`: reconciles KAITO's resources against a Kubernetes.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,6 +24,7 @@
 #include "net/http_server.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
+#include "operator/autoscale_keda.h"
 #include "operator/crd_install.h"
 #include "operator/operator.h"
 #include "operator_webhook.h"
@@ -36,6 +37,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kDrainLimit = 20s;
+constexpr auto kDiscoveryLimit = 60s;
 constexpr auto kPollInterval = 250ms;
 constexpr auto kInstallLimit = 60s;
 
@@ -50,6 +52,8 @@ struct OperatorFlags {
   std::string cloud = "azure";
   std::string feature_gates;
   std::string node_classes;
+  std::string autoscaler = "auto";
+  int scaler_interval_seconds = 15;
   std::string log_format = "json";
   std::string log_level = "info";
   bool install_crds = false;
@@ -66,13 +70,13 @@ Result<void> set_feature_gates(std::string_view text, op::Settings& settings) {
       {"enableAccelerator", &settings.accelerator},
       {"gatewayAPIInferenceExtension", &settings.inference_extension},
       {"enableBaseImageAutoUpgrade", &settings.auto_upgrade},
-      // Known to the original, without effect here: the provisioner decides the first, the
-      // controllers of the others are on or not there yet.
+      {"enableMultiRoleInferenceController", &settings.multi_role_inference},
+      {"ModelMirror", &settings.model_mirror},
+      {"ModelStreaming", &settings.model_streaming},
+      // Known to the original, without effect here: the provisioner decides the first, the other
+      // controller is always on.
       {"disableNodeAutoProvisioning", &ignored},
       {"enableInferenceSetController", &ignored},
-      {"enableMultiRoleInferenceController", &ignored},
-      {"ModelMirror", &ignored},
-      {"ModelStreaming", &ignored},
   };
   while (!text.empty()) {
     const std::size_t comma = std::min(text.find(','), text.size());
@@ -86,6 +90,10 @@ Result<void> set_feature_gates(std::string_view text, op::Settings& settings) {
                   gate);
     }
     *found->second = value == "true";
+  }
+  if (settings.model_streaming && !settings.model_mirror) {
+    return fail(ErrorCode::kInvalidArgument,
+                "the feature gate ModelStreaming needs ModelMirror=true");
   }
   return {};
 }
@@ -124,6 +132,10 @@ Result<void> complete_settings(OperatorFlags& flags) {
     return fail(std::move(classes).error().with_context("--karpenter-node-classes"));
   }
   settings.node_classes = *std::move(classes);
+  settings.autoscaler = flags.autoscaler == "keda"  ? op::Autoscaler::kKeda
+                        : flags.autoscaler == "off" ? op::Autoscaler::kOff
+                                                    : op::Autoscaler::kNative;
+  flags.options.autoscaler.interval = std::chrono::seconds(flags.scaler_interval_seconds);
   return set_feature_gates(flags.feature_gates, settings);
 }
 
@@ -167,7 +179,11 @@ Result<void> run_operator(OperatorFlags flags) {
   if (flags.install_crds) {
     RETURN_IF_ERROR(op::install_crds(Context::with_timeout(kInstallLimit), *client));
   }
-  op::Operator op(*client, clock, metrics, flags.options);
+  if (flags.autoscaler == "auto") {
+    ASSIGN_OR_RETURN(flags.options.settings.autoscaler,
+                     op::discover_autoscaler(Context::with_timeout(kDiscoveryLimit), *client));
+  }
+  op::Operator op(*client, *transport, clock, metrics, flags.options);
   // Before caches and leadership: what is stored in another version cannot be listed without it.
   ASSIGN_OR_RETURN(
       const auto webhook,
@@ -237,6 +253,51 @@ void add_cluster_options(CLI::App& command, OperatorFlags& flags) {
       ->capture_default_str();
 }
 
+void add_mirror_options(CLI::App& command, op::Settings& settings) {
+  command.add_option("--default-model-mirror-storage-class", settings.mirror_storage_class,
+                     "StorageClass of mirrors that Workspaces make; gate ModelStreaming");
+  command.add_option("--default-streaming-service-account", settings.streaming_service_account,
+                     "ServiceAccount of pods that stream from Azure");
+  command
+      .add_option("--model-mirror-download-cpu", settings.mirror_download_cpu,
+                  "CPUs of a pod that downloads into a mirror")
+      ->capture_default_str();
+  command
+      .add_option("--model-mirror-download-memory", settings.mirror_download_memory, "Its memory")
+      ->capture_default_str();
+}
+
+void add_scaling_options(CLI::App& command, OperatorFlags& flags) {
+  command
+      .add_option("--autoscaler", flags.autoscaler,
+                  "Who scales InferenceSets annotated scaledobject.kaito.sh/auto-provision: keda, "
+                  "native (this operator), off; auto is keda where KEDA is installed")
+      ->check(CLI::IsMember({"auto", "keda", "native", "off"}))
+      ->capture_default_str();
+  command
+      .add_option("--keda-scaler-address", flags.options.settings.keda_scaler_address,
+                  "Where keda-kaito-scaler listens; with keda")
+      ->capture_default_str();
+  command
+      .add_option("--scaler-metrics-url", flags.options.autoscaler.metrics_url,
+                  "Where a replica tells its load; {ip}, {port}, {namespace} and {pod} are filled "
+                  "in; with native")
+      ->capture_default_str();
+  command
+      .add_option("--scaler-interval", flags.scaler_interval_seconds,
+                  "Seconds between two looks at a replica's load; with native")
+      ->check(CLI::Range(1, 3600))
+      ->capture_default_str();
+}
+
+void add_model_options(CLI::App& command, OperatorFlags& flags) {
+  command
+      .add_option("--hugging-face-endpoint", flags.options.models.endpoint,
+                  "Where models that are not in the catalogue are looked up")
+      ->envname("HF_ENDPOINT")
+      ->capture_default_str();
+}
+
 void add_workload_options(CLI::App& command, OperatorFlags& flags) {
   op::Settings& settings = flags.options.settings;
   command
@@ -251,7 +312,8 @@ void add_workload_options(CLI::App& command, OperatorFlags& flags) {
       ->capture_default_str();
   command.add_option("--feature-gates", flags.feature_gates,
                      "As NAME=true,NAME=false: vLLM, enableMIG, enableAccelerator, "
-                     "gatewayAPIInferenceExtension, enableBaseImageAutoUpgrade");
+                     "gatewayAPIInferenceExtension, enableBaseImageAutoUpgrade, "
+                     "enableMultiRoleInferenceController, ModelMirror, ModelStreaming");
   command.add_option("--karpenter-node-classes", flags.node_classes,
                      "JSON list of {name, default}: what the annotation kaito.sh/node-class-name "
                      "may say; with karpenter");
@@ -286,12 +348,14 @@ void add_workload_options(CLI::App& command, OperatorFlags& flags) {
 }  // namespace
 
 void add_operator(CLI::App& app, int& exit_code) {
-  CLI::App* command =
-      app.add_subcommand("operator", "The controllers of Workspace, InferenceSet and RAGEngine");
+  CLI::App* command = app.add_subcommand("operator", "The controllers of KAITO's resources");
   auto flags = std::make_shared<OperatorFlags>();
   add_cluster_options(*command, *flags);
   add_workload_options(*command, *flags);
   add_webhook_options(*command, flags->webhook);
+  add_mirror_options(*command, flags->options.settings);
+  add_scaling_options(*command, *flags);
+  add_model_options(*command, *flags);
   command->add_option("--log-format", flags->log_format, "json or text")
       ->check(CLI::IsMember({"json", "text"}))
       ->capture_default_str();

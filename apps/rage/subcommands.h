@@ -8,15 +8,25 @@
 namespace rage::app {
 
 void add_ask(CLI::App& app, int& exit_code);
+void add_auto_index(CLI::App& app, int& exit_code);
+void add_describe(CLI::App& app, int& exit_code);
+void add_doctor(CLI::App& app, int& exit_code);
 void add_down(CLI::App& app, int& exit_code);
 void add_estimate(CLI::App& app, int& exit_code);
+void add_get(CLI::App& app, int& exit_code);
 void add_index(CLI::App& app, int& exit_code);
+void add_logs(CLI::App& app, int& exit_code);
 void add_model(CLI::App& app, int& exit_code);
 void add_operator(CLI::App& app, int& exit_code);
 void add_rag(CLI::App& app, int& exit_code);
 void add_retrieve(CLI::App& app, int& exit_code);
 void add_status(CLI::App& app, int& exit_code);
 void add_up(CLI::App& app, int& exit_code);
+void add_wait(CLI::App& app, int& exit_code);
+
+// git is told to use us as its ssh, because without a shell, which our image lacks, it cannot be
+// told ssh's options. Does not return then.
+void become_ssh_if_git_asks(int argc, char** argv);
 
 // 0, or prints "rage: <message>" to standard error and returns 1.
 int exit_code_of(const Result<void>& result);

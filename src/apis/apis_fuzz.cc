@@ -6,6 +6,8 @@
 #include "apis/crds.h"
 #include "apis/inference_set.h"
 #include "apis/kinds.h"
+#include "apis/model_mirror.h"
+#include "apis/multi_role_inference.h"
 #include "apis/rag_engine.h"
 #include "apis/schema.h"
 #include "apis/validation.h"
@@ -38,6 +40,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   }
   if (const auto set = parse_inference_set(document)) static_cast<void>(revision_input(*set));
   if (const auto engine = parse_rag_engine(document)) static_cast<void>(revision_input(*engine));
+  static_cast<void>(parse_model_mirror(document));
+  static_cast<void>(parse_multi_role_inference(document));
 
   ResourceType type = kind.type;
   type.version = version.name;

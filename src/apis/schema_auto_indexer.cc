@@ -1,4 +1,7 @@
 // Ours: the original has only a proposal for this kind.
+#include <utility>
+
+#include "apis/auto_indexer.h"
 #include "apis/detail/kind_schemas.h"
 #include "apis/kinds.h"
 
@@ -25,10 +28,12 @@ Schema git_schema() {
                         .with("maxLength", 255)
                         .with("default", "HEAD")
                         .about("A branch, a tag or a commit."))
-      .field("paths", patterns_schema().about("Globs of the files to index; empty: all of them."))
+      .field("paths",
+             patterns_schema().about("Globs of the files to index, as in .gitignore; empty: "
+                                     "all that can be read."))
       .field("excludePaths", patterns_schema().about("Globs of files to leave out; they win."))
       .field("accessSecret", name_schema().about("Secret with username and password, or with "
-                                                 "ssh-privatekey."));
+                                                 "ssh-privatekey and known_hosts."));
 }
 
 Schema http_schema() {
@@ -42,6 +47,13 @@ Schema retention_schema() {
       .field("deletedDocuments", Schema::choice({"Remove", "Keep"})
                                      .with("default", "Remove")
                                      .about("What becomes of documents that left the source."))
+      .field("maxRemovedPercent",
+             Schema::integer()
+                 .with("minimum", 0)
+                 .with("maximum", 100)
+                 .with("default", AutoIndexer{}.removed_percent_max)
+                 .about("A run that would remove more of its documents than this removes none and "
+                        "says so: the source may be broken. 100: no limit."))
       .field("onDelete",
              Schema::choice({"Keep", "Remove"})
                  .with("default", "Keep")
@@ -73,20 +85,36 @@ Schema spec_schema() {
       .field("retention", retention_schema());
 }
 
+Schema count_schema() {
+  return Schema::integer().with("format", "int64");
+}
+
+Schema run_schema() {
+  Schema run = Schema::object()
+                   .field("job", Schema::text().about("Its Job; kubectl logs job/NAME tells all."))
+                   .field("outcome", Schema::choice({"Succeeded", "Failed"}))
+                   .field("reason", Schema::text())
+                   .field("message", Schema::text())
+                   .field("startTime", Schema::text().with("format", "date-time"))
+                   .field("completionTime", Schema::text().with("format", "date-time"));
+  for (const char* count : {"added", "changed", "removed", "unchanged", "failed", "skipped"}) {
+    run = std::move(run).field(count, count_schema());
+  }
+  return run;
+}
+
 Schema status_schema() {
   return Schema::object()
-      .field("observedGeneration", Schema::integer().with("format", "int64"))
+      .field("observedGeneration", count_schema())
       .field("conditions", conditions_schema())
       .field("lastIndexedTime", Schema::text().with("format", "date-time"))
       .field("lastIndexedRevision",
              Schema::text().about("The commit, or a digest of what the URLs answered."))
       .field("lastAttemptTime", Schema::text().with("format", "date-time"))
       .field("nextScheduledTime", Schema::text().with("format", "date-time"))
-      .field("documents", Schema::integer()
-                              .with("format", "int64")
-                              .about("In the index, from "
-                                     "this source."))
-      .field("failedDocuments", Schema::integer().with("format", "int64"));
+      .field("documents", count_schema().about("In the index, from this source."))
+      .field("failedDocuments", count_schema())
+      .field("lastRun", run_schema().about("The last run that ended, as its pod reported it."));
 }
 
 }  // namespace
@@ -109,7 +137,8 @@ KindDescription describe_auto_indexer() {
                     {.name = "Documents", .type = "integer", .path = ".status.documents"},
                     {.name = "LastIndexed", .type = "date", .path = ".status.lastIndexedTime"},
                     {.name = "Schedule", .type = "string", .path = ".spec.schedule", .priority = 1},
-                    age_column()},
+                    age_column(),
+                    message_column("Ready")},
                .deprecation = ""}}};
 }
 

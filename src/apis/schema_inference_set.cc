@@ -99,7 +99,8 @@ VersionDescription describe_version(const char* name, Version version) {
                       {.name = "Model",
                        .type = "string",
                        .path = ".spec.template.inference.preset.name",
-                       .priority = 1}},
+                       .priority = 1},
+                      message_column("InferenceSetReady")},
           .deprecation = ""};
 }
 

@@ -66,7 +66,8 @@ KindDescription describe_model_mirror() {
                                   .field("status", status_schema()),
                     .columns = {{.name = "Model", .type = "string", .path = ".spec.source.modelID"},
                                 {.name = "Phase", .type = "string", .path = ".status.phase"},
-                                age_column()},
+                                age_column(),
+                                message_column("Ready")},
                     .deprecation = ""}}};
 }
 

@@ -56,7 +56,8 @@ KindDescription describe_multi_role_inference() {
                                                         Schema::integer().with("format", "int64"))),
                         .columns = {{.name = "Model", .type = "string", .path = ".spec.model.name"},
                                     condition_column("Ready", "Ready"),
-                                    age_column()},
+                                    age_column(),
+                                    message_column("Ready")},
                         .deprecation = ""}}};
 }
 

@@ -97,6 +97,13 @@ Column age_column() {
   return {.name = "Age", .type = "date", .path = ".metadata.creationTimestamp"};
 }
 
+Column message_column(const char* condition) {
+  return {.name = "Message",
+          .type = "string",
+          .path = fmt::format(".status.conditions[?(@.type==\"{}\")].message", condition),
+          .priority = 1};
+}
+
 std::string fixed_field_rule(const char* field) {
   return fmt::format(
       "has(self.{0}) == has(oldSelf.{0}) && (!has(self.{0}) || self.{0} == oldSelf.{0})", field);

@@ -101,7 +101,12 @@ VersionDescription describe_version(const char* name, Version version, std::stri
           .columns = {{.name = "Instance", .type = "string", .path = ".spec.compute.instanceType"},
                       condition_column("ResourceReady", "ResourceReady"),
                       condition_column("ServiceReady", "ServiceReady"),
-                      age_column()},
+                      age_column(),
+                      {.name = "Inference",
+                       .type = "string",
+                       .path = ".spec.inferenceService.url",
+                       .priority = 1},
+                      message_column("ServiceReady")},
           .deprecation = std::move(deprecation)};
 }
 

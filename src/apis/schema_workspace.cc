@@ -105,6 +105,7 @@ std::vector<Column> columns(Version version) {
   list.push_back(age_column());
   list.push_back(
       {.name = "Model", .type = "string", .path = ".inference.preset.name", .priority = 1});
+  list.push_back(message_column("WorkspaceSucceeded"));
   return list;
 }
 

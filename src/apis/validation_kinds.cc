@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "apis/auto_indexer.h"
 #include "apis/detail/duration.h"
 #include "apis/detail/field_reader.h"
 #include "apis/detail/formats.h"
@@ -316,10 +317,14 @@ void check_auto_indexer(const Change& change, const Rules& rules) {
   const FieldReader http = spec.child("source").child("http");
   if (git.exists() == http.exists()) at.refuse("Exactly one of git and http must be set", "source");
   if (git.exists() && git.text("url").empty()) at.missing("source.git.url");
+  constexpr std::string_view kSealed = "A password belongs into the Secret that accessSecret names";
+  if (has_password(git.text("url"))) at.refuse(kSealed, "source.git.url");
   const std::vector<std::string> urls = http.texts("urls");
   if (http.exists() && urls.empty()) at.missing("source.http.urls");
   for (const std::string& url : urls) {
-    if (!is_fetchable_url(url, PrivateHosts::kAllowed)) {
+    if (has_password(url)) {  // Not repeated in the message.
+      at.refuse(kSealed, "source.http.urls");
+    } else if (!is_fetchable_url(url, PrivateHosts::kAllowed)) {
       at.invalid(url, "source.http.urls", "must be a URL of http or https to another host");
     }
   }

@@ -363,6 +363,10 @@ TEST(ValidateAutoIndexer, SourceAndSchedule) {
   EXPECT_THAT(on_create(changed(indexer, R"({"spec":{"source":{"http":{"urls":
       ["http://localhost/x"]}}}})")),
               ElementsAre(HasSubstr("invalid value")));
+  EXPECT_THAT(on_create(changed(indexer, R"({"spec":{"source":{"http":{"urls":
+      ["https://me:secret@example.com/x"]}}}})")),
+              ElementsAre(testing::AllOf(HasSubstr("belongs into the Secret"),
+                                         testing::Not(HasSubstr("me:secret")))));
   EXPECT_THAT(on_update(changed(indexer, R"({"spec":{"indexName":"j"}})"), indexer),
               ElementsAre("field is immutable: spec.indexName"));
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -123,6 +124,7 @@ struct ChildProcess::Launch {
   int output = -1;  // -1: inherited.
   int error = -1;
   int report = -1;
+  std::optional<rlim_t> file_bytes_max;
   pid_t parent = 0;
   std::promise<int> started;  // The errno of fork, 0 if it worked.
 
@@ -141,6 +143,10 @@ void ChildProcess::Launch::become_program() {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);  // It died before the line above.
   for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+  if (file_bytes_max) {
+    const rlimit limit{.rlim_cur = *file_bytes_max, .rlim_max = *file_bytes_max};
+    if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) give_up(LaunchFailure::Step::kExecute);
+  }
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -188,7 +194,8 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::spawn(const ProcessOptions& 
                   std::strerror(errno));
     }
   }
-  launch.input = input.get();
+  launch.input = options.stdin_fd.value_or(input.get());
+  launch.file_bytes_max = options.file_bytes_max;
   launch.output = options.stdout_fd.value_or(log.get());
   launch.error = options.stderr_fd.value_or(log.get());
   int ends[2];

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -25,11 +26,14 @@ struct ProcessOptions {
   // Added to our own environment, or replacing what is there.
   std::vector<std::pair<std::string, std::string>> environment = {};
   std::filesystem::path working_directory = {};  // Empty: ours.
-  // Where the output goes; borrowed until spawn() returns.
+  // Where the input comes from and the output goes; borrowed until spawn() returns.
+  std::optional<int> stdin_fd = std::nullopt;  // None: /dev/null.
   std::optional<int> stdout_fd = std::nullopt;
   std::optional<int> stderr_fd = std::nullopt;
   // Appended to by whichever of the two has no descriptor. Empty: they go where ours go.
   std::filesystem::path log_file = {};
+  // No file it writes may grow larger (RLIMIT_FSIZE); a signal ends it if it tries.
+  std::optional<std::uint64_t> file_bytes_max = std::nullopt;
 };
 
 // Value.
@@ -42,8 +46,8 @@ struct ExitStatus {
 // "exit code 3", "killed by signal 9 (Killed)"
 std::string describe(const ExitStatus& status);
 
-// Resource. Thread-safe. Standard input is /dev/null; signals are as in a fresh shell. When the
-// program ends, whatever it left running in its process group is killed.
+// Resource. Thread-safe. Signals are as in a fresh shell. When the program ends, whatever it left
+// running in its process group is killed.
 //
 // Linux sends a child's "parent died" signal when the *thread* that forked it ends, so every child
 // has a thread of ours that forks it and lives exactly as long as it does; spawn() may therefore be

@@ -51,6 +51,19 @@ TEST_F(Process, AddedVariablesReplaceOursAndTheRestStays) {
             "ours-/there\n");
 }
 
+// A repository that is larger than it should be must not fill the disk.
+TEST_F(Process, ReadsItsInputAndWritesNoFileBeyondItsLimit) {
+  const auto input = directory_->path() / "input";
+  ASSERT_TRUE(write_file_atomically(input, "hello"));
+  const int fd = ::open(input.c_str(), O_RDONLY | O_CLOEXEC);
+  EXPECT_EQ(output_of("cat", {.stdin_fd = fd}), "hello");
+  ::close(fd);
+  const auto large = directory_->path() / "large";
+  output_of("exec head -c 100000 /dev/zero > " + large.string(), {.file_bytes_max = 1000});
+  EXPECT_NE(status_.code, 0);
+  EXPECT_LE(std::filesystem::file_size(large), 1000U);
+}
+
 // A wrong path in a configuration must name the path, not show up later as a dead process.
 TEST_F(Process, MissingProgramIsAnErrorOfSpawnThatNamesIt) {
   const auto absolute = ChildProcess::spawn({.argv = {"/nowhere/llama-server"}});

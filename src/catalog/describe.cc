@@ -32,10 +32,17 @@ std::uint64_t sum_of(std::span<const RepositoryFile> files, Matches&& matches) {
   return sum;
 }
 
-// One format is loaded: Mistral's consolidated files, else safetensors, else PyTorch's. The folder
-// original/ holds the same weights once more and is not loaded.
+// State of a training that lies beside the weights.
+bool is_training_state(std::string_view path) {
+  return path == "training_args.bin" || path == "optimizer.bin" || path == "scheduler.bin";
+}
+
+// One format is loaded: Mistral's consolidated files, else safetensors, else PyTorch's. Folders
+// hold the same weights once more (original/), or other models (onnx/, a draft); what lies at the
+// top is loaded. Where nothing does, everything but original/ counts: too much rather than nothing.
 Weights weights_of(std::span<const RepositoryFile> files) {
   const auto is_original = [](std::string_view path) { return path.starts_with("original/"); };
+  const auto is_at_top = [](std::string_view path) { return !path.contains('/'); };
   const auto is_consolidated = [](std::string_view path) {
     return path.starts_with("consolidated") && path.ends_with(".safetensors");
   };
@@ -45,9 +52,12 @@ Weights weights_of(std::span<const RepositoryFile> files) {
   for (const std::string_view suffix : {".safetensors", ".bin"}) {
     const std::uint64_t listed =
         sum_of(files, [&](std::string_view path) { return path.ends_with(suffix); });
-    const std::uint64_t loaded = sum_of(
+    const std::uint64_t at_top = sum_of(files, [&](std::string_view path) {
+      return path.ends_with(suffix) && is_at_top(path) && !is_training_state(path);
+    });
+    const std::uint64_t below = sum_of(
         files, [&](std::string_view path) { return path.ends_with(suffix) && !is_original(path); });
-    if (listed > 0) return {.listed_bytes = listed, .loaded_bytes = loaded};
+    if (listed > 0) return {.listed_bytes = listed, .loaded_bytes = at_top > 0 ? at_top : below};
   }
   return {};
 }

@@ -121,6 +121,10 @@ TEST(DescribeModel, LoadsOneFormatAndTheOriginalFolderNever) {
                    {"original/model.safetensors", 15},
                    {"pytorch_model.bin", 99}}),
             Pair(30, 15));
+  EXPECT_EQ(bytes({{"model.safetensors", 10}, {"onnx/model.safetensors", 40}}), Pair(50, 10));
+  EXPECT_EQ(bytes({{"weights/model.safetensors", 10}, {"original/model.safetensors", 40}}),
+            Pair(50, 10));
+  EXPECT_EQ(bytes({{"pytorch_model.bin", 4}, {"optimizer.bin", 8}}), Pair(12, 4));
   EXPECT_EQ(bytes({{"consolidated-00001-of-2.safetensors", 7}, {"model.safetensors", 9}}),
             Pair(7, 7));
   EXPECT_EQ(bytes({{"pytorch_model.bin", 4}, {"model.gguf", 9}}), Pair(4, 4));

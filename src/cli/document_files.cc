@@ -7,6 +7,7 @@
 
 #include "base/files.h"
 #include "base/strings.h"
+#include "cli/html_text.h"
 #include "text/unicode.h"
 
 namespace rage::cli {
@@ -17,6 +18,7 @@ using codec::Json;
 
 const std::set<std::string, std::less<>> kTextEndings = {".txt", ".md",   ".markdown",
                                                          ".rst", ".text", ""};
+const std::set<std::string, std::less<>> kPageEndings = {".html", ".htm", ".xhtml"};
 const std::set<std::string, std::less<>> kLineEndings = {".jsonl", ".ndjson"};
 
 std::string ending_of(std::string_view name) {
@@ -109,6 +111,12 @@ void load_folder(const fs::path& folder, LoadedDocuments& loaded) {
 
 }  // namespace
 
+bool is_document_name(std::string_view name) {
+  const std::string ending = ending_of(name);
+  return ending == ".json" || kLineEndings.contains(ending) || kTextEndings.contains(ending) ||
+         kPageEndings.contains(ending);
+}
+
 Result<std::vector<DocumentJson>> parse_documents(std::string_view name, std::string_view content) {
   const std::string ending = ending_of(name);
   if (kLineEndings.contains(ending)) return parse_lines(content);
@@ -116,15 +124,23 @@ Result<std::vector<DocumentJson>> parse_documents(std::string_view name, std::st
     ASSIGN_OR_RETURN(const Json value, codec::parse_json(content));
     return documents_of(value);
   }
-  if (!kTextEndings.contains(ending)) {
+  const bool page = kPageEndings.contains(ending);
+  if (!page && !kTextEndings.contains(ending)) {
     return fail(ErrorCode::kUnimplemented,
-                "files ending in {} cannot be read yet; text, Markdown, JSON and JSON lines can",
+                "files ending in {} cannot be read yet; text, Markdown, HTML, JSON and JSON lines "
+                "can",
                 ending);
   }
   if (!text::is_valid_utf8(content)) return fail(ErrorCode::kInvalidArgument, "not UTF-8 text");
-  if (trim(content).empty()) return fail(ErrorCode::kInvalidArgument, "empty");
   Json metadata = Json::object();
   if (name != "-") metadata["file_path"] = name;
+  HtmlText read;
+  if (page) {
+    read = read_html(content);
+    if (!read.title.empty()) metadata["title"] = read.title;
+    content = read.text;
+  }
+  if (trim(content).empty()) return fail(ErrorCode::kInvalidArgument, "empty");
   std::vector<DocumentJson> documents;
   documents.push_back({{"text", content}, {"metadata", std::move(metadata)}});
   return documents;

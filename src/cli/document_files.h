@@ -28,12 +28,14 @@ struct LoadedDocuments {
 inline constexpr std::uint64_t kFileBytesMax = std::uint64_t{64} << 20;
 
 // Files and folders (walked in name order, hidden entries left out), or "-" for standard input.
-// Text and Markdown become one document with `file_path`; JSON may be {"documents": [...]}, an
-// array, or one document; JSON lines one document a line. What cannot be read is reported and the
-// rest goes on.
+// Text, Markdown and HTML become one document with `file_path`; JSON may be {"documents": [...]},
+// an array, or one document; JSON lines one document a line. What cannot be read is reported and
+// the rest goes on.
 LoadedDocuments load_documents(const std::vector<std::string>& paths);
 
-// One file's content by the name's ending (".json", ".jsonl", text otherwise). Pure.
+// Whether a file of that name is one of those; case does not count.
+bool is_document_name(std::string_view name);
+// One file's content by the name's ending (".json", ".jsonl", ".html", text otherwise). Pure.
 Result<std::vector<DocumentJson>> parse_documents(std::string_view name, std::string_view content);
 
 }  // namespace rage::cli

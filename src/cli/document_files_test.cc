@@ -26,6 +26,14 @@ TEST(DocumentFiles, ReadsEveryShapeOfJson) {
   }
 }
 
+TEST(DocumentFiles, ReadAPageWithItsTitle) {
+  const auto documents = parse_documents("a/hours.HTML", "<title>Hours</title><p>9 &ndash; 17</p>");
+  ASSERT_TRUE(documents) << documents.error().message;
+  EXPECT_EQ(codec::render_json((*documents)[0]),
+            R"({"text":"9 – 17","metadata":{"file_path":"a/hours.HTML","title":"Hours"}})");
+  EXPECT_FALSE(parse_documents("a.html", "<script>x</script>"));
+}
+
 TEST(DocumentFiles, ErrorsNameTheLine) {
   EXPECT_THAT(parse_documents("a.jsonl", "{\"text\":\"one\"}\n{x}\n").error().message,
               HasSubstr("line 2"));

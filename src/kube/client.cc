@@ -214,17 +214,25 @@ class RestClient final : public KubeClient {
         .add("timeoutSeconds", std::to_string(std::max<seconds::rep>(options.timeout.count(), 1)));
     detail::WatchDecoder decoder(event_bytes_max_);
     Result<bool> decoded = true;
-    Result<void> done = rest_.stream(context, resource_path(type, options.ns) + query.str(),
-                                     options.timeout + kWatchGrace, [&](std::string_view bytes) {
-                                       decoded = decoder.feed(bytes, on_event);
-                                       return decoded && *decoded;
-                                     });
+    Result<void> done = rest_.stream(
+        context, {.path = resource_path(type, options.ns) + query.str(), .accept = options.accept},
+        options.timeout + kWatchGrace, [&](std::string_view bytes) {
+          decoded = decoder.feed(bytes, on_event);
+          return decoded && *decoded;
+        });
     if (!decoded) return fail(std::move(decoded).error());
     return done;
   }
 
   Result<std::string> get_raw(const Context& context, std::string_view path) override {
     return rest_.send(context, {.path = std::string(path)});
+  }
+
+  Result<void> stream_raw(const Context& context, std::string_view path,
+                          const StreamOptions& options,
+                          const std::function<bool(std::string_view bytes)>& on_bytes) override {
+    return rest_.stream(context, {.path = std::string(path), .accept = options.accept},
+                        options.idle_timeout, on_bytes);
   }
 
  private:

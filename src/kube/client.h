@@ -39,6 +39,12 @@ struct WatchOptions {
   std::string field_selector = {};
   std::string resource_version;
   std::chrono::seconds timeout{300};  // The server ends the watch then; add jitter at the caller.
+  std::string accept = {};            // Another representation (a Table); empty: JSON.
+};
+
+struct StreamOptions {
+  std::string accept = {};  // Empty: JSON, else whatever there is.
+  std::chrono::milliseconds idle_timeout{300'000};
 };
 
 enum class WatchEventType { kAdded, kModified, kDeleted, kBookmark };
@@ -100,6 +106,11 @@ class KubeClient {
                              const std::function<bool(WatchEvent event)>& on_event) = 0;
   // Anything else: logs, discovery, raw paths ("/api/v1/namespaces/x/pods/y/log?tailLines=10").
   virtual Result<std::string> get_raw(const Context& context, std::string_view path) = 0;
+  // The same in pieces as they come, once, without a limit on their sum: logs that are followed,
+  // other representations. `on_bytes` ends it by returning false, which is no error.
+  virtual Result<void> stream_raw(const Context& context, std::string_view path,
+                                  const StreamOptions& options,
+                                  const std::function<bool(std::string_view bytes)>& on_bytes) = 0;
 };
 
 // 410: the resourceVersion is too old; list again.

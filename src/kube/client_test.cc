@@ -332,5 +332,22 @@ TEST_F(ClientTest, EndsWatchesForEachReason) {
   EXPECT_EQ(throttled.error().retry_after, 3s);
 }
 
+// Logs that are followed have no end, and tables are asked for by name.
+TEST_F(ClientTest, StreamsWhatIsAcceptedUntilTheCallerHasEnough) {
+  server_.add({.pieces = {"one\n", "two\n"}, .hangs = true});
+  std::string text;
+  EXPECT_TRUE(client_->stream_raw({}, "/x?follow=true", {.accept = "text/plain"},
+                                  [&](std::string_view bytes) {
+                                    text += bytes;
+                                    return text.size() < 8;
+                                  }));
+  EXPECT_EQ(text, "one\ntwo\n");
+  EXPECT_EQ(last().headers.find("accept"), "text/plain");
+  server_.add({.status = 404, .pieces = {status_text(404, "NotFound", "gone")}});
+  const auto missing = client_->stream_raw({}, "/x", {}, [](std::string_view) { return true; });
+  EXPECT_EQ(missing.error().message, "gone");
+  EXPECT_EQ(last().headers.find("accept"), "application/json, */*");
+}
+
 }  // namespace
 }  // namespace rage::kube

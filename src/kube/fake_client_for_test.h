@@ -220,6 +220,13 @@ class FakeKubeClient final : public KubeClient {
     if (found == raw_.end()) return fail(ErrorCode::kNotFound, "no such path");
     return found->second;
   }
+  // What set_raw() put there, whatever is accepted, in one piece.
+  Result<void> stream_raw(const Context& context, std::string_view path, const StreamOptions&,
+                          const std::function<bool(std::string_view bytes)>& on_bytes) override {
+    ASSIGN_OR_RETURN(const std::string text, get_raw(context, path));
+    (void)on_bytes(text);
+    return {};
+  }
   void set_raw(std::string path, std::string text) {
     MutexLock lock(mutex_);
     raw_[std::move(path)] = std::move(text);

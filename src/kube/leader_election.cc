@@ -1,8 +1,10 @@
 #include "kube/leader_election.h"
 
 #include <fmt/chrono.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <optional>
 #include <random>
@@ -10,7 +12,9 @@
 #include <utility>
 
 #include "apis/kinds.h"
+#include "base/check.h"
 #include "base/mutex.h"
+#include "base/strings.h"
 #include "obs/log.h"
 
 namespace rage::kube {
@@ -41,12 +45,21 @@ enum class Attempt { kHeld, kNotHeld, kTakenByOther };
 
 }  // namespace
 
+std::string unique_identity() {
+  std::array<char, 256> host{};
+  const bool known = ::gethostname(host.data(), host.size() - 1) == 0;
+  return fmt::format("{}_{}", known ? host.data() : "unknown", random_uuid());
+}
+
 struct LeaderElection::State {
   State(KubeClient& client_in, Clock& clock_in, LeaderElectionOptions options_in)
       : client(client_in),
         clock(clock_in),
         options(std::move(options_in)),
-        jitter(static_cast<unsigned>(std::hash<std::string>()(options.identity))) {}
+        jitter(static_cast<unsigned>(std::hash<std::string>()(options.identity))) {
+    // A lease that was given up names nobody: to a candidate without a name it would be its own.
+    CHECK(!options.identity.empty());
+  }
 
   void run(const std::stop_token& stop) {
     if (!acquire(stop)) return;

@@ -12,9 +12,13 @@
 
 namespace rage::kube {
 
+// The host's name (in a pod: the pod's) and a random part: a container that starts anew in its pod
+// is another candidate.
+std::string unique_identity();
+
 struct LeaderElectionOptions {
   ObjectKey lease;
-  std::string identity;  // Unique: pod name and a random part.
+  std::string identity = unique_identity();
   std::chrono::milliseconds lease_duration{15'000};
   std::chrono::milliseconds renew_deadline{10'000};  // Not renewed for this long: no leader.
   std::chrono::milliseconds retry_period{2'000};

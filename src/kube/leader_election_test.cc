@@ -68,6 +68,14 @@ std::string holder(const FakeKubeClient& client) {
   return codec::string_or(client.peek(lease_type(), kLease)["spec"], "holderIdentity", "");
 }
 
+// Without names of their own two replicas would both take a lease that was given up as theirs.
+TEST(LeaderElection, EveryCandidateHasItsOwnName) {
+  const LeaderElectionOptions one;
+  const LeaderElectionOptions other;
+  EXPECT_GT(one.identity.find('_'), 0U);
+  EXPECT_NE(one.identity, other.identity);
+}
+
 TEST(LeaderElection, CreatesTheLeaseRenewsItAndGivesItUp) {
   FakeKubeClient client;
   ManualClock clock;

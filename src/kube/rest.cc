@@ -15,6 +15,7 @@ constexpr int kReadTries = 3;
 constexpr int kThrottledWriteTries = 2;
 constexpr milliseconds kWaitMax = 60s;  // Told to wait longer: the caller has better things to do.
 constexpr std::size_t kErrorBodyMax = 64 << 10;
+constexpr const char* kAnything = "application/json, */*";
 constexpr std::string_view kThrottled = "HTTP 429";
 
 Context with_limit(const Context& context, milliseconds timeout) {
@@ -56,14 +57,15 @@ Rest::Rest(net::HttpTransport& transport, Clock& clock, ClientConfig config,
       bucket_(clock, limits.requests_per_second, limits.burst) {}
 
 Result<net::ClientRequest> Rest::prepare(const Context& context, const RestRequest& request) {
-  net::ClientRequest prepared{.method = request.method,
-                              .url = config_.server + request.path,
-                              .headers = {{"accept", "application/json, */*"},
-                                          // Becomes the field manager of creates and patches.
-                                          {"user-agent", "rage-operator"}},
-                              .body = request.body,
-                              .body_bytes_max = request.body_bytes_max,
-                              .tls = config_.tls};
+  net::ClientRequest prepared{
+      .method = request.method,
+      .url = config_.server + request.path,
+      .headers = {{"accept", request.accept.empty() ? kAnything : request.accept},
+                  // Becomes the field manager of creates and patches.
+                  {"user-agent", "rage-operator"}},
+      .body = request.body,
+      .body_bytes_max = request.body_bytes_max,
+      .tls = config_.tls};
   if (!request.body.empty()) prepared.headers.add("content-type", request.content_type);
   if (config_.tokens) {
     const auto token = config_.tokens->token(context);
@@ -106,11 +108,11 @@ Result<std::string> Rest::send(const Context& context, const RestRequest& reques
   }
 }
 
-Result<void> Rest::stream(const Context& context, const std::string& path,
+Result<void> Rest::stream(const Context& context, const RestRequest& request,
                           milliseconds idle_timeout,
                           const std::function<bool(std::string_view bytes)>& on_bytes) {
   for (bool fresh = false;; fresh = true) {
-    ASSIGN_OR_RETURN(net::ClientRequest prepared, prepare(context, {.path = path}));
+    ASSIGN_OR_RETURN(net::ClientRequest prepared, prepare(context, request));
     prepared.idle_timeout = idle_timeout;
     net::HttpResponse head{.status = 0};
     const auto on_head = [&](const net::HttpResponse& received) {

@@ -100,6 +100,11 @@ fs::path default_model_cache_root() {
   return fs::path(environment_or_empty("HOME")) / ".cache" / "rage" / "models";
 }
 
+fs::path default_packaged_folder(const fs::path& root) {
+  const auto own = environment_or_empty("RAGE_PACKAGED_DIR");
+  return own.empty() ? root / "packaged" : fs::path(own);
+}
+
 fs::path ModelCache::repository_folder(const ModelReference& reference) const {
   return root_ / "hub" / fmt::format("{}--{}", reference.organization, reference.repository);
 }
@@ -170,11 +175,11 @@ Result<ModelFiles> ModelCache::find(const ModelReference& reference) const {
 }
 
 Result<ModelFiles> ModelCache::find_packaged(const ModelReference& reference) const {
-  const fs::path folder = root_ / "packaged" / reference.name;
+  const fs::path folder = packaged_ / reference.name;
   if (!is_there(folder)) {
     return fail(ErrorCode::kNotFound,
                 "no packaged model '{}' (there: {}); `make deps` installs them", reference.name,
-                names_in(root_ / "packaged"));
+                names_in(packaged_));
   }
   return ModelFiles{.id = reference.name, .path = model_path_in(folder)};
 }
@@ -213,7 +218,7 @@ Result<std::vector<CachedModel>> ModelCache::list() const {
 }
 
 void ModelCache::list_packaged(std::vector<CachedModel>& models) const {
-  for (const fs::path& folder : entries_of(root_ / "packaged")) {
+  for (const fs::path& folder : entries_of(packaged_)) {
     auto reference = parse_model_reference(fmt::format("packaged:{}", folder.filename().string()));
     if (!reference) continue;
     models.push_back({.name = reference->name,

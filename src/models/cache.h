@@ -1,5 +1,5 @@
 // The folder that holds models, shared by all processes of a user.
-//   packaged/NAME/...                    put there by `make deps`
+//   packaged/NAME/...                    put there by `make deps`; in an image, elsewhere
 //   hub/org--repo/lock                   held by whoever downloads
 //   hub/org--repo/refs/REVISION          the commit that a branch or tag meant last
 //   hub/org--repo/COMMIT/...             verified files, under their names in the repository
@@ -40,11 +40,16 @@ struct CachedModel {
 
 // ${RAGE_CACHE_DIR:-${XDG_CACHE_HOME:-~/.cache}/rage}/models; for the outermost layer to call.
 std::filesystem::path default_model_cache_root();
+// ${RAGE_PACKAGED_DIR:-ROOT/packaged}. Images set it: their models come with the read-only root,
+// while the cache is a volume that is empty at first.
+std::filesystem::path default_packaged_folder(const std::filesystem::path& root);
 
-// Thread-safe: it holds no state but the folder's name.
+// Thread-safe: it holds no state but the folders' names.
 class ModelCache final {
  public:
   explicit ModelCache(std::filesystem::path root) : root_(std::move(root)) {}
+  ModelCache(std::filesystem::path root, std::filesystem::path packaged)
+      : root_(std::move(root)), packaged_(std::move(packaged)) {}
 
   // What `reference` means without any network. kNotFound says how to get it.
   Result<ModelFiles> find(const ModelReference& reference) const;
@@ -76,6 +81,7 @@ class ModelCache final {
   void list_hub(std::vector<CachedModel>& models) const;
 
   const std::filesystem::path root_;
+  const std::filesystem::path packaged_ = root_ / "packaged";
 };
 
 }  // namespace rage::models

@@ -39,6 +39,16 @@ TEST_F(Cache, PackagedModelsAreAFolderOrTheirOnlyGguf) {
   EXPECT_THAT(missing.error().message, HasSubstr("embedder, talker"));
 }
 
+// In a pod the cache is an empty volume: the service would not start without the network.
+TEST_F(Cache, PackagedModelsMayLieInTheImage) {
+  put("image/embedder/config.json", "{}");
+  const ModelCache cache(root() / "volume", root() / "image");
+  const auto found = cache.find(parse_model_reference("packaged:embedder").value());
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->path, root() / "image/embedder");
+  EXPECT_EQ(cache.list()->size(), 1U);
+}
+
 TEST_F(Cache, FilesAndFoldersOfTheUserAreTakenAsTheyAre) {
   put("mine/model.gguf", "GGUF");
   put("plain/config.json", "{}");

@@ -97,7 +97,9 @@ class FakeHub final {
       return next;
     });
     if (refusal) return (void)writer.send(*std::move(refusal));
-    if (request.path.starts_with("/api/models/")) return (void)writer.send(listing());
+    if (request.path.starts_with("/api/models/")) {
+      return (void)writer.send(listing(request.query == "blobs=true"));
+    }
     const std::size_t commit = request.path.find("/" + std::string(40, 'c') + "/");
     if (commit == std::string::npos) return (void)writer.send({.status = 404});
     const std::string name = request.path.substr(commit + 42);
@@ -110,10 +112,14 @@ class FakeHub final {
     serve_file(request, *file, at_store, writer);
   }
 
-  net::HttpResponse listing() const {
-    return state_.with([](const auto& state) {
+  net::HttpResponse listing(bool with_sizes) const {
+    return state_.with([with_sizes](const auto& state) {
       codec::Json siblings = codec::Json::array();
-      for (const auto& [name, file] : state.files) siblings.push_back({{"rfilename", name}});
+      for (const auto& [name, file] : state.files) {
+        codec::Json sibling = {{"rfilename", name}};
+        if (with_sizes) sibling["size"] = file.content.size();
+        siblings.push_back(std::move(sibling));
+      }
       for (const auto& name : state.extra_names) siblings.push_back({{"rfilename", name}});
       const codec::Json body = {{"id", "org/model"}, {"sha", state.commit}, {"siblings", siblings}};
       return net::HttpResponse::json(200, codec::render_json(body));

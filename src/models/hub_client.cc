@@ -15,6 +15,7 @@ namespace {
 
 constexpr int kRedirectsMax = 10;
 constexpr std::uint64_t kListingBytesMax = std::uint64_t{32} << 20;
+constexpr std::uint64_t kReadBytesMax = std::uint64_t{4} << 20;
 
 bool is_retryable_status(int status) {
   return status == 408 || status == 429 || status >= 500;
@@ -105,28 +106,59 @@ Result<void> HubClient::wait(const Context& context, const Error& cause, int fai
 }
 
 Result<HubListing> HubClient::list(const Context& context, const ModelReference& reference) {
+  return list(context, reference, "");
+}
+
+Result<HubListing> HubClient::list_with_sizes(const Context& context,
+                                              const ModelReference& reference) {
+  return list(context, reference, "?blobs=true");
+}
+
+Result<HubListing> HubClient::list(const Context& context, const ModelReference& reference,
+                                   std::string_view query) {
+  const std::string repository = hub_repository_id(reference);
   HubListing listing;
-  RETURN_IF_ERROR(retry(context, [&] { return fetch_listing(context, reference, listing); }));
+  RETURN_IF_ERROR(retry(context, [&]() -> std::optional<Failure> {
+    net::ClientRequest request =
+        request_for(fmt::format("{}/api/models/{}/revision/{}{}", options_.endpoint, repository,
+                                codec::percent_encode(reference.revision), query));
+    request.body_bytes_max = kListingBytesMax;
+    std::string body;
+    auto failure =
+        fetch_body(context, std::move(request),
+                   fmt::format("{}@{}", repository, reference.revision), repository, body);
+    if (failure) return failure;
+    auto parsed = parse_hub_listing(body);
+    if (!parsed) return Failure{.error = std::move(parsed).error()};
+    listing = *std::move(parsed);
+    return std::nullopt;
+  }));
   return listing;
 }
 
-std::optional<HubClient::Failure> HubClient::fetch_listing(const Context& context,
-                                                           const ModelReference& reference,
-                                                           HubListing& listing) {
-  const std::string repository = hub_repository_id(reference);
-  net::ClientRequest request =
-      request_for(fmt::format("{}/api/models/{}/revision/{}", options_.endpoint, repository,
-                              codec::percent_encode(reference.revision)));
-  request.follow_redirects = true;  // Renamed repositories.
-  request.body_bytes_max = kListingBytesMax;
+Result<std::string> HubClient::read(const Context& context, const std::string& repository,
+                                    const std::string& commit, const std::string& file) {
+  std::string content;
+  RETURN_IF_ERROR(retry(context, [&] {
+    net::ClientRequest request = request_for(fmt::format("{}/{}/resolve/{}/{}", options_.endpoint,
+                                                         repository, commit, encode_path(file)));
+    request.body_bytes_max = kReadBytesMax;
+    return fetch_body(context, std::move(request), fmt::format("{} of {}", file, repository),
+                      repository, content);
+  }));
+  return content;
+}
+
+std::optional<HubClient::Failure> HubClient::fetch_body(const Context& context,
+                                                        net::ClientRequest request,
+                                                        const std::string& what,
+                                                        const std::string& repository,
+                                                        std::string& body) {
+  request.follow_redirects = true;  // Renamed repositories; the token stays with the hub.
   auto reply = transport_.fetch(context, request);
   if (!reply) return failure_of(context, std::move(reply).error());
-  if (reply->status != 200) {
-    return failure_of(*reply, fmt::format("{}@{}", repository, reference.revision), repository);
-  }
-  auto parsed = parse_hub_listing(reply->body);
-  if (!parsed) return Failure{.error = std::move(parsed).error()};
-  listing = *std::move(parsed);
+  if (reply->status != 200) return failure_of(*reply, what, repository);
+  body = std::move(reply->body);
   return std::nullopt;
 }
 

@@ -56,6 +56,13 @@ class HubClient final {
   // Which commit `reference` means today, and its files.
   Result<HubListing> list(const Context& context, const ModelReference& reference);
 
+  // As list(), with the sizes of the files.
+  Result<HubListing> list_with_sizes(const Context& context, const ModelReference& reference);
+  // The content of a small file of a repository ("org/repo"), such as config.json; not verified.
+  // kNotFound; kResourceExhausted: larger than a few mebibytes.
+  Result<std::string> read(const Context& context, const std::string& repository,
+                           const std::string& commit, const std::string& file);
+
   // Continues `partial` if it is there. kDataLoss if the bytes do not match the hub's hash, also
   // when fetched again from the start; the bytes are removed then.
   Result<void> download(const Context& context, const HubDownload& download,
@@ -74,8 +81,12 @@ class HubClient final {
 
   Result<void> retry(const Context& context, const Attempt& attempt);
   Result<void> wait(const Context& context, const Error& cause, int failures);
-  std::optional<Failure> fetch_listing(const Context& context, const ModelReference& reference,
-                                       HubListing& listing);
+  Result<HubListing> list(const Context& context, const ModelReference& reference,
+                          std::string_view query);
+  // The body of a reply that is no error; `what` and `repository` are for the message.
+  std::optional<Failure> fetch_body(const Context& context, net::ClientRequest request,
+                                    const std::string& what, const std::string& repository,
+                                    std::string& body);
   std::optional<Failure> fetch_file(const Context& context, const HubDownload& download,
                                     const ProgressCallback& progress);
   std::optional<Failure> follow(const Context& context, Transfer& transfer, std::string url);

@@ -10,6 +10,7 @@ namespace rage::models {
 namespace {
 
 constexpr std::size_t kFilesMax = 100'000;
+constexpr double kFileBytesMax = 1e15;      // Larger is nonsense.
 constexpr std::size_t kFilesNamedMax = 10;  // In a message.
 
 std::string_view extension_of(std::string_view path) {
@@ -22,6 +23,10 @@ bool may_run_code(std::string_view path) {
   constexpr std::array<std::string_view, 9> kRefused = {
       ".py", ".bin", ".pt", ".pth", ".pkl", ".ckpt", ".so", ".pickle", ".joblib"};
   return std::ranges::find(kRefused, to_lower_ascii(extension_of(path))) != kRefused.end();
+}
+
+bool is_pickled(std::string_view path) {
+  return may_run_code(path) && extension_of(path) != ".py";
 }
 
 // "1_Pooling", "2_Dense": the modules of a sentence-transformers model.
@@ -109,7 +114,9 @@ ErrorCode code_of(int status) {
 Result<HubListing> parse_hub_listing(std::string_view json) {
   auto parsed = codec::parse_json(json);
   if (!parsed) return fail(ErrorCode::kDataLoss, "the hub's reply is {}", parsed.error().message);
-  HubListing listing{.commit = codec::string_or(*parsed, "sha", "")};
+  HubListing listing{.commit = codec::string_or(*parsed, "sha", ""),
+                     .files = {},
+                     .id = codec::string_or(*parsed, "id", "")};
   if (!is_commit(listing.commit)) {
     return fail(ErrorCode::kDataLoss, "the hub's reply names no commit");
   }
@@ -122,6 +129,10 @@ Result<HubListing> parse_hub_listing(std::string_view json) {
     if (!is_safe_relative_path(name)) {
       return fail(ErrorCode::kDataLoss,
                   "the hub lists a file name that leaves its folder; nothing was downloaded");
+    }
+    const double bytes = codec::number_or(sibling, "size", -1);
+    if (bytes >= 0 && bytes <= kFileBytesMax) {
+      listing.bytes[name] = static_cast<std::uint64_t>(bytes);
     }
     listing.files.push_back(std::move(name));
   }
@@ -153,6 +164,24 @@ Result<std::vector<std::string>> plan_hub_files(const HubListing& listing,
   return fail(
       ErrorCode::kFailedPrecondition,
       "{} has neither model.safetensors nor a *.gguf file; pickled weights are never loaded", id);
+}
+
+Result<std::vector<std::string>> plan_mirror_files(const HubListing& listing) {
+  const auto has_ending = [&](std::string_view ending) {
+    return std::ranges::any_of(listing.files,
+                               [&](const std::string& file) { return file.ends_with(ending); });
+  };
+  const bool safe = has_ending(".safetensors");
+  if (!safe && !has_ending(".gguf") && std::ranges::none_of(listing.files, is_pickled)) {
+    return fail(ErrorCode::kNotFound, "the repository holds no weights");
+  }
+  std::vector<std::string> files;
+  for (const std::string& file : listing.files) {
+    if (file.starts_with("original/") || file.starts_with("metal/")) continue;
+    if (file.starts_with(".") || (safe && is_pickled(file))) continue;
+    files.push_back(file);
+  }
+  return files;
 }
 
 HubFileHead parse_hub_file_head(const net::HttpResponse& head) {

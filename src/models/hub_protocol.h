@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,10 +16,13 @@
 
 namespace rage::models {
 
-// Value. The reply of GET /api/models/{org}/{repo}/revision/{revision}.
+// Value. The reply of GET /api/models/{org}/{repo}/revision/{revision}?blobs=true.
 struct HubListing {
   std::string commit;              // 40 lower-case hex digits.
   std::vector<std::string> files;  // Relative to the repository, each is_safe_relative_path().
+  std::string id = {};             // The repository's name in its own case; empty if not told.
+  // Sizes of files; told only when asked for (?blobs=true).
+  std::map<std::string, std::uint64_t, std::less<>> bytes = {};
 };
 
 // kDataLoss if it is not the hub's JSON, or names a file outside the repository's folder.
@@ -28,6 +33,11 @@ Result<HubListing> parse_hub_listing(std::string_view json);
 // kNotFound, kInvalidArgument (several to choose from), kFailedPrecondition (only pickled weights).
 Result<std::vector<std::string>> plan_hub_files(const HubListing& listing,
                                                 const ModelReference& reference);
+
+// What a mirror holds, sorted: everything but the hub's own files and what no server loads beside
+// safetensors: pickled weights, and the copies that vendors keep in `original/` and `metal/`. Code
+// stays: vLLM runs it where the model needs it. kNotFound if no weights are among it.
+Result<std::vector<std::string>> plan_mirror_files(const HubListing& listing);
 
 // Value. What a reply to GET .../resolve/... says about the whole file, not about the bytes sent.
 struct HubFileHead {

@@ -282,5 +282,31 @@ TEST_F(Hub, CancellingStopsTheTransfer) {
   EXPECT_EQ(cancelled.error().code, ErrorCode::kCancelled);
 }
 
+// What a model needs is planned before anything of it is downloaded.
+TEST_F(Hub, TellsSizesAndReadsSmallFiles) {
+  add_small("config.json", R"({"architectures": ["LlamaForCausalLM"]})");
+  add_large("model.safetensors", noise(5000));
+  HubClient client(*transport_, clock_, options_);
+  const auto reference = parse_model_reference("org/model").value();
+  const auto listing = client.list_with_sizes({}, reference);
+  ASSERT_TRUE(listing) << listing.error().message;
+  EXPECT_EQ(listing->bytes.at("model.safetensors"), 5000U);
+  EXPECT_EQ(listing->id, "org/model");
+  EXPECT_THAT(client.list({}, reference)->bytes, IsEmpty());
+  EXPECT_EQ(client.read({}, "org/model", listing->commit, "config.json").value(),
+            R"({"architectures": ["LlamaForCausalLM"]})");
+  // Large files lie elsewhere; the token does not go there.
+  options_.token = "hf_secret";
+  HubClient trusted(*transport_, clock_, options_);
+  EXPECT_EQ(trusted.read({}, "org/model", listing->commit, "model.safetensors")->size(), 5000U);
+  for (const SeenRequest& request : hub_.seen()) {
+    if (request.at_store) {
+      EXPECT_EQ(request.authorization, "");
+    }
+  }
+  EXPECT_EQ(client.read({}, "org/model", listing->commit, "none.json").error().code,
+            ErrorCode::kNotFound);
+}
+
 }  // namespace
 }  // namespace rage::models

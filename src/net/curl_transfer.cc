@@ -1,6 +1,7 @@
 #include "net/detail/curl_transfer.h"
 
 #include <curl/curl.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <exception>
@@ -8,6 +9,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "net/addresses.h"
 
 namespace rage::net::detail {
 namespace {
@@ -66,6 +68,7 @@ struct Transfer {
   bool ended_by_caller = false;
   bool callback_threw = false;
   bool interrupted = false;  // By the context.
+  bool peer_refused = false;
   curl_off_t moved = 0;
   steady_clock::time_point last_byte_at = steady_clock::now();
 
@@ -149,6 +152,16 @@ int on_progress(void* user, curl_off_t, curl_off_t down, curl_off_t, curl_off_t 
   return 0;
 }
 
+// The address is the one the connection goes to, so no trick with names gets around this.
+curl_socket_t on_open_socket(void* user, curlsocktype, curl_sockaddr* address) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  if (transfer.request.peers == Peers::kNotLocal && is_local_address(address->addr)) {
+    transfer.peer_refused = true;
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 void set_method(CURL* easy, const ClientRequest& request) {
   if (!request.body.empty() || request.method == "POST") {
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
@@ -193,6 +206,8 @@ void configure(CURL* easy, const ClientRequest& request, const std::string& no_p
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
   set_method(easy, request);
 }
 
@@ -270,6 +285,9 @@ Error transfer_error(CURLcode code, const Transfer& transfer, std::string_view r
       return error(ErrorCode::kFailedPrecondition, "HTTP request failed");
     default:
       break;
+  }
+  if (transfer.peer_refused) {
+    return error(ErrorCode::kPermissionDenied, "the address is local to this host or its network");
   }
   if (transfer.head_delivered) return error(ErrorCode::kDataLoss, "the HTTP response was cut off");
   return error(ErrorCode::kUnavailable, "HTTP request failed");

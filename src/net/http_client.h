@@ -23,6 +23,15 @@ struct TlsOptions {
   bool insecure_skip_verify = false;
 };
 
+// Whom a request may reach, whatever name or redirect leads there.
+enum class Peers {
+  kAny,
+  // Not this host, nothing link-local, no cloud's metadata service (net/addresses.h). A connection
+  // that is open already is not looked at again, and a proxy decides for itself: use a transport of
+  // its own for requests to places that others chose.
+  kNotLocal,
+};
+
 struct ClientRequest {
   std::string method = "GET";
   std::string url;
@@ -33,6 +42,7 @@ struct ClientRequest {
   bool follow_redirects = false;                    // At most 10; credentials stay with their host.
   std::uint64_t body_bytes_max = std::uint64_t{64} << 20;  // fetch() only.
   std::shared_ptr<const TlsOptions> tls = nullptr;         // Null: the system's trust.
+  Peers peers = Peers::kAny;                               // kPermissionDenied if refused.
 };
 
 // Interface, so that callers can be tested without a network. Thread-safe.

@@ -373,6 +373,15 @@ TEST_F(HttpClientTest, EndsWhenTheCallerHasEnough) {
       [](std::string_view) { return ADD_FAILURE(), true; }));
 }
 
+// A document's author chooses the URL, and must not reach what only this host may reach.
+TEST_F(HttpClientTest, DoesNotReachLocalPeersIfToldSo) {
+  const std::string url = serve(describe);
+  const auto refused = http_->fetch({}, {.url = url, .peers = Peers::kNotLocal});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kPermissionDenied);
+  EXPECT_TRUE(http_->fetch({}, {.url = url}));
+}
+
 TEST_F(HttpClientTest, ServesManyThreads) {
   const std::string url = serve(describe);
   std::vector<std::jthread> threads;

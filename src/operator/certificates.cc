@@ -26,20 +26,6 @@ std::unexpected<Error> unusable(std::string reason) {
   return fail(ErrorCode::kFailedPrecondition, std::move(reason));
 }
 
-Result<std::string> decode_base64(std::string_view text) {
-  if (text.size() % 4 != 0 || text.size() > kEncodedBytesMax) {
-    return fail(ErrorCode::kDataLoss, "it is no base64");
-  }
-  std::string bytes(text.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()),
-                                   static_cast<int>(text.size()));
-  if (size < 0) return fail(ErrorCode::kDataLoss, "it is no base64");
-  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
-  bytes.resize(static_cast<std::size_t>(size) - padding);
-  return bytes;
-}
-
 bool is_signed_by_a_ca(X509* leaf, const std::vector<X509Ptr>& cas, WallTime now) {
   const std::unique_ptr<X509_STORE, Freed<X509_STORE_free>> store(X509_STORE_new());
   const std::unique_ptr<X509_STORE_CTX, Freed<X509_STORE_CTX_free>> context(X509_STORE_CTX_new());
@@ -87,6 +73,20 @@ std::string still_trusted(const CertificateBundle& bundle, WallTime now) {
 }
 
 }  // namespace
+
+Result<std::string> decode_base64(std::string_view text) {
+  if (text.size() % 4 != 0 || text.size() > kEncodedBytesMax) {
+    return fail(ErrorCode::kDataLoss, "it is no base64");
+  }
+  std::string bytes(text.size() / 4 * 3, '\0');
+  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                                   reinterpret_cast<const unsigned char*>(text.data()),
+                                   static_cast<int>(text.size()));
+  if (size < 0) return fail(ErrorCode::kDataLoss, "it is no base64");
+  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+  bytes.resize(static_cast<std::size_t>(size) - padding);
+  return bytes;
+}
 
 std::string encode_base64(std::string_view bytes) {
   std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');  // EVP_EncodeBlock() adds a zero.

@@ -16,6 +16,10 @@ Settings with_extension() {
   return settings;
 }
 
+std::vector<ApplyObject> render_pool(const apis::InferenceSet& set) {
+  return render_inference_pool(pool_of(set), with_extension());
+}
+
 Json find(const std::vector<ApplyObject>& objects, std::string_view kind) {
   for (const ApplyObject& object : objects) {
     if (object.type.kind == kind) return object.object;
@@ -25,7 +29,7 @@ Json find(const std::vector<ApplyObject>& objects, std::string_view kind) {
 
 // HTTPRoutes and DestinationRules that users have name these objects.
 TEST(InferencePool, SelectsTheFirstPodOfEveryReplica) {
-  const Json pool = find(render_inference_pool(a_set(1), with_extension()), "InferencePool");
+  const Json pool = find(render_pool(a_set(1)), "InferencePool");
   EXPECT_EQ(pool["metadata"]["name"], "phi-inferencepool");
   EXPECT_EQ(pool["apiVersion"], "inference.networking.k8s.io/v1");
   EXPECT_EQ(pool["spec"], Json::parse(R"({
@@ -36,7 +40,7 @@ TEST(InferencePool, SelectsTheFirstPodOfEveryReplica) {
 }
 
 TEST(InferencePool, RunsThePickerOfThePool) {
-  const auto objects = render_inference_pool(a_set(1), with_extension());
+  const auto objects = render_pool(a_set(1));
   const Json pod = find(objects, "Deployment")["spec"]["template"]["spec"];
   EXPECT_EQ(pod["serviceAccountName"], "phi-inferencepool-epp");
   EXPECT_EQ(pod["containers"][0]["args"], Json::parse(R"(["epp", "--pool-name", "phi-inferencepool",
@@ -76,9 +80,9 @@ TEST(InferencePool, IsWantedForAVllmPresetAlone) {
 TEST(InferencePool, NamesFitADnsLabel) {
   apis::InferenceSet set = a_set(1);
   set.meta.name = std::string(63, 'a');
-  EXPECT_LE(endpoint_picker_name(set).size(), 63U);
-  EXPECT_LE(inference_pool_name(set).size(), 63U);
-  EXPECT_TRUE(endpoint_picker_name(set).ends_with("-inferencepool-epp"));
+  EXPECT_LE(endpoint_picker_name(set.meta).size(), 63U);
+  EXPECT_LE(inference_pool_name(set.meta).size(), 63U);
+  EXPECT_TRUE(endpoint_picker_name(set.meta).ends_with("-inferencepool-epp"));
 }
 
 // Objects that are as they should be are left alone.

@@ -6,12 +6,14 @@
 
 #include "apis/kinds.h"
 #include "base/strings.h"
+#include "operator/autoscale_keda.h"
 #include "operator/detail/base_image_upgrade.h"
 #include "operator/detail/inference_set_status.h"
 #include "operator/detail/replica.h"
 #include "operator/detail/replica_plan.h"
 #include "operator/inference_pool.h"
 #include "operator/revision.h"
+#include "operator/serving.h"
 
 namespace rage::op {
 namespace {
@@ -100,6 +102,21 @@ void delete_child(const Replica& replica, std::vector<Change>& changes) {
       DeleteObject{.type = apis::workspace_type(), .key = meta.key(), .uid = meta.uid});
 }
 
+// The commit that a replica of the same model is pinned to; "" if none is. Whatever its owner
+// uploads meanwhile, all replicas serve the same.
+std::string pinned_revision(const apis::InferenceSet& set,
+                            const InferenceSetObservation& observed) {
+  if (set.template_annotations.contains(std::string(kModelRevision))) return {};
+  for (const apis::Workspace& child : observed.children) {
+    const bool same =
+        child.inference && child.inference->preset && set.inference.preset &&
+        equals_ignoring_case(child.inference->preset->name, set.inference.preset->name);
+    std::string pinned = same ? child.meta.annotation(kModelRevision) : "";
+    if (!pinned.empty()) return pinned;
+  }
+  return {};
+}
+
 // Names of new children: after the highest number that was ever seen, skipping names that exist.
 void create_children(const apis::InferenceSet& set, const InferenceSetObservation& observed,
                      const Template& wanted, int count, std::string_view now, Plan& plan) {
@@ -114,14 +131,18 @@ void create_children(const apis::InferenceSet& set, const InferenceSetObservatio
     plan.changes.emplace_back(
         PatchObject{apis::inference_set_type(), set.meta.key(), std::move(patch)});
   }
+  const std::string revision = pinned_revision(set, observed);
   for (int serial = highest + 1; count > 0; ++serial) {
     const std::string name = detail::child_name(set, serial);
     const bool taken = std::ranges::any_of(
         observed.children, [&](const auto& child) { return child.meta.name == name; });
     if (taken) continue;
     --count;
-    plan.changes.emplace_back(
-        CreateObject{apis::workspace_type(), detail::render_child(set, wanted, serial, now)});
+    Json child = detail::render_child(set, wanted, serial, now);
+    if (!revision.empty()) {
+      child["metadata"]["annotations"][std::string(kModelRevision)] = revision;
+    }
+    plan.changes.emplace_back(CreateObject{apis::workspace_type(), std::move(child)});
     plan.events.push_back({EventType::kNormal, "ReplicaCreated", "created Workspace " + name});
   }
 }
@@ -153,15 +174,33 @@ void change_children(const Replicas& replicas, const ReplicaPlan& decided, const
 void apply_pool(const apis::InferenceSet& set, const std::vector<Json>& observed,
                 const Settings& settings, Plan& plan) {
   if (!wants_inference_pool(set, settings)) return;
-  for (ApplyObject& wanted : render_inference_pool(set, settings)) {
-    const auto meta = apis::parse_meta(wanted.object);
-    const auto found = std::ranges::find_if(observed, [&](const Json& object) {
-      return codec::string_or(object, "kind", "") == wanted.type.kind &&
-             apis::parse_meta(object).name == meta.name;
-    });
-    plan_apply(plan.changes, wanted.type, std::move(wanted.object),
-               found == observed.end() ? Json() : *found);
+  apply_inference_pool(pool_of(set), observed, settings, plan.changes);
+}
+
+// Our own scaler acts by itself (autoscaler.h); of it, only what it says is wanted here.
+detail::Scaling plan_scaling(const apis::InferenceSet& set, const InferenceSetObservation& observed,
+                             const Settings& settings, Plan& plan) {
+  const bool wanted = settings.autoscaler != Autoscaler::kOff && wants_autoscaling(set.meta);
+  std::optional<ScaleSettings> scale;
+  detail::Scaling scaling{.wanted = wanted, .report = {}, .sleep = {}};
+  if (wanted) {
+    auto parsed = parse_scale_settings(set, nodes_per_replica(observed.children));
+    if (parsed) {
+      scale = *std::move(parsed);
+    } else {
+      scaling.report = {apis::ConditionStatus::kFalse, "InvalidAnnotations",
+                        parsed.error().message};
+    }
   }
+  if (settings.autoscaler == Autoscaler::kKeda) {
+    ScalingReport report =
+        plan_scaled_object(set, scale, observed.scaled_object, settings, plan.changes);
+    if (scale) scaling.report = std::move(report);
+  } else if (scale) {
+    scaling.report = observed.scaling;
+    if (scale->replicas_min == 0) scaling.sleep = describe_sleep(set.meta);
+  }
+  return scaling;
 }
 
 bool is_benchmarked(const apis::InferenceSet& set, const Template& wanted,
@@ -218,12 +257,14 @@ Plan plan_inference_set(const apis::InferenceSet& set, const InferenceSetObserva
   create_children(set, observed, wanted, decided.create, now, plan);
   plan.changes.insert(plan.changes.end(), upgrade.changes.begin(), upgrade.changes.end());
   apply_pool(set, observed.pool_objects, settings, plan);
+  const detail::Scaling scaling = plan_scaling(set, observed, settings, plan);
 
   plan.status =
       detail::render_inference_set_status({.set = set,
                                            .replicas = replicas,
                                            .plan = decided,
                                            .upgrade = upgrade,
+                                           .scaling = scaling,
                                            .benchmarked = is_benchmarked(set, wanted, settings),
                                            .now = now});
   const std::string stall = detail::newly_stalled(set.status, plan.status);

@@ -7,12 +7,14 @@
 // RolloutStalled), old ones keep serving; editing the template back is the rollback.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "apis/inference_set.h"
 #include "apis/workspace.h"
+#include "operator/autoscale.h"
 #include "operator/plan.h"
 #include "operator/settings.h"
 
@@ -28,6 +30,9 @@ struct InferenceSetObservation {
   // InferencePool, Deployment, Service, ServiceAccount, Role, RoleBinding that it controls; needed
   // only with settings.inference_extension.
   std::vector<Json> pool_objects = {};
+  Json scaled_object = nullptr;  // KEDA's, of the set's name; needed only with KEDA.
+  // What our own scaler found; none before it has looked.
+  std::optional<ScalingReport> scaling = std::nullopt;
   // What was created and not yet seen in the cache is in `children` already (Informer::remember).
 };
 

@@ -79,6 +79,24 @@ TEST(InferenceSetPlan, MakesChildrenAsTheTemplateSays) {
   EXPECT_EQ(child["inference"]["preset"]["name"], "phi-4");
 }
 
+// A model outside the catalogue may change on the hub between two replicas.
+TEST(InferenceSetPlan, NewReplicasServeTheCommitOfTheOthers) {
+  World world = a_running_world(1);
+  world.children.begin()->second.document["metadata"]["annotations"]["rage.dev/model-revision"] =
+      "c0ffee";
+  world.scale(2);
+  ASSERT_TRUE(world.settle());
+  for (const auto& [name, child] : world.children) {
+    EXPECT_EQ(parsed(child.document).meta.annotation("rage.dev/model-revision"), "c0ffee") << name;
+  }
+  EXPECT_EQ(world.created, 2);
+  world.set_preset("other/model");  // Another model has other commits.
+  ASSERT_TRUE(world.settle());
+  for (const auto& [name, child] : world.children) {
+    EXPECT_EQ(parsed(child.document).meta.annotation("rage.dev/model-revision"), "") << name;
+  }
+}
+
 // With nodes of one's own an instance type is refused by admission.
 TEST(InferenceSetPlan, NamesNoInstanceTypeForOwnNodes) {
   Settings settings;

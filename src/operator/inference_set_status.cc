@@ -16,6 +16,7 @@ constexpr std::string_view kReady = "InferenceSetReady";
 constexpr std::string_view kRollout = "RolloutProgressing";
 constexpr std::string_view kBenchmark = "BenchmarkCompleted";
 constexpr std::string_view kUpgradeFailed = "AutoUpgradeFailed";
+constexpr std::string_view kScaling = "ScalingActive";
 constexpr std::string_view kDeleting = "InferenceSetDeleting";
 constexpr std::string_view kStalled = "RolloutStalled";
 constexpr std::string_view kComplete = "RolloutComplete";
@@ -67,10 +68,13 @@ std::string first_problem(const Replicas& replicas) {
 void set_ready(const StatusInput& input, ConditionWriter& conditions) {
   const Replicas& replicas = input.replicas;
   if (replicas.desired == 0) {
+    const std::string& sleep = input.scaling.sleep;
     conditions.set(kReady, ConditionStatus::kTrue, "ScaledToZero",
-                   "scaled to zero: no model is loaded and requests are not answered until "
-                   "spec.replicas is raised, by kubectl scale or by an autoscaler of the scale "
-                   "subresource");
+                   !sleep.empty()
+                       ? sleep
+                       : "scaled to zero: no model is loaded and requests are not answered until "
+                         "spec.replicas is raised, by kubectl scale or by an autoscaler of the "
+                         "scale subresource");
     return;
   }
   // More than wanted are ready while one takes the place of another: that is ready.
@@ -195,6 +199,15 @@ void put_upgrade(Json& status, const StatusInput& input, ConditionWriter& condit
   }
 }
 
+void set_scaling(const Scaling& scaling, ConditionWriter& conditions) {
+  if (!scaling.wanted) {
+    conditions.remove(kScaling);
+  } else if (scaling.report) {
+    conditions.set(kScaling, scaling.report->status, scaling.report->reason,
+                   scaling.report->message);
+  }
+}
+
 void put_counts(Json& status, const apis::InferenceSet& set, const Replicas& replicas) {
   status["replicas"] = replicas.live.size();
   status["readyReplicas"] = replicas.ready();
@@ -220,6 +233,7 @@ Json render_inference_set_status(const StatusInput& input) {
   set_rollout(input, before, conditions);
   put_performance(status, input, conditions);
   put_upgrade(status, input, conditions);
+  set_scaling(input.scaling, conditions);
   conditions.remove(kDeleting);
   status["conditions"] = apis::render_conditions(after);
   return status;

@@ -148,6 +148,20 @@ Result<CronSchedule> parse_cron(std::string_view text) {
   return schedule;
 }
 
+std::optional<WallTime> next_tick(const CronSchedule& schedule, WallTime after) {
+  constexpr days kSearched{5 * 366};
+  const auto first_day = std::chrono::floor<days>(after);
+  for (auto day = first_day; day < first_day + kSearched; day += days{1}) {
+    if (!schedule.matches_day(day)) continue;
+    for (unsigned minute = 0; minute < 24 * 60; ++minute) {
+      if (!has(schedule.hours, minute / 60) || !has(schedule.minutes, minute % 60)) continue;
+      const WallTime tick = day + minutes{minute};
+      if (tick > after) return tick;
+    }
+  }
+  return std::nullopt;
+}
+
 bool is_open(const apis::MaintenanceWindow& window, WallTime now) {
   const auto schedule = parse_cron(window.schedule);
   if (!schedule || window.duration < std::chrono::seconds{0}) return false;

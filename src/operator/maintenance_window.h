@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "apis/inference_set.h"
@@ -28,6 +29,9 @@ struct CronSchedule {
 // Five fields, as cron(5) and Go's robfig/cron read them: lists, ranges, steps, names of months and
 // weekdays, and @hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually.
 Result<CronSchedule> parse_cron(std::string_view text);
+
+// The first tick after `after`; none within five years (a 30th of February).
+std::optional<WallTime> next_tick(const CronSchedule& schedule, WallTime after);
 
 // The schedule ticked at most `duration` ago (a year at most). A bad schedule is never open.
 bool is_open(const apis::MaintenanceWindow& window, WallTime now);

@@ -58,5 +58,20 @@ TEST(Cron, RefusesWhatIsNoSchedule) {
   }
 }
 
+// A status that promises a run at the wrong time sends people looking for what is not broken.
+TEST(Cron, NamesTheNextTick) {
+  const auto next = [](const char* schedule, const char* after) {
+    const auto parsed = parse_cron(schedule);
+    const auto tick = next_tick(*parsed, *parse_time(after));
+    return tick ? render_time(*tick) : std::string("never");
+  };
+  EXPECT_EQ(next("0 3 * * *", "2026-03-05T02:59:59Z"), "2026-03-05T03:00:00Z");
+  EXPECT_EQ(next("0 3 * * *", "2026-03-05T03:00:00Z"), "2026-03-06T03:00:00Z");
+  EXPECT_EQ(next("*/5 * * * *", "2026-12-31T23:56:00Z"), "2027-01-01T00:00:00Z");
+  EXPECT_EQ(next("0 0 29 2 *", "2026-03-05T00:00:00Z"), "2028-02-29T00:00:00Z");
+  EXPECT_EQ(next("0 0 30 2 *", "2026-03-05T00:00:00Z"), "never");
+  EXPECT_EQ(next("@hourly", "2026-03-05T10:30:00Z"), "2026-03-05T11:00:00Z");
+}
+
 }  // namespace
 }  // namespace rage::op

@@ -43,8 +43,8 @@ void trim_pod(Json& pod) {
     }
   }
   if (pod.contains("status")) {
-    keep_only(pod["status"], {"phase", "reason", "message", "conditions", "containerStatuses",
-                              "initContainerStatuses"});
+    keep_only(pod["status"], {"phase", "podIP", "reason", "message", "conditions",
+                              "containerStatuses", "initContainerStatuses"});
   }
 }
 

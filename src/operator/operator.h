@@ -8,7 +8,11 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "kube/client.h"
+#include "kube/leader_election.h"
+#include "net/http_client.h"
 #include "obs/metrics.h"
+#include "operator/autoscaler.h"
+#include "operator/model_facts.h"
 #include "operator/settings.h"
 
 namespace rage::op {
@@ -18,15 +22,18 @@ struct OperatorOptions {
   int workers = 5;  // Of each controller.
   bool leader_elect = false;
   std::string lease_namespace = "default";
-  std::string identity = {};  // Of this replica; empty: host name and a random part.
+  std::string identity = kube::unique_identity();  // Of this replica.
   std::chrono::milliseconds sync_timeout{120'000};
+  AutoscalerOptions autoscaler = {};
+  ModelFactsOptions models = {};
 };
 
-// Resource. Thread-safe. Client, clock and registry outlive it.
+// Resource. Thread-safe. Client, transport, clock and registry outlive it.
 class Operator final {
  public:
-  Operator(kube::KubeClient& client, Clock& clock, obs::MetricRegistry& metrics,
-           OperatorOptions options);
+  // `transport`: for what is asked of others than the API server.
+  Operator(kube::KubeClient& client, net::HttpTransport& transport, Clock& clock,
+           obs::MetricRegistry& metrics, OperatorOptions options);
   ~Operator();  // Drains at once.
 
   // Lists everything, then reconciles, once it leads. An error if the API server does not answer

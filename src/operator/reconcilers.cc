@@ -16,6 +16,7 @@
 #include "obs/log.h"
 #include "operator/detail/rag_engine_objects.h"
 #include "operator/inference_set_plan.h"
+#include "operator/model_mirror_reconciler.h"
 #include "operator/rag_engine_plan.h"
 #include "operator/serving.h"
 #include "operator/workspace_plan.h"
@@ -50,7 +51,7 @@ NodeObservation observe_nodes(const Caches& caches, std::string_view claim_index
 
 std::string config_name(const apis::Workspace& workspace) {
   if (workspace.inference) return workspace.inference->config;
-  return workspace.tuning ? workspace.tuning->config : "";
+  return workspace.tuning ? tuning_config_name(*workspace.tuning) : "";
 }
 
 // An integer `max-model-len` below `vllm` in inference_config.yaml; none for "auto" or nonsense.
@@ -101,7 +102,8 @@ std::vector<std::string> worker_nodes_of(const Json& status) {
   return names;
 }
 
-WorkspaceObservation observe_workspace(const Caches& caches, const apis::Workspace& workspace) {
+WorkspaceObservation observe_workspace(const Caches& caches, const apis::Workspace& workspace,
+                                       const Settings& settings) {
   const ObjectMeta& meta = workspace.meta;
   WorkspaceObservation observed;
   observed.nodes = observe_nodes(caches, kByWorkspace, meta, workspace.resource);
@@ -115,7 +117,15 @@ WorkspaceObservation observe_workspace(const Caches& caches, const apis::Workspa
   observed.nvme_class_exists =
       caches.storage_classes.find({.ns = "", .name = "kaito-local-nvme-disk"}) != nullptr;
   if (const std::string name = config_name(workspace); !name.empty()) {
-    const Json config_map = document_of(caches.config_maps, {.ns = meta.ns, .name = name});
+    Json config_map = document_of(caches.config_maps, {.ns = meta.ns, .name = name});
+    if (workspace.tuning) {
+      observed.tuning_config = config_map;
+      observed.tuning_template =
+          document_of(caches.config_maps, {.ns = settings.release_namespace, .name = name});
+      // Not copied yet: what it says counts already.
+      const bool copied = config_map.is_object() || !workspace.tuning->config.empty();
+      if (!copied) config_map = observed.tuning_template;
+    }
     observed.max_model_len = max_model_len_of(config_map);
     if (const Json* data = codec::find_key(config_map, "data")) {
       observed.config_hash = sha256_hex(codec::render_json(*data)).substr(0, 16);
@@ -151,8 +161,19 @@ kube::Outcome give_up(const ResourceType& type, const ObjectKey& key, const Erro
 
 Plan WorkspaceReconciler::plan(const apis::Workspace& workspace) {
   const std::string now = render_time(hands_.clock.wall_now());
+  const std::optional<ModelQuestion> question = model_question(workspace);
+  const auto answer = question && !workspace.meta.deleting
+                          ? std::optional(models_.find(*question, workspace.meta.key()))
+                          : std::nullopt;
   MutexLock lock(placing_);
-  const WorkspaceObservation observed = observe_workspace(caches_, workspace);
+  WorkspaceObservation observed = observe_workspace(caches_, workspace, settings_);
+  observed.streaming = observe_streaming(caches_, workspace, settings_);
+  if (answer && *answer) {
+    observed.hub_model = (*answer)->model;
+    observed.hub_commit = (*answer)->commit;
+  } else if (answer) {
+    observed.hub_error = answer->error();
+  }
   Plan plan = plan_workspace(workspace, observed, settings_, now);
   caches_.node_index.promise(workspace.meta.key(), worker_nodes_of(plan.status),
                              gpus_wanted(plan, observed.stateful_set));
@@ -197,6 +218,8 @@ Result<kube::Outcome> InferenceSetReconciler::reconcile(const Context& context,
       }
     }
   }
+  if (caches_.scaled_objects) observed.scaled_object = document_of(*caches_.scaled_objects, key);
+  observed.scaling = scaling_.find(key);
   observed.revision_documents = owned_documents(caches_.revisions, set->meta.uid);
   Plan plan = plan_inference_set(*set, observed, settings_, render_time(hands_.clock.wall_now()));
   return carry_out(context, hands_, apis::inference_set_type(), document, kInferenceSetFinalizer,

@@ -3,7 +3,9 @@
 
 #include "apis/workspace.h"
 #include "base/mutex.h"
+#include "operator/autoscaler.h"
 #include "operator/caches.h"
+#include "operator/model_facts.h"
 #include "operator/plan.h"
 #include "operator/reconcile.h"
 #include "operator/settings.h"
@@ -14,8 +16,8 @@ namespace rage::op {
 
 class WorkspaceReconciler final : public kube::Reconciler {
  public:
-  WorkspaceReconciler(Hands& hands, Caches& caches, const Settings& settings)
-      : hands_(hands), caches_(caches), settings_(settings) {}
+  WorkspaceReconciler(Hands& hands, Caches& caches, ModelFacts& models, const Settings& settings)
+      : hands_(hands), caches_(caches), models_(models), settings_(settings) {}
   Result<kube::Outcome> reconcile(const Context& context, const ObjectKey& key) override;
 
  private:
@@ -23,19 +25,22 @@ class WorkspaceReconciler final : public kube::Reconciler {
 
   Hands& hands_;
   Caches& caches_;
+  ModelFacts& models_;
   const Settings& settings_;
   Mutex placing_;  // Two Workspaces must not be given the same free GPU at the same time.
 };
 
 class InferenceSetReconciler final : public kube::Reconciler {
  public:
-  InferenceSetReconciler(Hands& hands, const Caches& caches, const Settings& settings)
-      : hands_(hands), caches_(caches), settings_(settings) {}
+  InferenceSetReconciler(Hands& hands, const Caches& caches, const ScalingReports& scaling,
+                         const Settings& settings)
+      : hands_(hands), caches_(caches), scaling_(scaling), settings_(settings) {}
   Result<kube::Outcome> reconcile(const Context& context, const ObjectKey& key) override;
 
  private:
   Hands& hands_;
   const Caches& caches_;
+  const ScalingReports& scaling_;
   const Settings& settings_;
 };
 

@@ -35,8 +35,10 @@ Result<Json> preset_template(const ServingRequest& request) {
   } else {
     ASSIGN_OR_RETURN(pod, detail::preset_pod(request));
   }
-  return Json{{"metadata", {{"labels", detail::selector_labels(request.workspace)}}},
-              {"spec", std::move(pod)}};
+  Json labels = detail::selector_labels(request.workspace);
+  if (request.weights != nullptr && request.weights->streamed())
+    labels["azure.workload.identity/use"] = "true";
+  return Json{{"metadata", {{"labels", std::move(labels)}}}, {"spec", std::move(pod)}};
 }
 
 Json service_port(std::string_view name, int port, int target) {
@@ -76,6 +78,8 @@ Result<Json> render_stateful_set(const ServingRequest& given, const Json& observ
     ASSIGN_OR_RETURN(pods, detail::merged_template(request));
   }
   Json set = metadata_of(request, apis::builtin_type("StatefulSet"));
+  if (request.weights != nullptr)
+    set["metadata"]["annotations"][std::string(kMirrorAnnotation)] = request.weights->mirror;
   Json& spec = set["spec"];
   spec["replicas"] = request.nodes;
   spec["serviceName"] = name + "-headless";

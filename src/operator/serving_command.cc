@@ -1,12 +1,13 @@
 // Command lines of the model servers. Flags of vLLM, in this order (each only when it applies):
 //
 //   served-model-name, max-model-len, gpu-memory-utilization, kv-events-config,
-//   compilation-config.pass_config.fuse_allreduce_rms, enable-lora, model, download-dir,
-//   load-format, kaito-config-file, performance-mode, kaito-kv-cache-cpu-memory-utilization,
-//   data-parallel-size, tensor-parallel-size, pipeline-parallel-size,
-//   distributed-executor-backend, port, load_format, config_format, tokenizer_mode,
-//   trust-remote-code, dtype, tool-call-parser, enable-auto-tool-choice, reasoning-parser,
-//   chat-template, then the model's own flags by name.
+//   compilation-config.pass_config.fuse_allreduce_rms, enable-lora, model, revision,
+//   code-revision, download-dir, load-format, model-loader-extra-config, kaito-config-file,
+//   performance-mode,
+//   kaito-kv-cache-cpu-memory-utilization, data-parallel-size, tensor-parallel-size,
+//   pipeline-parallel-size, distributed-executor-backend, port, load_format, config_format,
+//   tokenizer_mode, trust-remote-code, dtype, tool-call-parser, enable-auto-tool-choice,
+//   reasoning-parser, chat-template, then the model's own flags by name.
 #include <fmt/format.h>
 
 #include "base/check.h"
@@ -52,10 +53,26 @@ void add_general_flags(const ServingRequest& request, CommandLine& command) {
   if (!detail::inference_of(request).adapters.empty()) command.add("enable-lora");
 }
 
+// Files that are mounted are loaded as if they had been downloaded; a stream has its own loader.
+void add_mirror_flags(const ServingRequest& request, CommandLine& command) {
+  command.set("model", request.weights->model);
+  if (!request.weights->streamed()) return;
+  command.set("load-format", "runai_streamer");
+  const auto kind = catalog::parallelism(*request.model, request.gpu, request.nodes);
+  if (request.gpu.gpus > 1 && kind != catalog::Parallelism::kData) {
+    command.set("model-loader-extra-config", R"({"distributed": true})");
+  }
+}
+
 void add_weights_flags(const ServingRequest& request, CommandLine& command) {
   const std::string local = detail::local_weights_path(request);
-  if (local.empty()) {
+  if (request.weights != nullptr) {
+    add_mirror_flags(request, command);
+  } else if (local.empty()) {
     command.set("model", request.model->id);
+    // Code is downloaded beside the weights, and run: from the same commit.
+    command.set_unless_empty("revision", request.model_revision);
+    command.set_unless_empty("code-revision", request.model_revision);
     command.set("download-dir", "/workspace/weights");
   } else {
     command.set("model", local);
@@ -91,7 +108,10 @@ void add_parallelism_flags(const ServingRequest& request, CommandLine& command) 
 void add_model_flags(const ServingRequest& request, CommandLine& command) {
   const catalog::VllmSettings& vllm = request.model->vllm;
   // vLLM reads load_format and load-format as one flag, of which the last counts.
-  if (detail::local_weights_path(request).empty()) command.set("load_format", vllm.load_format);
+  const bool streamed = request.weights != nullptr && request.weights->streamed();
+  if (detail::local_weights_path(request).empty() && !streamed) {
+    command.set("load_format", vllm.load_format);
+  }
   command.set("config_format", vllm.config_format);
   command.set("tokenizer_mode", vllm.tokenizer_mode);
   command.add("trust-remote-code");
@@ -126,6 +146,7 @@ std::string transformers_command(const ServingRequest& request) {
   command.set("served_model_name", request.model->served_name);
   const std::string local = detail::local_weights_path(request);
   command.set("pretrained_model_name_or_path", local.empty() ? request.model->id : local);
+  if (local.empty()) command.set_unless_empty("revision", request.model_revision);
   for (const auto& [key, value] : request.model->transformers_params) {
     if (value.empty()) {
       command.add(key);

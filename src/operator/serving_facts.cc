@@ -79,7 +79,7 @@ std::string leader_address(const ServingRequest& request) {
 
 bool wants_weights_claim(const ServingRequest& request) {
   return request.gpu.nvme && request.nvme_class_exists && local_weights_path(request).empty() &&
-         runtime_of(request) != Runtime::kLlamaCpp;
+         request.weights == nullptr && runtime_of(request) != Runtime::kLlamaCpp;
 }
 
 Json selector_labels(const apis::Workspace& workspace) {

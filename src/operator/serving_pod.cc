@@ -33,11 +33,18 @@ Json environment(const ServingRequest& request, Json adapter_environment) {
   if (vllm.needs_cuda_toolkit) env.push_back(plain_env("CUDA_HOME", kCudaToolkit));
   if (const std::string path = local_weights_path(request); !path.empty())
     env.push_back(plain_env("KAITO_PROCESSOR", path));
+  const MirroredWeights* weights = request.weights;
+  if (weights != nullptr && !weights->streamed())
+    env.push_back(plain_env("KAITO_PROCESSOR", weights->model));
   if (const std::string role = inference_role(request); !role.empty()) {
     env.push_back(plain_env("KAITO_INFERENCE_ROLE", role));
     env.push_back(field_env("VLLM_NIXL_SIDE_CHANNEL_HOST", "status.podIP"));
   }
   append(env, model_token_env(request));
+  if (weights != nullptr && weights->streamed()) {
+    env.push_back(plain_env("AZURE_STORAGE_ACCOUNT_NAME", weights->storage_account));
+    env.push_back(plain_env("KAITO_PROCESSOR", request.model->id));
+  }
   append(env, std::move(adapter_environment));
   if (is_multi_node(request)) {
     env.push_back(field_env("POD_INDEX", "metadata.labels['apps.kubernetes.io/pod-index']"));
@@ -62,12 +69,21 @@ struct Storage {
   void add_mount(Json mount) { mounts.push_back(std::move(mount)); }
 };
 
+void add_mirror(const MirroredWeights& weights, Storage& storage) {
+  if (weights.streamed()) return;
+  const Json claim = {{"claimName", weights.claim}, {"readOnly", true}};
+  storage.volumes.push_back({{"name", "model-mirror"}, {"persistentVolumeClaim", claim}});
+  storage.add_mount({{"name", "model-mirror"}, {"mountPath", "/models"}, {"readOnly", true}});
+}
+
 Storage preset_storage(const ServingRequest& request) {
   Storage storage;
   const std::string& config = inference_of(request).config;
   if (!config.empty())
     storage.add("config-volume", "/mnt/config", {{"configMap", {{"name", config}}}});
-  if (const std::string path = local_weights_path(request); !path.empty()) {
+  if (request.weights != nullptr) {
+    add_mirror(*request.weights, storage);
+  } else if (const std::string path = local_weights_path(request); !path.empty()) {
     storage.add_host_path("model-weights-hostpath", path, "Directory");
   } else if (wants_weights_claim(request)) {
     storage.add_mount({{"name", kWeightsVolume}, {"mountPath", "/workspace/weights"}});
@@ -172,6 +188,8 @@ Result<Json> preset_pod(const ServingRequest& request) {
   Json affinity = node_affinity(request);
   if (!affinity.is_null()) pod["affinity"] = std::move(affinity);
   pod["tolerations"] = tolerations(request);
+  if (request.weights != nullptr && request.weights->streamed())
+    pod["serviceAccountName"] = request.weights->service_account;
   return pod;
 }
 

@@ -213,6 +213,30 @@ TEST(LlamaCpp, RunsWithoutAGpuOrPrivileges) {
   EXPECT_FALSE(adapters);
 }
 
+// Three replicas of a small model must fit on a small node.
+TEST(LlamaCpp, RequestsAndContextFollowTheAnnotations) {
+  const auto annotated_with = [](const char* key, const char* value) {
+    return a_workspace("smollm2-135m-instruct", [&](Json& d) {
+      annotated(d, "kaito.sh/runtime", "llamacpp");
+      annotated(d, key, value);
+    });
+  };
+  const auto small = annotated_with("rage.dev/cpu-request", "250m");
+  EXPECT_EQ(small.container()["resources"]["requests"]["cpu"], "250m");
+  const Json command = annotated_with("rage.dev/context-tokens", "2048").container()["command"];
+  EXPECT_EQ(command.back(), "2048");
+  for (const char* bad : {"", "lots", "m", "-1", "1.5m", "1.2.3", ".5", "1 "}) {
+    const auto set =
+        render_stateful_set(annotated_with("rage.dev/cpu-request", bad).request(), nullptr);
+    EXPECT_EQ(set.has_value(), std::string_view(bad).empty()) << bad;
+  }
+  for (const char* bad : {"255", "1048577", "2k", "-4096", "99999999999"}) {
+    EXPECT_FALSE(
+        render_stateful_set(annotated_with("rage.dev/context-tokens", bad).request(), nullptr))
+        << bad;
+  }
+}
+
 // Edits of the spec used to change a part of the pod only: an adapter was mounted, not enabled.
 TEST(Update, CarriesEveryPartOfAnEdit) {
   const Json before = a_workspace("phi-4").stateful_set();

@@ -235,9 +235,8 @@ Json tuning_pod(const ServingRequest& request, std::string_view results) {
   TuningParts parts;
   parts.volumes.push_back(detail::shared_memory_volume());
   add_weights(request, parts);
-  const std::string config =
-      tuning.config.empty() ? method_of(tuning) + "-params-template" : tuning.config;
-  parts.volumes.push_back({{"name", "config-volume"}, {"configMap", {{"name", config}}}});
+  parts.volumes.push_back(
+      {{"name", "config-volume"}, {"configMap", {{"name", tuning_config_name(tuning)}}}});
   add_data(tuning.input, parts);
   if (!tuning.output.image_push_secret.empty())
     parts.pull_secrets.push_back(tuning.output.image_push_secret);
@@ -259,6 +258,10 @@ Json tuning_pod(const ServingRequest& request, std::string_view results) {
 }
 
 }  // namespace
+
+std::string tuning_config_name(const apis::TuningSpec& tuning) {
+  return tuning.config.empty() ? method_of(tuning) + "-params-template" : tuning.config;
+}
 
 Result<Json> render_tuning_job(const ServingRequest& request) {
   CHECK(request.workspace.tuning.has_value());

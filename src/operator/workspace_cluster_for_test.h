@@ -51,6 +51,9 @@ class ClusterForTest {
   Settings settings;
   std::vector<PlannedEvent> events;
 
+  // Of an installation: the chart brings the templates.
+  ClusterForTest() { observed.tuning_template["data"] = {{"training_config.yaml", ""}}; }
+
   apis::Workspace parsed() const {
     auto result = apis::parse_workspace(workspace);
     return result ? *std::move(result) : apis::Workspace{};
@@ -140,6 +143,7 @@ class ClusterForTest {
     const std::string kind = codec::string_or(object, "kind", "");
     if (kind == "StatefulSet") return observed.stateful_set;
     if (kind == "Job") return observed.tuning_job;
+    if (kind == "ConfigMap") return observed.tuning_config;
     if (kind == "NodePool") return observed.nodes.node_pool;
     const bool headless = object["metadata"]["name"].get<std::string>().ends_with("-headless");
     return headless ? observed.headless_service : observed.service;

@@ -39,11 +39,11 @@ Result<const catalog::Model*> resolve_model(const Pass& pass, Runtime runtime) {
                 preset->name);
   }
   if (pass.observed.hub_model) return &*pass.observed.hub_model;
-  const std::string& why = pass.observed.hub_error;
+  if (pass.observed.hub_error) return fail(*pass.observed.hub_error);
   return fail(Error{.code = ErrorCode::kUnavailable,
                     .message = fmt::format("model {} is not in the catalogue, and the hub has not "
-                                           "described it yet{}{}",
-                                           preset->name, why.empty() ? "" : ": ", why),
+                                           "described it yet",
+                                           preset->name),
                     .retry_after = kHubRetry});
 }
 

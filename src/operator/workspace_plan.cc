@@ -1,5 +1,7 @@
 #include "operator/workspace_plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <iterator>
@@ -27,6 +29,10 @@ constexpr std::string_view kConfigHash = "rage.dev/config-hash";
 constexpr std::chrono::seconds kFreeGpuRetry{30};
 // An object of our name that another owner left behind is on its way out.
 constexpr std::chrono::seconds kLeftoverRetry{5};
+// A StorageClass or ServiceAccount that a mirror needs may be made at any time.
+constexpr std::chrono::seconds kMirrorRetry{30};
+// Nor does a ConfigMap of the operator's namespace.
+constexpr std::chrono::seconds kTemplateRetry{30};
 
 // What one plan_workspace() builds up.
 struct Draft {
@@ -205,6 +211,32 @@ Settings pinned_settings(const Pass& pass, Draft& draft) {
   return settings;
 }
 
+// What a model outside the catalogue is loaded from stays the same, whatever its owner uploads:
+// pods of different days must not differ. One that runs without is not restarted for it.
+std::string pin_model(const Pass& pass, Draft& draft) {
+  const ObjectMeta& meta = pass.workspace.meta;
+  const std::string pinned = meta.annotation(kModelRevision);
+  const std::string& found = pass.observed.hub_commit;
+  if (!pinned.empty() || found.empty() || workload_of(pass).is_object()) return pinned;
+  Json patch;
+  patch["metadata"]["annotations"][std::string(kModelRevision)] = found;
+  draft.plan.changes.emplace_back(
+      PatchObject{apis::workspace_type(), meta.key(), std::move(patch)});
+  return found;
+}
+
+// A gated model without a token fails in the pod, after half an hour of tries.
+std::string advice_about_access(const Pass& pass, const catalog::Model* model) {
+  const auto& inference = pass.workspace.inference;
+  if (model == nullptr || !model->gated || !inference || !inference->preset) return {};
+  if (!inference->preset->model_access_secret.empty()) return {};
+  if (pass.workspace.meta.annotation("kaito.sh/use-local-weights") == "true") return {};
+  return fmt::format(
+      "model {} is gated: accept its licence and set presetOptions.modelAccessSecret to a Secret "
+      "with the key HF_TOKEN",
+      model->id);
+}
+
 const Json& observed_service(const Pass& pass, const Json& wanted) {
   const bool headless = apis::parse_meta(wanted).name != pass.workspace.meta.name;
   return headless ? pass.observed.headless_service : pass.observed.service;
@@ -226,6 +258,29 @@ void plan_serving(const Pass& pass, Draft& draft, const ServingRequest& request)
   plan_apply(draft.plan.changes, apis::builtin_type("StatefulSet"), *std::move(wanted), observed);
 }
 
+// A pod mounts ConfigMaps of its own namespace alone. The template is copied once and belongs to
+// nobody: others of the namespace use it as well, and what a person changes in it stays. False: a
+// template is needed and not there.
+bool plan_tuning_config(const Pass& pass, Draft& draft) {
+  const apis::TuningSpec& tuning = *pass.workspace.tuning;
+  if (!tuning.config.empty() || pass.observed.tuning_config.is_object()) return true;
+  const std::string name = tuning_config_name(tuning);
+  const Json* data = codec::find_key(pass.observed.tuning_template, "data");
+  if (data == nullptr) {
+    draft.facts.failure = fmt::format(
+        "ConfigMap {}/{} with key training_config.yaml does not exist: create it, or name one of "
+        "this namespace in tuning.config",
+        pass.settings.release_namespace, name);
+    draft.wake_in(kTemplateRetry);
+    return false;
+  }
+  const ResourceType& type = apis::builtin_type("ConfigMap");
+  Json copy = object_of(type, {.ns = pass.workspace.meta.ns, .name = name});
+  copy["data"] = *data;
+  draft.plan.changes.emplace_back(CreateObject{type, std::move(copy)});
+  return true;
+}
+
 // A Job's pods cannot be changed: the old one goes, with its pods, before the new one comes.
 void plan_tuning(const Pass& pass, Draft& draft, const ServingRequest& request) {
   const Json& observed = pass.observed.tuning_job;
@@ -245,12 +300,46 @@ void plan_tuning(const Pass& pass, Draft& draft, const ServingRequest& request) 
     draft.facts.failure = wanted.error().message;
     return;
   }
+  if (!plan_tuning_config(pass, draft)) return;
   draft.plan.changes.emplace_back(CreateObject{apis::builtin_type("Job"), *std::move(wanted)});
 }
 
+// Where the weights come from. GPUs that wait for a download are paid for nothing: what does not
+// run yet gets its nodes when its mirror is ready.
+StreamingVerdict secure_weights(const Pass& pass, Draft& draft, const WorkspaceDemand& demand) {
+  StreamingVerdict verdict;
+  const bool running = is_up_to_date(pass, draft.facts);
+  if (demand.model != nullptr && !pass.workspace.tuning) {
+    verdict = plan_streaming(pass.workspace, *demand.model, demand.disk,
+                             running ? pass.observed.stateful_set : Json(), pass.observed.streaming,
+                             pass.settings);
+  }
+  draft.add(std::move(verdict.changes));
+  apis::Conditions& conditions = draft.status.conditions;
+  if (verdict.condition) {
+    verdict.condition->observed_generation = pass.workspace.meta.generation;
+    apis::set_condition(conditions, *verdict.condition, pass.now);
+  } else {
+    apis::remove_condition(conditions, "ModelMirrorReady");
+  }
+  if (!verdict.blocked()) return verdict;
+  draft.facts.waiting_for = verdict.waiting_for;
+  draft.facts.failure = verdict.failure;
+  if (!verdict.failure.empty()) {
+    draft.facts.failure_reason = verdict.failure_reason;
+    draft.wake_in(kMirrorRetry);
+  }
+  if (!running) {
+    detail::set_condition(pass, draft.status, "ResourceReady", false, "ModelMirrorNotReady",
+                          verdict.failure.empty() ? verdict.waiting_for : verdict.failure);
+  }
+  return verdict;
+}
+
 void plan_workload(const Pass& pass, Draft& draft, const WorkspaceDemand& demand,
-                   const NodeVerdict& nodes) {
+                   const NodeVerdict& nodes, const StreamingVerdict& weights) {
   const Settings settings = pinned_settings(pass, draft);
+  const std::string model_revision = pin_model(pass, draft);
   apis::StringMap selector = sanitized_selector(pass.workspace.resource.label_selector);
   for (const auto& [key, value] : nodes.node_selector) selector[key] = value;
   const ServingRequest request{.workspace = pass.workspace,
@@ -262,7 +351,9 @@ void plan_workload(const Pass& pass, Draft& draft, const WorkspaceDemand& demand
                                .revision = draft.facts.revision,
                                .nvme_class_exists = pass.observed.nvme_class_exists,
                                .config_hash = pass.observed.config_hash,
-                               .tuning_output_dir = pass.observed.tuning_output_dir};
+                               .model_revision = model_revision,
+                               .tuning_output_dir = pass.observed.tuning_output_dir,
+                               .weights = weights.weights ? &*weights.weights : nullptr};
   if (pass.workspace.tuning) {
     plan_tuning(pass, draft, request);
   } else {
@@ -283,10 +374,14 @@ void plan_nodes_and_workload(const Pass& pass, Draft& draft) {
     return;
   }
   draft.facts.nodes = demand->nodes;
+  draft.facts.advice = advice_about_access(pass, demand->model);
   draft.status.target_node_count = demand->nodes;
+  const StreamingVerdict weights = secure_weights(pass, draft, *demand);
+  if (weights.blocked() && !is_up_to_date(pass, draft.facts)) return;
   const NodeVerdict nodes = secure_nodes(pass, draft, *demand);
   if (nodes.ready) {
-    plan_workload(pass, draft, *demand, nodes);
+    // What runs without its mirror has loaded its weights and is left alone.
+    if (!weights.blocked()) plan_workload(pass, draft, *demand, nodes, weights);
   } else {
     draft.facts.waiting_for = "waiting for nodes";
   }

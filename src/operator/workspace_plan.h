@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apis/workspace.h"
+#include "operator/model_streaming_plan.h"
 #include "operator/nodes.h"
 #include "operator/plan.h"
 #include "operator/serving.h"
@@ -40,10 +41,15 @@ struct WorkspaceObservation {
   std::optional<int> max_model_len;  // From its inference ConfigMap.
   std::string config_hash;           // Of the content of its ConfigMap; empty: none.
   std::string tuning_output_dir;     // From its tuning ConfigMap; empty: the default.
+  Json tuning_config;                // ConfigMap tuning_config_name() beside it, and the one of
+  Json tuning_template;              // that name in the operator's namespace.
   bool nvme_class_exists = false;
-  // For a preset that is not in the catalogue: what the hub says about it, or why it did not.
+  // For a preset that is not in the catalogue: what the hub says about it and of which commit, or
+  // why it did not; neither: nobody has asked.
   std::optional<catalog::Model> hub_model;
-  std::string hub_error;
+  std::string hub_commit;
+  std::optional<Error> hub_error;
+  StreamingObservation streaming = {};  // With the gate ModelStreaming.
 };
 
 // The node count is estimated anew when the spec or its ConfigMap changes, and kept otherwise, so

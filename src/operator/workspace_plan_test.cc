@@ -136,8 +136,8 @@ TEST(PlanWorkspace, WaitsForAWholeGang) {
   EXPECT_TRUE(cluster.observed.stateful_set.is_null());
   EXPECT_EQ(cluster.workspace["status"]["targetNodeCount"], 3);
   EXPECT_THAT(cluster.condition("ResourceReady").message, HasSubstr("2 of 3 nodes"));
-  EXPECT_EQ(cluster.condition("InferenceReady").message,
-            "Inference workload is not ready: waiting for nodes");
+  EXPECT_THAT(cluster.condition("InferenceReady").message,
+              testing::StartsWith("Inference workload is not ready: waiting for nodes"));
   cluster.observed.nodes.nodes.push_back(a_node("node-2"));
   cluster.settle();
   EXPECT_EQ(cluster.state(), "Ready");
@@ -265,10 +265,17 @@ TEST(PlanWorkspace, NodesWithoutLabelsAreExplained) {
 // Only time mends a hub that does not answer; a hub that describes the model does.
 TEST(PlanWorkspace, AModelOfTheHubIsWaitedForThenServed) {
   ClusterForTest cluster = own_cluster(R"({"inference": {"preset": {"name": "some/model"}}})");
-  cluster.observed.hub_error = "huggingface.co: connection refused";
-  EXPECT_EQ(cluster.plan().requeue_after, std::chrono::seconds(60));
+  cluster.observed.hub_error = Error{.code = ErrorCode::kUnavailable,
+                                     .message = "huggingface.co: connection refused",
+                                     .retry_after = std::chrono::seconds(45)};
+  EXPECT_EQ(cluster.plan().requeue_after, std::chrono::seconds(45));
   cluster.step();
   EXPECT_THAT(cluster.condition("InferenceReady").message, HasSubstr("connection refused"));
+  EXPECT_EQ(cluster.condition("InferenceReady").reason, "WorkspaceInferenceStatusPending");
+  cluster.observed.hub_error->code = ErrorCode::kPermissionDenied;
+  cluster.step();
+  EXPECT_EQ(cluster.condition("InferenceReady").reason, "WorkspaceInferenceStatusFailed");
+  cluster.observed.hub_error.reset();
   cluster.observed.hub_model = *catalog::find_model("phi-4");
   cluster.settle();
   EXPECT_EQ(cluster.state(), "Ready");
@@ -276,6 +283,50 @@ TEST(PlanWorkspace, AModelOfTheHubIsWaitedForThenServed) {
   cluster.observed.hub_model.reset();
   cluster.settle();
   EXPECT_EQ(cluster.state(), "Ready");
+}
+
+std::string command_of(const ClusterForTest& cluster) {
+  return codec::render_json(
+      cluster.observed.stateful_set["spec"]["template"]["spec"]["containers"][0]["command"]);
+}
+
+// Its owner may upload something else tomorrow: replicas made then must be the same.
+TEST(PlanWorkspace, AModelOfTheHubIsPinned) {
+  const std::string commit(40, 'c');
+  ClusterForTest cluster = own_cluster(R"({"inference": {"preset": {"name": "some/model"}}})");
+  cluster.observed.hub_model = *catalog::find_model("phi-4");
+  cluster.observed.hub_commit = commit;
+  cluster.settle();
+  EXPECT_EQ(cluster.parsed().meta.annotation(kModelRevision), commit);
+  EXPECT_THAT(command_of(cluster),
+              HasSubstr("--revision=" + commit + " --code-revision=" + commit));
+  cluster.observed.hub_commit = std::string(40, 'd');
+  cluster.settle();
+  EXPECT_THAT(command_of(cluster), HasSubstr("--revision=" + commit));
+}
+
+// Pods taken over from another operator serve without a pin, and go on.
+TEST(PlanWorkspace, AModelThatRunsUnpinnedIsNotRestarted) {
+  ClusterForTest cluster = own_cluster(R"({"inference": {"preset": {"name": "some/model"}}})");
+  cluster.observed.hub_model = *catalog::find_model("phi-4");
+  cluster.settle();
+  const std::string before = command_of(cluster);
+  cluster.observed.hub_commit = std::string(40, 'c');
+  cluster.settle();
+  EXPECT_EQ(command_of(cluster), before);
+  EXPECT_EQ(cluster.parsed().meta.annotation(kModelRevision), "");
+}
+
+// The pod would fail for half an hour and say 401 in its log.
+TEST(PlanWorkspace, AGatedModelWithoutASecretSaysWhatToDo) {
+  ClusterForTest cluster =
+      own_cluster(R"({"inference": {"preset": {"name": "meta-llama/Llama-3.1-8B-Instruct"}}})");
+  cluster.step();
+  EXPECT_THAT(cluster.condition("InferenceReady").message,
+              HasSubstr("is gated: accept its licence and set presetOptions.modelAccessSecret"));
+  cluster.workspace["inference"]["preset"]["presetOptions"]["modelAccessSecret"] = "hf";
+  cluster.step();
+  EXPECT_THAT(cluster.condition("InferenceReady").message, testing::Not(HasSubstr("gated")));
 }
 
 TEST(PlanWorkspace, ALostNodeIsReportedWhateverElseIsUnknown) {
@@ -389,6 +440,23 @@ TEST(PlanWorkspace, TuningStates) {
     EXPECT_EQ(cluster.condition("WorkspaceSucceeded").reason, row.outcome);
     EXPECT_EQ(cluster.condition("InferenceReady").type, "");
   }
+}
+
+// Without its ConfigMap beside it the pod would wait for ever; the copy is made once.
+TEST(PlanWorkspace, TuningWithoutConfigCopiesTheTemplate) {
+  ClusterForTest cluster = own_cluster(kTuning);
+  cluster.observed.tuning_template = Json();
+  cluster.step();
+  EXPECT_FALSE(cluster.observed.tuning_job.is_object());
+  EXPECT_THAT(cluster.workspace["status"].dump(),
+              HasSubstr("kaito-workspace/qlora-params-template with key training_config.yaml"));
+  cluster.observed.tuning_template["data"] = {{"training_config.yaml", "training_config: {}"}};
+  cluster.settle();
+  EXPECT_EQ(cluster.state(), "Succeeded");
+  const Json& copy = cluster.observed.tuning_config;
+  EXPECT_EQ(copy["metadata"]["name"], "qlora-params-template");
+  EXPECT_EQ(copy["data"], cluster.observed.tuning_template["data"]);
+  EXPECT_FALSE(copy["metadata"].contains("ownerReferences"));
 }
 
 // A new training starts only when the pods of the old one have let go of their GPUs.

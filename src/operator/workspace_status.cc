@@ -31,15 +31,17 @@ void conclude_inference(const Pass& pass, apis::WorkspaceStatus& status,
   const auto set = [&](bool ok, std::string_view reason, std::string message) {
     set_condition(pass, status, "InferenceReady", ok, reason, std::move(message));
   };
+  const std::string advice = facts.advice.empty() ? "" : "; " + facts.advice;
   if (is_serving(stateful_set, facts)) {
     set(true, "WorkspaceInferenceStatusSuccess", "Inference has been deployed successfully");
   } else if (!facts.failure.empty()) {
-    set(false, "WorkspaceInferenceStatusFailed", facts.failure);
+    set(false, facts.failure_reason, facts.failure);
   } else if (const auto problem = diagnose_pods(pass.observed.pods)) {
-    set(false, problem->reason, problem->message);
+    set(false, problem->reason, problem->message + advice);
   } else {
     set(false, "WorkspaceInferenceStatusPending",
-        with_detail("Inference workload is not ready", describe_progress(stateful_set, facts)));
+        with_detail("Inference workload is not ready", describe_progress(stateful_set, facts)) +
+            advice);
   }
 
   const bool ready = apis::is_true(status.conditions, "ResourceReady") &&

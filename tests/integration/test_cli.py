@@ -53,12 +53,18 @@ class Commands(unittest.TestCase):
             ["status"],
             ["down"],
             ["index"],
+            ["auto-index"],
             ["retrieve"],
             ["ask"],
             ["rag"],
             ["model", "pull"],
             ["model", "list"],
             ["model", "serve"],
+            ["get"],
+            ["describe"],
+            ["logs"],
+            ["wait"],
+            ["doctor"],
         ):
             shown = rage(*command, "--help")
             self.assertEqual(shown.returncode, 0, command)

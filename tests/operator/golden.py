@@ -8,9 +8,9 @@ import re
 from support import MANAGER
 
 CHILD_KINDS = (
-    "Workspace", "StatefulSet", "Deployment", "Job", "Service", "ConfigMap",
-    "PersistentVolumeClaim", "InferencePool", "ServiceAccount", "Role", "RoleBinding",
-    "PodDisruptionBudget", "NodeClaim", "NodePool",
+    "ModelMirror", "InferenceSet", "Workspace", "StatefulSet", "Deployment", "Job", "CronJob",
+    "Service", "ConfigMap", "PersistentVolumeClaim", "InferencePool", "ServiceAccount", "Role",
+    "RoleBinding", "PodDisruptionBudget", "NodeClaim", "NodePool",
 )
 NAMESPACE_LABELS = ("kaito.sh/workspacenamespace", "kaito.sh/ragenginenamespace",
                     "karpenter.kaito.sh/workspace-namespace")
@@ -61,6 +61,8 @@ def namespace_of(document):
     metadata = document["metadata"]
     if metadata.get("namespace"):
         return metadata["namespace"]
+    if document["kind"] == "ModelMirror":
+        return document["spec"].get("jobNamespace")
     labels = metadata.get("labels", {})
     return next((labels[key] for key in NAMESPACE_LABELS if key in labels), None)
 
@@ -81,7 +83,7 @@ def render(owners, children):
     text = json.dumps(parts)
     for name, stem in generated_names(children).items():
         text = re.sub(rf"\b{re.escape(name)}\b", f"{stem}GENERATED", text)
-    text = re.sub(r'"uid": "[0-9a-f-]{36}"', '"uid": "UID"', text)
+    text = re.sub(r'"(uid|rage.dev/claim-uid)": "[0-9a-f-]{36}"', r'"\1": "UID"', text)
     text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME", text)
     # A hash over everything in the object, identities included.
     text = re.sub(r'("rage.dev/applied": )"[^"]*"', r'\1"HASH"', text)
@@ -104,7 +106,7 @@ def summary(owner):
     status = owner.get("status", {})
     facts = {
         key: status[key]
-        for key in ("state", "targetNodeCount", "replicas", "readyReplicas", "phase")
+        for key in ("state", "targetNodeCount", "replicas", "readyReplicas", "phase", "documents")
         if key in status
     }
     facts["conditions"] = {

@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "tests/support/cluster"
 CRDS = ROOT / "deploy/crds"
+CHARTS = ROOT / "tests/chart/golden"
 BINARY = os.environ.get("RAGE_BINARY", str(ROOT / "build/release/rage"))
 CACHE = Path(
     os.environ.get("RAGE_CACHE_DIR")
@@ -34,7 +35,10 @@ NODE_CLASSES = json.dumps([
     {"name": "image-family-ubuntu", "default": True, "spec": {"imageFamily": "Ubuntu2204"}},
     {"name": "image-family-azure-linux", "spec": {"imageFamily": "AzureLinux"}},
 ])
-ALL_GATES = "enableMIG=true,enableAccelerator=true,gatewayAPIInferenceExtension=true"
+ALL_GATES = (
+    "enableMIG=true,enableAccelerator=true,gatewayAPIInferenceExtension=true,ModelMirror=true,"
+    "enableMultiRoleInferenceController=true"
+)
 
 sys.path.insert(0, str(SCRIPTS))
 from kubeapi import PLURALS, Api, ApiError  # noqa: E402, F401
@@ -95,6 +99,7 @@ READY = {
     "RAGEngine": ("RAGEngineSucceeded", "ServiceReady"),
     "ModelMirror": ("Ready",),
     "MultiRoleInference": ("Ready",),
+    "AutoIndexer": ("Ready",),
 }
 
 
@@ -109,6 +114,11 @@ class Cluster:
     def __init__(self, crds=("karpenter", "inference"), audit=False):
         self._folder = Path(tempfile.mkdtemp(prefix="rage-kube-"))
         self.folder = self._folder / "cluster"
+        self._start(self._arguments(crds, audit))
+        self.api = Api(self.folder)
+
+    @staticmethod
+    def _arguments(crds, audit):
         arguments = ["--kwok", *(["--audit"] if audit else [])]
         for name in crds:
             arguments += ["--crds", str(CACHE / "cluster/crds" / name)]
@@ -116,12 +126,14 @@ class Cluster:
             arguments += ["--crds", str(SCRIPTS / "node_class_crd.yaml")]
         if list(CRDS.glob("*.yaml")):
             arguments += ["--crds", str(CRDS)]
+        return arguments
+
+    def _start(self, arguments):
         try:
             self._script("up.sh", self.folder, *arguments)
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
-        self.api = Api(self.folder)
 
     def _script(self, name, *arguments):
         result = subprocess.run(
@@ -218,17 +230,38 @@ class Cluster:
                 counts[verb] = counts.get(verb, 0) + int(float(line.rsplit(" ", 1)[1]))
         return counts
 
-    def audited(self):
-        """{(verb, resource/subresource): count} of the operator's requests; needs audit=True."""
-        counts = {}
+    def bind_operator(self, chart="byo"):
+        """The chart's rights for the operator (tests/chart/golden) in place of cluster-admin."""
+        rights = [
+            text for text in (CHARTS / f"{chart}.yaml").read_text().split("\n---\n")
+            if re.search(r"^kind: (Cluster)?Role(Binding)?$", text, re.MULTILINE)
+        ]
+        self.ensure_namespace("kaito-workspace")
+        self.kubectl("delete", "clusterrolebinding", "rage-operator", "--ignore-not-found")
+        self.kubectl("apply", "-f", "-", text="\n---\n".join(rights))
+
+    def _audit_entries(self):
         with contextlib.suppress(FileNotFoundError), open(self.folder / "audit.log") as log:
             for line in log:
                 entry = json.loads(line)
                 target = entry.get("objectRef", {})
                 what = "/".join(filter(None, (target.get("resource"), target.get("subresource"))))
-                key = (entry["verb"], what)
-                counts[key] = counts.get(key, 0) + 1
+                yield entry["verb"], what, entry.get("responseStatus", {})
+
+    def audited(self):
+        """{(verb, resource/subresource): count} of the operator's requests; needs audit=True."""
+        counts = {}
+        for verb, what, _ in self._audit_entries():
+            counts[verb, what] = counts.get((verb, what), 0) + 1
         return counts
+
+    def refused(self):
+        """{"verb resource: why"} of what the operator was not allowed to do; needs audit=True."""
+        return {
+            f"{verb} {what}: {status.get('message', '')}"
+            for verb, what, status in self._audit_entries()
+            if status.get("code") == 403
+        }
 
 
 class Operator:
@@ -243,6 +276,7 @@ class Operator:
         self._flags = flags
         self.log = cluster.folder / f"{name}.log"
         self.process = None
+        cluster.bind_operator(provisioner)
         known = operator_help()
         self.webhook_port = free_port()  # For good: it is registered.
         if webhook:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import golden
 from support import (
-    OUR_KINDS, READY, ClusterTest, NodeProvisioner, create_nodes, fake_node, is_ready,
+    ALL_GATES, OUR_KINDS, READY, ClusterTest, NodeProvisioner, create_nodes, fake_node, is_ready,
     need_crds, need_operator,
 )
 
@@ -27,25 +27,31 @@ TRAINING = """training_config:
 
 
 class Manifest:
-    """A file and what its header says: provisioner, nodes, ready."""
+    """A file and what its header says: provisioner, gates, nodes, ready."""
 
     def __init__(self, path):
         self.path = path
         self.name = path.stem
         self.namespace = f"m-{path.stem}"
-        head = dict(re.findall(r"^# (\w+): (.*)$", path.read_text(), re.MULTILINE))
+        lines = re.findall(r"^# (\w+): (.*)$", path.read_text(), re.MULTILINE)
+        head = dict(lines)
         self.provisioner = head["provisioner"]
+        self.gates = head.get("gates", "")
         self.awaited = head.get("ready") != "no"
-        self.nodes = self._nodes(head["nodes"]) if "nodes" in head else []
+        self.nodes = []
+        for key, text in lines:
+            if key == "nodes":
+                self.nodes += self._nodes(text)
         self.documents = []
 
     def _nodes(self, text):
+        first = len(self.nodes)
         count, instance_type, *words = text.split()
         labels = dict(word.split("=", 1) for word in words if not word.startswith("mig:"))
         mig = dict(word[4:].split("=", 1) for word in words if word.startswith("mig:"))
         return [
             fake_node(f"{self.name}-{number}", instance_type, labels, mig=mig)
-            for number in range(int(count))
+            for number in range(first, first + int(count))
         ]
 
     def owners(self):
@@ -70,13 +76,16 @@ class Manifests:
     """Everything is applied at once and waited for once; then each is looked at."""
 
     provisioner = ""
+    gates = ""  # Beside ALL_GATES; the last word on a gate counts.
     flags = ()
+    audit = True
 
     @classmethod
     def setUpClass(cls):
         need_crds()
         need_operator()
-        cls.manifests = [each for each in MANIFESTS if each.provisioner == cls.provisioner]
+        wanted = (cls.provisioner, cls.gates)
+        cls.manifests = [each for each in MANIFESTS if (each.provisioner, each.gates) == wanted]
         if not cls.manifests:
             raise unittest.SkipTest("none chosen")
         super().setUpClass()
@@ -84,7 +93,8 @@ class Manifests:
         read = cls.cluster.read_manifests([each.path for each in cls.manifests])
         for manifest in cls.manifests:
             manifest.documents = read[manifest.path]
-        cls.run_operator(provisioner=cls.provisioner)
+        gates = ",".join(filter(None, (ALL_GATES, cls.gates)))
+        cls.run_operator(provisioner=cls.provisioner, flags=("--feature-gates", gates))
         begun = time.monotonic()
         cls.cluster.apply_all(
             (manifest.namespace, document)
@@ -169,6 +179,9 @@ class Manifests:
                         f"{found['kind']} is not {' or '.join(READY[found['kind']])}:\n{told}",
                     )
 
+    def test_the_charts_rights_suffice(self):
+        self.assertEqual(self.cluster.refused(), set())
+
     def test_children_are_as_golden(self):
         for manifest in self.manifests:
             with self.subTest(manifest.name):
@@ -197,7 +210,27 @@ class Karpenter(Manifests, ClusterTest):
     provisioner = "karpenter"
 
 
+class Streaming(Manifests, ClusterTest):
+    provisioner = "byo"
+    gates = "ModelStreaming=true"
+
+
+class StreamingClaims(Manifests, ClusterTest):
+    provisioner = "azure-gpu-provisioner"
+    gates = "ModelStreaming=true"
+
+
+class NoPool(Manifests, ClusterTest):
+    provisioner = "byo"
+    gates = "gatewayAPIInferenceExtension=false"
+
+
 class Goldens(unittest.TestCase):
+    def test_every_manifest_is_run(self):
+        run = {(each.provisioner, each.gates) for each in Manifests.__subclasses__()}
+        left = [each.name for each in MANIFESTS if (each.provisioner, each.gates) not in run]
+        self.assertEqual(left, [])
+
     def test_no_golden_file_is_left_over(self):
         names = {path.name for path in (HERE / "manifests").glob("*.yaml")}
         left = [path.name for path in (HERE / "golden").glob("*.yaml") if path.name not in names]

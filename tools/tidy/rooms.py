@@ -92,7 +92,8 @@ def _allowed(room, file):
 
 
 def _is_test(file):
-    return re.search(r'_(test|bench|fuzz)\.cc$|_fixture\.h$|^fake_\w+\.h$', file) is not None
+    name = r'_(test|bench|fuzz)\.cc$|_(for_test|fixture)\.h$|^fake_\w+\.h$'
+    return re.search(name, file) is not None
 
 
 def check_third_parties(source):

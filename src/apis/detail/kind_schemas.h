@@ -35,6 +35,8 @@ Schema performance_schema(Version version);
 // Printer columns: the status of a condition; the age.
 Column condition_column(const char* name, const char* type, int priority = 0);
 Column age_column();
+// What that condition says, for people: with -o wide.
+Column message_column(const char* condition);
 
 // CEL for an optional field of `self` that may be neither added, removed nor changed.
 std::string fixed_field_rule(const char* field);

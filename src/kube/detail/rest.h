@@ -23,6 +23,7 @@ struct RestRequest {
   std::string body = {};
   std::string content_type = "application/json";
   std::uint64_t body_bytes_max = std::uint64_t{64} << 20;
+  std::string accept = {};  // Empty: JSON, else whatever there is.
 };
 
 // Resource. Thread-safe. `transport` and `clock` outlive it.
@@ -34,7 +35,7 @@ class Rest final {
   // The body of a reply with a 2xx status; else the reply's Status as an Error.
   Result<std::string> send(const Context& context, const RestRequest& request);
   // One reply without end; `on_bytes` ends it by returning false, which is no error.
-  Result<void> stream(const Context& context, const std::string& path,
+  Result<void> stream(const Context& context, const RestRequest& request,
                       std::chrono::milliseconds idle_timeout,
                       const std::function<bool(std::string_view bytes)>& on_bytes);
 

@@ -44,6 +44,8 @@ struct WorkloadFacts {
   int nodes = 0;            // Wanted; 0: not known.
   std::string waiting_for;  // Shown while nothing better is known.
   std::string failure;      // Why it cannot be made at all.
+  std::string failure_reason = "WorkspaceInferenceStatusFailed";
+  std::string advice;  // What may be the reason while it does not serve.
 };
 
 // The wanted revision and replicas, rolled out and ready.

@@ -24,6 +24,7 @@ KINDS = {
     "ReplicaSet": ("apis/apps/v1", "replicasets", True),
     "ControllerRevision": ("apis/apps/v1", "controllerrevisions", True),
     "Job": ("apis/batch/v1", "jobs", True),
+    "CronJob": ("apis/batch/v1", "cronjobs", True),
     "Role": ("apis/rbac.authorization.k8s.io/v1", "roles", True),
     "RoleBinding": ("apis/rbac.authorization.k8s.io/v1", "rolebindings", True),
     "StorageClass": ("apis/storage.k8s.io/v1", "storageclasses", False),

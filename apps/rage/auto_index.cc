@@ -1,0 +1,195 @@
+// `rage auto-index`: what the pods of an AutoIndexer run; of use by hand as well.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "cli/auto_index.h"
+#include "net/http_client.h"
+#include "shutdown.h"
+#include "subcommands.h"
+
+namespace rage::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Flags {
+  cli::AutoIndexCommand command;
+  cli::GitRequest git;
+  std::string server = "http://127.0.0.1:8300";
+  std::string credentials;
+  std::string report;
+  int timeout_s = 50 * 60;
+  bool remove_all = false;
+  bool json = false;
+};
+
+constexpr const char* kOwnProgram = "/proc/self/exe";
+
+// Written in place: a termination message is a file that is there, in a folder that is not ours.
+Result<void> write_report(const std::string& path, const apis::IndexReport& report) {
+  std::ofstream file(path, std::ios::trunc);
+  file << apis::render_index_report(report);
+  file.close();
+  if (!file) return fail(ErrorCode::kUnavailable, "cannot write the report to {}", path);
+  return {};
+}
+
+Result<void> complete(Flags& flags) {
+  const int sources = (flags.git.url.empty() ? 0 : 1) + (flags.command.urls.empty() ? 0 : 1) +
+                      (flags.remove_all ? 1 : 0);
+  if (sources != 1) {
+    return fail(ErrorCode::kInvalidArgument, "give one of --git, --url and --remove-all");
+  }
+  if (!flags.git.url.empty()) flags.command.git = flags.git;
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink(kOwnProgram, error);
+  if (!error) flags.command.source.ssh_program = program.string();
+  while (flags.server.ends_with('/')) flags.server.pop_back();
+  ASSIGN_OR_RETURN(flags.command.source.credentials, cli::load_credentials(flags.credentials));
+  return {};
+}
+
+apis::IndexReport run(const Flags& flags) {
+  const ShutdownSignal shutdown;  // A pod that is asked to go stops between two requests.
+  std::stop_source ending;
+  const std::jthread signals([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      if (shutdown.wait_for(200ms)) ending.request_stop();
+    }
+  });
+  SystemClock clock;
+  const auto inside = net::make_http_transport();
+  const auto outside = net::make_http_transport();  // Of its own: see net::Peers.
+  cli::RagClient client(*inside, {.base_url = flags.server});
+  Context context = Context::with_timeout(std::chrono::seconds(flags.timeout_s));
+  context.stop = ending.get_token();
+  return cli::run_auto_index(context, clock, client, *outside, flags.command);
+}
+
+int run_auto_index(Flags flags) {
+  if (const auto completed = complete(flags); !completed) {
+    (void)exit_code_of(completed);
+    if (!flags.report.empty()) {
+      (void)write_report(flags.report,
+                         {.reason = "InvalidSource", .message = completed.error().message});
+    }
+    return 3;
+  }
+  const apis::IndexReport report = run(flags);
+  if (flags.json) {
+    fmt::print("{}\n", codec::render_json(apis::index_report_json(report)));
+  } else {
+    fmt::print("{}", cli::render_for_people(report));
+  }
+  std::fflush(stdout);
+  if (!flags.report.empty()) {
+    if (const auto written = write_report(flags.report, report); !written) {
+      (void)exit_code_of(written);
+    }
+  }
+  return cli::exit_code_of(report);
+}
+
+void add_source_options(CLI::App& command, Flags& flags) {
+  command.add_option("--git", flags.git.url,
+                     "A repository: https://, ssh:// or user@host:path; fetched without history");
+  command.add_option("--ref", flags.git.ref, "Its branch, tag or commit")->capture_default_str();
+  command.add_option("--include", flags.git.include,
+                     "Glob of files to index, as in .gitignore; may be repeated. Default: all that "
+                     "can be read, without hidden ones");
+  command.add_option("--exclude", flags.git.exclude, "Glob of files to leave out; it wins");
+  command.add_option("--url", flags.command.urls, "A document on the web; may be repeated");
+  command.add_flag("--remove-all", flags.remove_all,
+                   "No source: removes every document of this owner");
+  command
+      .add_option("--credentials", flags.credentials,
+                  "Folder with files username and password, token, or ssh-privatekey and "
+                  "known_hosts; sent over https and ssh only")
+      ->envname("RAGE_CREDENTIALS");
+  command.add_flag("--allow-local", flags.command.source.allow_local,
+                   "Sources on this host and link-local addresses are fine, and file:// and "
+                   "http:// for git");
+}
+
+void add_index_options(CLI::App& command, Flags& flags) {
+  command.add_option("--index", flags.command.index, "Name of the index; created if absent")
+      ->required();
+  command
+      .add_option("--owner", flags.command.source.owner,
+                  "Whose documents they are, such as NAMESPACE/NAME; only those are changed")
+      ->required();
+  command.add_option("--server", flags.server, "URL of the RAG service")
+      ->envname("RAGE_SERVER")
+      ->capture_default_str();
+  command.add_flag("--keep-removed", flags.command.keep_removed,
+                   "Documents that left the source stay in the index");
+  command
+      .add_option("--max-removed-percent", flags.command.removed_percent_max,
+                  "A run that would remove more removes nothing and fails")
+      ->check(CLI::Range(0, 100))
+      ->capture_default_str();
+  command.add_flag("--dry-run", flags.command.dry_run, "Says what it would do");
+  command.add_option("--timeout", flags.timeout_s, "Seconds for all of it")
+      ->check(CLI::Range(1, 7 * 24 * 3600))
+      ->capture_default_str();
+  command.add_option("--report", flags.report, "File for the report, as JSON of at most 4 KiB");
+  command.add_flag("--json", flags.json, "Print the report as JSON");
+}
+
+}  // namespace
+
+void become_ssh_if_git_asks(int argc, char** argv) {
+  const char* key = std::getenv(cli::kSshKeyVariable);
+  const char* known_hosts = std::getenv(cli::kKnownHostsVariable);
+  if (key == nullptr || known_hosts == nullptr) return;
+  std::vector<std::string> words = {"ssh", "-F", "/dev/null", "-i", key};
+  for (const std::string& option :
+       {std::string("IdentitiesOnly=yes"), std::string("BatchMode=yes"),
+        std::string("ConnectTimeout=20"), std::string("StrictHostKeyChecking=yes"),
+        std::string("UserKnownHostsFile=") + known_hosts}) {
+    words.emplace_back("-o");
+    words.push_back(option);
+  }
+  words.insert(words.end(), argv + 1, argv + argc);
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  ::execvp(pointers[0], pointers.data());
+  fmt::print(stderr, "rage: cannot run ssh: {}\n", std::strerror(errno));
+  std::exit(127);
+}
+
+void add_auto_index(CLI::App& app, int& exit_code) {
+  CLI::App* command =
+      app.add_subcommand("auto-index", "Make an index equal to a git repository or a list of URLs");
+  auto flags = std::make_shared<Flags>();
+  add_index_options(*command, *flags);
+  add_source_options(*command, *flags);
+  command->footer(
+      "Adds what is new, replaces what changed, removes what left the source; what is unchanged\n"
+      "costs nothing, and a run that was cut short is completed by the next.\n"
+      "Exit codes: 0 the index holds the source; 1 trying again may help; 3 somebody has to act.\n"
+      "Examples:\n"
+      "  rage auto-index --index handbook --owner me --git https://github.com/acme/handbook.git\n"
+      "  rage auto-index --index handbook --owner me --git git@github.com:acme/handbook.git \\\n"
+      "    --ref v2 --include 'docs/**/*.md' --exclude docs/internal --credentials ~/handbook-key\n"
+      "  rage auto-index --index news --owner me --url https://example.com/news.md --dry-run");
+  command->callback([flags, &exit_code] { exit_code = run_auto_index(std::move(*flags)); });
+}
+
+}  // namespace rage::app

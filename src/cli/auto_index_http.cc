@@ -1,0 +1,196 @@
+// A list of URLs as a source.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "base/sha256.h"
+#include "base/strings.h"
+#include "cli/auto_index_source.h"
+#include "cli/document_files.h"
+#include "net/http.h"
+
+namespace rage::cli {
+namespace {
+
+using codec::Json;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kOneUrl{60'000};
+
+// What the index says of one URL.
+struct Known {
+  std::vector<const IndexedDocument*> documents;
+
+  // What the server gave with it. Only a URL that is one document may be answered by "unchanged":
+  // of several, some might be missing after a run that was cut short.
+  const IndexedDocument* whole() const {
+    const bool single = documents.size() == 1 && (documents[0]->metadata.contains(kEtagKey) ||
+                                                  documents[0]->metadata.contains(kModifiedKey));
+    return single ? documents[0] : nullptr;
+  }
+};
+
+using KnownUrls = std::map<std::string, Known, std::less<>>;
+
+KnownUrls known_urls(std::span<const IndexedDocument> index, std::string_view owner) {
+  KnownUrls known;
+  for (const IndexedDocument& document : index) {
+    if (codec::string_or(document.metadata, kOwnerKey, "") != owner) continue;
+    known[place_of(document.metadata)].documents.push_back(&document);
+  }
+  return known;
+}
+
+// None: fine.
+std::optional<std::string> objection(const std::string& url) {
+  const std::string start = to_lower_ascii(url.substr(0, 8));
+  if (!start.starts_with("http://") && !start.starts_with("https://")) {
+    return "only http:// and https:// can be read";
+  }
+  // A backslash ends the host for some readers of URLs and not for others.
+  if (url.find('\\') != std::string::npos) return "it has a backslash in it";
+  const std::size_t host = url.find("://") + 3;
+  const std::string_view authority =
+      std::string_view(url).substr(host, url.find_first_of("/?#", host) - host);
+  if (authority.find('@') != std::string_view::npos) {
+    return "it names a user or a password: put them into a Secret";
+  }
+  return std::nullopt;
+}
+
+// How `rage index` would have called the file: by its type, else by the URL's path.
+std::string file_name(const std::string& url, const net::Headers& headers) {
+  const std::string_view header = headers.find("content-type");
+  const std::string type = to_lower_ascii(trim(header.substr(0, header.find(';'))));
+  if (type == "application/x-ndjson" || type == "application/jsonl") return "x.jsonl";
+  const std::size_t host = url.find("://") + 3;
+  const std::string path = url.substr(host, url.find_first_of("?#", host) - host);
+  const std::size_t slash = path.rfind('/');
+  std::string name = slash == std::string::npos ? "" : path.substr(slash + 1);
+  if (type == "text/html" || type == "application/xhtml+xml") return "x.html";
+  if (is_document_name(name) && name.find('.') != std::string::npos) return name;
+  if (type == "application/json" || type.ends_with("+json")) return "x.json";
+  return type.empty() || type.starts_with("text/") ? "x.txt" : name;
+}
+
+// Everything of one reading. One thread.
+class Reading final {
+ public:
+  Reading(const Context& context, net::HttpTransport& transport,
+          std::span<const IndexedDocument> index, const SourceOptions& options)
+      : context_(context),
+        transport_(transport),
+        options_(options),
+        known_(known_urls(index, options.owner)),
+        authorization_(authorization_of(options.credentials)) {}
+
+  Result<void> read(const std::string& url) {
+    RETURN_IF_ERROR(context_.check());
+    if (const auto why = objection(url)) return give_up(url, *why);
+    const auto found = known_.find(url);
+    const IndexedDocument* before = found == known_.end() ? nullptr : found->second.whole();
+    Context one = context_;
+    one.deadline = std::chrono::steady_clock::now() + context_.remaining(kOneUrl);
+    const auto reply = transport_.fetch(one, request_for(url, before));
+    RETURN_IF_ERROR(context_.check());
+    if (!reply) return give_up(url, reply.error().message);
+    if (reply->status == 304 && before != nullptr) {
+      listing_.kept_places.insert(url);
+      answers_ += url + "\n" + before->doc_id + "\n";
+      return {};
+    }
+    if (reply->status == 404 || reply->status == 410) {  // It left the source.
+      listing_.skipped.push_back(fmt::format("{}: the server answered {}", url, reply->status));
+      return {};
+    }
+    if (reply->status != 200) {
+      return give_up(url, fmt::format("the server answered {}", reply->status));
+    }
+    return take(url, *reply);
+  }
+
+  SourceListing finish() {
+    listing_.revision = sha256_hex(answers_).substr(0, 16);
+    return std::move(listing_);
+  }
+
+ private:
+  net::ClientRequest request_for(const std::string& url, const IndexedDocument* before) const {
+    net::ClientRequest request{.url = url};
+    request.follow_redirects = true;
+    request.body_bytes_max = options_.limits.file_bytes_max;
+    request.idle_timeout = kOneUrl;
+    request.peers = options_.allow_local ? net::Peers::kAny : net::Peers::kNotLocal;
+    request.headers.set("accept",
+                        "text/markdown, text/plain, text/html;q=0.8, application/json, */*;q=0.1");
+    // Nobody on the way may read a secret.
+    const bool sealed = to_lower_ascii(url.substr(0, 8)) == "https://";
+    if (!authorization_.empty() && (sealed || options_.allow_local)) {
+      request.headers.set("authorization", authorization_);
+    }
+    if (before == nullptr) return request;
+    const std::string etag = codec::string_or(before->metadata, kEtagKey, "");
+    const std::string modified = codec::string_or(before->metadata, kModifiedKey, "");
+    if (!etag.empty()) request.headers.set("if-none-match", etag);
+    if (!modified.empty()) request.headers.set("if-modified-since", modified);
+    return request;
+  }
+
+  Result<void> give_up(const std::string& url, std::string_view why) {
+    listing_.kept_places.insert(url);
+    listing_.failures.push_back(fmt::format("{}: {}", url, why));
+    return {};
+  }
+
+  Result<void> take(const std::string& url, const net::HttpResponse& reply) {
+    auto documents =
+        documents_of_file(file_name(url, reply.headers), reply.body, kUrlKey, url, options_.owner);
+    if (!documents) return give_up(url, documents.error().message);
+    total_ += reply.body.size();
+    if (total_ > options_.limits.total_bytes_max) {
+      return fail(ErrorCode::kInvalidArgument, "the URLs hold more than {} MiB: list fewer",
+                  options_.limits.total_bytes_max >> 20U);
+    }
+    if (documents->size() == 1) {
+      for (const auto& [header, key] :
+           {std::pair{"etag", kEtagKey}, std::pair{"last-modified", kModifiedKey}}) {
+        const std::string_view value = reply.headers.find(header);
+        if (!value.empty() && value.size() <= 256) (*documents)[0].metadata[key] = value;
+      }
+    }
+    for (SourceDocument& document : *documents) {
+      answers_ += url + "\n" + sha256_hex(document.text) + "\n";
+      listing_.documents.push_back(std::move(document));
+    }
+    return {};
+  }
+
+  const Context& context_;
+  net::HttpTransport& transport_;
+  const SourceOptions& options_;
+  const KnownUrls known_;
+  const std::string authorization_;
+  std::uint64_t total_ = 0;
+  std::string answers_;  // What the revision is a digest of.
+  SourceListing listing_;
+};
+
+}  // namespace
+
+Result<SourceListing> read_http_source(const Context& context, net::HttpTransport& transport,
+                                       const std::vector<std::string>& urls,
+                                       std::span<const IndexedDocument> index,
+                                       const SourceOptions& options) {
+  std::vector<std::string> sorted = urls;
+  std::ranges::sort(sorted);
+  const auto repeated = std::ranges::unique(sorted);
+  sorted.erase(repeated.begin(), repeated.end());
+  Reading reading(context, transport, index, options);
+  for (const std::string& url : sorted) RETURN_IF_ERROR(reading.read(url));
+  return reading.finish();
+}
+
+}  // namespace rage::cli

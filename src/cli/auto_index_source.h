@@ -1,0 +1,92 @@
+// What a source holds now: a git repository, or a list of URLs.
+//
+// Sources are written by others. A repository is never checked out, so its links, hooks, filters
+// and submodules do nothing; a URL reaches nothing local to this host or its network, whatever name
+// or redirect leads there.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "cli/auto_index_diff.h"
+#include "net/http_client.h"
+
+namespace rage::cli {
+
+struct SourceLimits {
+  std::size_t documents_max = 50'000;
+  std::uint64_t file_bytes_max = std::uint64_t{16} << 20;
+  std::uint64_t total_bytes_max = std::uint64_t{256} << 20;           // Of all texts.
+  std::uint64_t repository_bytes_max = std::uint64_t{1} << 30;        // As git packs it.
+  std::chrono::milliseconds fetch_timeout{std::chrono::minutes{15}};  // A repository, or one URL.
+};
+
+// Files of a Secret, each of which may be absent. Never in arguments, logs or reports.
+struct Credentials {
+  std::string username;
+  std::string password;
+  std::string token;
+  std::filesystem::path ssh_key;      // "ssh-privatekey"
+  std::filesystem::path known_hosts;  // Must be there for ssh.
+};
+// An empty folder name: none.
+Result<Credentials> load_credentials(const std::filesystem::path& folder);
+// "Bearer ..." or "Basic ..."; empty without any.
+std::string authorization_of(const Credentials& credentials);
+
+// How the program that git takes for ssh learns what to add: "-i KEY -o UserKnownHostsFile=...".
+inline constexpr const char* kSshKeyVariable = "RAGE_GIT_SSH_KEY";
+inline constexpr const char* kKnownHostsVariable = "RAGE_GIT_SSH_KNOWN_HOSTS";
+
+struct SourceOptions {
+  std::string owner;  // Put into the metadata of every document.
+  Credentials credentials;
+  // Addresses of this host are fine as well, and so are file:// and http:// for git.
+  bool allow_local = false;
+  // Called by git as ssh is, with the two variables above in its environment.
+  std::string ssh_program = "ssh";
+  SourceLimits limits;
+};
+
+struct SourceListing {
+  std::vector<SourceDocument> documents;  // In order of place.
+  // Not read now: unchanged by the server's own word, or failed; what is indexed of them stays.
+  std::set<std::string, std::less<>> kept_places;
+  std::string revision;               // The commit, or a digest of what the URLs answered.
+  std::vector<std::string> failures;  // "place: why", of what was asked for by name.
+  std::vector<std::string> skipped;   // The same, of what merely lies beside.
+};
+
+struct GitRequest {
+  std::string url;
+  std::string ref = "HEAD";
+  std::vector<std::string> include;  // Globs; empty: what can be read, without hidden files.
+  std::vector<std::string> exclude;  // They win.
+};
+// Runs `git` in a folder of its own. kInvalidArgument and kPermissionDenied: waiting will not help.
+Result<SourceListing> read_git_source(const Context& context, const GitRequest& request,
+                                      const SourceOptions& options);
+
+// Asks with If-None-Match for what `index` says of the owner. One URL's failure is not the others'.
+Result<SourceListing> read_http_source(const Context& context, net::HttpTransport& transport,
+                                       const std::vector<std::string>& urls,
+                                       std::span<const IndexedDocument> index,
+                                       const SourceOptions& options);
+
+// Of a source's file: documents with owner and place, or the reason why there are none.
+Result<std::vector<SourceDocument>> documents_of_file(std::string_view name,
+                                                      std::string_view content,
+                                                      const char* place_key,
+                                                      const std::string& place,
+                                                      std::string_view owner);
+
+}  // namespace rage::cli

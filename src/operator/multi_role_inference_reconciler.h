@@ -1,0 +1,24 @@
+// The reconciler of MultiRoleInferences.
+#pragma once
+
+#include "kube/controller.h"
+#include "operator/caches.h"
+#include "operator/reconcile.h"
+#include "operator/settings.h"
+
+namespace rage::op {
+
+// Thread-safe; what it is given outlives it. The caches have MultiRoleInferences.
+class MultiRoleInferenceReconciler final : public kube::Reconciler {
+ public:
+  MultiRoleInferenceReconciler(Hands& hands, const Caches& caches, const Settings& settings)
+      : hands_(hands), caches_(caches), settings_(settings) {}
+  Result<kube::Outcome> reconcile(const Context& context, const ObjectKey& key) override;
+
+ private:
+  Hands& hands_;
+  const Caches& caches_;
+  const Settings& settings_;
+};
+
+}  // namespace rage::op

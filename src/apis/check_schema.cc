@@ -93,6 +93,7 @@ class Checker final {
     const Json* properties = codec::find_key(schema, "properties");
     const Json* additional = codec::find_key(schema, "additionalProperties");
     if (additional == nullptr) prepare_fields(schema, properties, value);
+    if (additional != nullptr && !is_nullable(*additional)) drop_nulls(value);
     check_required(schema, value, path);
     check_size(schema, "Properties", value.size(), value, path);
     for (auto& [key, item] : value.items()) {
@@ -101,6 +102,15 @@ class Checker final {
       if (field == nullptr) field = additional;
       if (field != nullptr) check(*field, item, join_path(path, key));
     }
+  }
+
+  // Of a map: the API server takes a null there for an absent value, too.
+  static void drop_nulls(Json& map) {
+    Json kept = Json::object();
+    for (auto& [key, item] : map.items()) {
+      if (!item.is_null()) kept[key] = std::move(item);
+    }
+    map = std::move(kept);
   }
 
   // Prunes what the schema does not know, drops nulls, fills in defaults.

@@ -163,6 +163,13 @@ TEST(CheckSchema, ChecksLengthsPatternsAndLists) {
               HasSubstr("may not be more than 253 characters"));
 }
 
+// Found by asking the API server about random objects: it drops the label and admits the rest.
+TEST(CheckSchema, TakesANullInAMapForAnAbsentValue) {
+  EXPECT_EQ(schema_error(workspace_type(),
+                         R"({"resource":{"labelSelector":{"matchLabels":{"apps":null}}}})"),
+            "");
+}
+
 TEST(CheckSchema, LeavesOtherKindsAlone) {
   EXPECT_EQ(schema_error(builtin_type("Pod"), R"({"spec":7})"), "");
 }

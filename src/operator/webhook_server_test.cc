@@ -63,10 +63,10 @@ TEST(WebhookServer, CountsWhatItAnswers) {
   (*server)->drain(std::chrono::seconds(5));
   const std::string text = metrics.render();
   const std::string labels = "code=\"400\",webhook=\"/validate/workspace.kaito.sh\"";
-  EXPECT_THAT(text, HasSubstr("controller_runtime_webhook_requests_total{" + labels + "} 1\n"));
+  EXPECT_THAT(text, HasSubstr("controller_runtime_webhook_requests_total{" + labels + "} 1.0\n"));
   EXPECT_THAT(text, HasSubstr("controller_runtime_webhook_latency_seconds_count{webhook=\""
-                              "/validate/workspace.kaito.sh\"} 1\n"));
-  EXPECT_THAT(text, HasSubstr("code=\"200\",webhook=\"/convert\"} 0\n"));
+                              "/validate/workspace.kaito.sh\"} 1.0\n"));
+  EXPECT_THAT(text, HasSubstr("code=\"200\",webhook=\"/convert\"} 0.0\n"));
   EXPECT_THAT(text, testing::Not(HasSubstr("made-up")));
 }
 

@@ -23,9 +23,10 @@ KUBE_VERSION = ("--kube-version", "1.33.0")  # Without a cluster Helm has to be 
 WRITE = os.environ.get("RAGE_WRITE_GOLDEN") == "1"
 GATES = [
     word
-    for gate in ("gatewayAPIInferenceExtension", "enableMultiRoleInferenceController",
-                 "ModelMirror", "ModelStreaming")
-    for word in ("--set", f"featureGates.{gate}=true")
+    for value in ("featureGates.gatewayAPIInferenceExtension",
+                  "featureGates.enableMultiRoleInferenceController", "featureGates.ModelMirror",
+                  "featureGates.ModelStreaming", "webhook.enabled")
+    for word in ("--set", f"{value}=true")
 ]
 CASES = {
     "byo": ("--set", "nodeProvisioner=byo", *GATES),

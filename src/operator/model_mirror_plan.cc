@@ -6,6 +6,7 @@
 
 #include "apis/kinds.h"
 #include "base/strings.h"
+#include "operator/detail/fact.h"
 #include "operator/detail/finalizer.h"
 #include "operator/detail/json_path.h"
 #include "operator/detail/model_mirror_job.h"
@@ -14,6 +15,7 @@
 namespace rage::op {
 namespace {
 
+using detail::Fact;
 using detail::JobState;
 using kube::EventType;
 using std::chrono::milliseconds;
@@ -24,13 +26,6 @@ constexpr std::string_view kClaimProtection = "kaito.sh/model-mirror-protection"
 constexpr std::chrono::minutes kRetry{5};
 constexpr std::chrono::seconds kProgressPoll{10};
 constexpr std::size_t kLabelBytesMax = 63;
-
-// Why something is so: for a condition.
-struct Fact {
-  bool ok = false;
-  std::string reason;
-  std::string message;
-};
 
 struct Draft {
   Plan plan;
@@ -240,14 +235,7 @@ std::string spec_error(const apis::ModelMirror& mirror) {
 Json render_status(const apis::ModelMirror& mirror, const Draft& draft, std::string_view now) {
   apis::Conditions conditions = apis::parse_conditions(mirror.status);
   const auto set = [&](std::string_view type, const Fact& fact) {
-    apis::set_condition(
-        conditions,
-        {.type = std::string(type),
-         .status = fact.ok ? apis::ConditionStatus::kTrue : apis::ConditionStatus::kFalse,
-         .reason = fact.reason,
-         .message = fact.message,
-         .observed_generation = mirror.meta.generation},
-        now);
+    apis::set_condition(conditions, detail::condition_of(type, fact, mirror.meta.generation), now);
   };
   set("StorageReady", draft.storage);
   set("Ready", draft.ready);

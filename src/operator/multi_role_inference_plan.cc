@@ -6,6 +6,7 @@
 
 #include "apis/kinds.h"
 #include "operator/detail/bounded_name.h"
+#include "operator/detail/fact.h"
 #include "operator/detail/finalizer.h"
 #include "operator/detail/json_path.h"
 #include "operator/detail/serving_pod.h"
@@ -15,6 +16,7 @@ namespace rage::op {
 namespace {
 
 using apis::StringMap;
+using detail::Fact;
 using detail::kMultiRoleLabel;
 using detail::kRoleLabel;
 using kube::EventType;
@@ -22,12 +24,6 @@ using kube::EventType;
 // Of tools, about the document they are on; a copy would restart every replica at each edit.
 constexpr std::array<std::string_view, 2> kOwnAnnotations = {
     "kubectl.kubernetes.io/last-applied-configuration", "rage.dev/applied"};
-
-struct Fact {
-  bool ok = false;
-  std::string reason;
-  std::string message;
-};
 
 // What one pass finds out.
 struct Draft {
@@ -216,14 +212,8 @@ class StatusWriter final {
       : inference_(inference), now_(now), conditions_(apis::parse_conditions(inference.status)) {}
 
   void set(std::string_view type, const Fact& fact) {
-    apis::set_condition(
-        conditions_,
-        {.type = std::string(type),
-         .status = fact.ok ? apis::ConditionStatus::kTrue : apis::ConditionStatus::kFalse,
-         .reason = fact.reason,
-         .message = fact.message,
-         .observed_generation = inference_.meta.generation},
-        now_);
+    apis::set_condition(conditions_, detail::condition_of(type, fact, inference_.meta.generation),
+                        now_);
   }
   Json render() const {
     return {{"conditions", apis::render_conditions(conditions_)},

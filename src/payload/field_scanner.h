@@ -1,0 +1,36 @@
+// Finds top-level fields of a JSON object while its bytes still arrive: what a body-based router
+// needs is often in the first chunk, and the rest need not be held back (spec of BBR).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace rage::payload {
+
+// Resource. One thread. Memory is bounded by the wanted values, never by the body.
+class FieldScanner {
+ public:
+  // `fields`: names of top-level members. A duplicate member: the last one wins, so found early
+  // does not mean final; done() is true only at the end of the object unless `first_wins`.
+  enum class Duplicates { kLastWins, kFirstWins };
+  static std::unique_ptr<FieldScanner> create(std::vector<std::string> fields,
+                                              Duplicates duplicates);
+  virtual ~FieldScanner() = default;
+
+  // kInvalidArgument once the bytes cannot be a JSON object any more.
+  virtual Result<void> feed(std::string_view bytes) = 0;
+  // No more bytes: kInvalidArgument if the object is not complete.
+  virtual Result<void> finish() = 0;
+  // Every wanted field was seen (kFirstWins), or the object is complete.
+  virtual bool done() const = 0;
+  // Strings are unescaped; numbers and booleans as written; objects and arrays as written.
+  // None: absent (so far). Values over 64 KiB are an error of feed().
+  virtual std::optional<std::string> value(std::string_view field) const = 0;
+};
+
+}  // namespace rage::payload

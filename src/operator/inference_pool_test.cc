@@ -43,7 +43,8 @@ TEST(InferencePool, RunsThePickerOfThePool) {
   const auto objects = render_pool(a_set(1));
   const Json pod = find(objects, "Deployment")["spec"]["template"]["spec"];
   EXPECT_EQ(pod["serviceAccountName"], "phi-inferencepool-epp");
-  EXPECT_EQ(pod["containers"][0]["args"], Json::parse(R"(["epp", "--address", "0.0.0.0", "--pool-name",
+  EXPECT_EQ(pod["containers"][0]["args"],
+            Json::parse(R"(["epp", "--address", "0.0.0.0", "--pool-name",
                             "phi-inferencepool", "--pool-namespace", "default"])"));
   EXPECT_EQ(pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"], true);
   EXPECT_EQ(pod["securityContext"]["runAsNonRoot"], true);

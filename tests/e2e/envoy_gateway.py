@@ -65,7 +65,9 @@ def grpc_cluster(name, host, port):
         },
         "transport_socket": {
             "name": "envoy.transport_sockets.tls",
-            "typed_config": {"@type": UPSTREAM_TLS, "common_tls_context": {"validation_context": {}}},
+            "typed_config": {
+                "@type": UPSTREAM_TLS, "common_tls_context": {"validation_context": {}},
+            },
         },
     }
 

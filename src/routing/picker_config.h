@@ -51,12 +51,12 @@ struct ProfilePlugin {
 
 struct ProfileSpec {
   std::string name;
-  std::vector<ProfilePlugin> plugins;  // In the order they run.
+  std::vector<ProfilePlugin> plugins = {};  // In the order they run.
 };
 
 struct DataSourceSpec {
   std::string plugin;
-  std::vector<std::string> extractors;
+  std::vector<std::string> extractors = {};
 };
 
 // References are names of declared plugins; empty: none.

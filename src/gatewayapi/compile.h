@@ -60,6 +60,7 @@ struct ListenerState {
   std::optional<Problem> not_accepted;
   std::optional<Problem> conflict;
   std::optional<Problem> unresolved;
+  std::vector<std::string> overlapping;  // HTTPS listeners of its port that share hosts with it.
   bool served = false;
 };
 

@@ -30,7 +30,8 @@ metadata: {name: secondary, namespace: infra}
 spec:
   gatewayClassName: rage
   listeners:
-  - {name: http, port: 80, protocol: HTTP, hostname: secondary.example.com, allowedRoutes: {namespaces: {from: All}}}
+  - {name: http, port: 80, protocol: HTTP, hostname: secondary.example.com,
+     allowedRoutes: {namespaces: {from: All}}}
 ---
 apiVersion: v1
 kind: Service
@@ -289,13 +290,15 @@ TEST(Conformance, EppUnAvailableFailOpen) {
               testing::ElementsAre("10.0.0.7:9002"));
 }
 
-// A pool is shared: entries of another controller, and its order, are not ours to change.
+// A pool is shared: entries of another controller, and their order, are not ours to change; two
+// controllers that sort each other's entries would never come to rest.
 TEST(PoolStatus, OnlyOurEntriesAreTouched) {
   World world =
       world_with(route("r", kPrimary, "[{backendRefs: [" + pool_ref("primary-pool") + "]}]"));
   Json& document = world.pools.at({"app", "primary-pool"}).document;
   document["status"] = yaml_of(R"({parents: [
-    {parentRef: {kind: Gateway, name: primary, namespace: infra}, controllerName: x.org/y, conditions: []},
+    {parentRef: {kind: Gateway, name: primary, namespace: infra}, controllerName: x.org/y,
+     conditions: []},
     {parentRef: {group: gateway.networking.k8s.io, kind: Gateway, namespace: infra, name: gone},
      controllerName: rage.dev/gateway-controller, conditions: []}]})");
   const Json theirs = document["status"]["parents"][0];

@@ -101,7 +101,8 @@ kind: List
 apiVersion: v1
 items:
 - {kind: Namespace, apiVersion: v1, metadata: {name: ns, labels: {a: b}}}
-- {kind: GatewayClass, apiVersion: gateway.networking.k8s.io/v1beta1, metadata: {name: c}, spec: {controllerName: x/y}}
+- {kind: GatewayClass, apiVersion: gateway.networking.k8s.io/v1beta1, metadata: {name: c},
+   spec: {controllerName: x/y}}
 )");
   EXPECT_EQ(world.http_routes.count({"ns", "a"}), 1U);
   EXPECT_EQ(world.namespaces.at({"", "ns"}).labels.at("a"), "b");

@@ -176,6 +176,28 @@ spec:
   EXPECT_THAT(world.secrets.at({"vault", "cert"}).key_pem, HasSubstr("BEGIN PRIVATE KEY"));
 }
 
+// "MUST be set on all Listeners with overlapping TLS config", "MUST NOT be set when it is False".
+TEST(GatewayStatus, OverlappingHostnamesOverTlsAreReported) {
+  World world = world_with(
+      "{gatewayClassName: rage, listeners: ["
+      "{name: a, port: 443, protocol: HTTPS, hostname: foo.example.com}, "
+      "{name: b, port: 443, protocol: HTTPS, hostname: foo.example.org}, "
+      "{name: c, port: 443, protocol: HTTPS, hostname: '*.example.com'}, "
+      "{name: d, port: 8443, protocol: HTTPS, hostname: '*.example.com'}]}");
+  Json status = status_of(world);
+  EXPECT_EQ(condition(status["listeners"][0], "OverlappingTLSConfig"), "True/OverlappingHostnames");
+  EXPECT_EQ(condition_message(status["listeners"][0], "OverlappingTLSConfig"),
+            "shares hosts with c");
+  EXPECT_EQ(condition(status["listeners"][1], "OverlappingTLSConfig"), "absent");
+  EXPECT_EQ(condition(status["listeners"][2], "OverlappingTLSConfig"), "True/OverlappingHostnames");
+  EXPECT_EQ(condition(status["listeners"][3], "OverlappingTLSConfig"), "absent");
+  Gateway& gateway = world.gateways.begin()->second;
+  gateway.status = status;
+  gateway.listeners[0].hostname = "foo.example.net";
+  status = status_of(world);
+  EXPECT_EQ(condition(status["listeners"][0], "OverlappingTLSConfig"), "absent");
+}
+
 TEST(GatewayStatus, SupportedKindsAreThoseThatWereAskedFor) {
   const Json status = status_of(world_with(
       "{gatewayClassName: rage, listeners: [{name: a, port: 80, protocol: HTTP, allowedRoutes: "

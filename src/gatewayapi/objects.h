@@ -37,6 +37,7 @@ std::string render_problems(const Problems& problems);
 struct Meta {
   ObjectName name;
   std::string uid;
+  std::string resource_version;
   std::int64_t generation = 0;
   std::optional<std::int64_t> created_at;  // Unix seconds.
   Labels labels;

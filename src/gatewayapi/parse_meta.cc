@@ -16,6 +16,7 @@ Result<Meta> read_meta(const Json& document) {
   meta.name.name = fields.required_text("name", kNameBytesMax);
   meta.name.name_space = fields.text("namespace", kNameBytesMax);
   meta.uid = fields.text("uid", kNameBytesMax);
+  meta.resource_version = fields.text("resourceVersion", kNameBytesMax);
   meta.generation = fields.integer("generation", 0, std::int64_t{1} << 62).value_or(0);
   meta.created_at = parse_timestamp(fields.text("creationTimestamp", 64));
   meta.labels = fields.labels("labels");

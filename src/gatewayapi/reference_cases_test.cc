@@ -41,7 +41,8 @@ spec: {selector: {matchLabels: {app: m}}, targetPorts: [{number: 8000}]}
 apiVersion: inference.networking.k8s.io/v1
 kind: InferencePool
 metadata: {name: pool, namespace: other}
-spec: {selector: {matchLabels: {app: m}}, targetPorts: [{number: 8000}], appProtocol: kubernetes.io/h2c}
+spec:
+  {selector: {matchLabels: {app: m}}, targetPorts: [{number: 8000}], appProtocol: kubernetes.io/h2c}
 )";
 
 struct Resolved {

@@ -167,7 +167,8 @@ constexpr const char* kHosts = R"(
 - {name: wild, hostnames: ["*.example.com"],
    rules: [{name: wild}, {name: wild-deep, matches: [{path: {value: /deep/er}}]}]}
 - {name: sub, hostnames: ["*.shop.example.com"], rules: [{name: sub, matches: [{method: GET}]}]}
-- {name: exact, hostnames: [a.example.com], rules: [{name: exact, matches: [{path: {value: /deep}}]}]}
+- {name: exact, hostnames: [a.example.com],
+   rules: [{name: exact, matches: [{path: {value: /deep}}]}]}
 )";
 
 TEST(RoutePrecedenceCases, TheMostSpecificHostnameComesFirst) {

@@ -31,9 +31,12 @@ spec:
   gatewayClassName: rage
   listeners:
   - {name: same, port: 80, protocol: HTTP, hostname: same.org}
-  - {name: open, port: 80, protocol: HTTP, hostname: "*.open.org", allowedRoutes: {namespaces: {from: All}}}
-  - {name: picky, port: 81, protocol: HTTP, allowedRoutes: {namespaces: {from: Selector, selector: {matchLabels: {access: "yes"}}}}}
-  - {name: grpc, port: 82, protocol: HTTP, allowedRoutes: {namespaces: {from: All}, kinds: [{kind: GRPCRoute}]}}
+  - {name: open, port: 80, protocol: HTTP, hostname: "*.open.org",
+     allowedRoutes: {namespaces: {from: All}}}
+  - {name: picky, port: 81, protocol: HTTP,
+     allowedRoutes: {namespaces: {from: Selector, selector: {matchLabels: {access: "yes"}}}}}
+  - {name: grpc, port: 82, protocol: HTTP,
+     allowedRoutes: {namespaces: {from: All}, kinds: [{kind: GRPCRoute}]}}
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
@@ -144,7 +147,8 @@ TEST(RouteStatus, OnlyOurEntriesAreTouched) {
 - parents: [{name: gw}, {name: theirs}, {name: missing}, {name: svc, kind: Service, group: ""}]
   status:
     parents:
-    - {parentRef: {name: theirs}, controllerName: x.org/y, conditions: [{type: Accepted, status: "True"}]}
+    - {parentRef: {name: theirs}, controllerName: x.org/y,
+       conditions: [{type: Accepted, status: "True"}]}
     - {parentRef: {group: gateway.networking.k8s.io, kind: Gateway, namespace: default, name: gone},
        controllerName: rage.dev/gateway-controller, conditions: []}
 )");
@@ -152,6 +156,27 @@ TEST(RouteStatus, OnlyOurEntriesAreTouched) {
   ASSERT_EQ(parents.size(), 2U);
   EXPECT_EQ(parents[0]["controllerName"], "x.org/y");
   EXPECT_EQ(parents[1]["parentRef"]["name"], "gw");
+}
+
+TEST(RouteStatus, EntriesKeepTheirPlaces) {
+  World world = world_with("- {}");
+  const Json ours = parents_of(world)[0];
+  const Json theirs = {{"parentRef", {{"name", "theirs"}}}, {"controllerName", "x.org/y"}};
+  world.http_routes.begin()->second.status = {{"parents", {ours, theirs}}};
+  EXPECT_EQ(parents_of(world), Json()) << "nothing to write";
+  world.http_routes.begin()->second.meta.generation = 2;
+  const Json parents = parents_of(world);
+  ASSERT_EQ(parents.size(), 2U);
+  EXPECT_EQ(parents[0]["conditions"][0]["observedGeneration"], 2);
+  EXPECT_EQ(parents[1], theirs);
+}
+
+// A cache that lags behind must not put an older verdict over a newer one.
+TEST(RouteStatus, WhatIsSaidOfANewerGenerationStays) {
+  World world = world_with("- {generation: 5}");
+  world.http_routes.begin()->second.status = {{"parents", parents_of(world)}};
+  world.http_routes.begin()->second.meta.generation = 4;
+  EXPECT_EQ(parents_of(world), Json());
 }
 
 TEST(RouteStatus, ARouteThatLeftLosesItsEntry) {
@@ -226,7 +251,8 @@ TEST(RouteStatus, HttpAndGrpcRoutesDoNotShareHostnames) {
   World world = world_of(kWorld);
   put_routes(world, "- {name: h, created: '2024-01-02T00:00:00Z', hostnames: [a.open.org]}");
   put_routes(world, R"(
-- {name: older, created: '2024-01-01T00:00:00Z', hostnames: ["*.open.org"], parents: [{name: gw, sectionName: open}]}
+- {name: older, created: '2024-01-01T00:00:00Z', hostnames: ["*.open.org"],
+   parents: [{name: gw, sectionName: open}]}
 - {name: elsewhere, created: '2024-01-03T00:00:00Z', parents: [{name: gw, sectionName: grpc}]}
 )",
              "GRPCRoute");

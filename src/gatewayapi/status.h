@@ -32,7 +32,8 @@ struct StatusChange {
   std::string kind;         // "HTTPRoute"
   std::string plural;       // "httproutes"
   ObjectName object;
-  Json status;  // Whole.
+  std::string resource_version;  // That was looked at: a newer one has to be looked at again.
+  Json status;                   // Whole.
 };
 
 // Only those that differ from what was read; running it on what it made gives none.

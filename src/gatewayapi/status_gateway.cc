@@ -61,16 +61,26 @@ Json render_listener(const GatewayState& state, const ListenerState& listener,
   }
   std::optional<Problem> refusal = refusal_of(listener, facts);
   if (!refusal && listener.conflict) refusal = listener.conflict;
-  const std::vector<Condition> conditions = {
-      condition_of("Accepted", refusal, "Accepted"), conflicted,
-      condition_of("ResolvedRefs", listener.unresolved, "ResolvedRefs"),
-      listener_programmed(state, listener, facts)};
+  ConditionChange change{
+      .wanted = {condition_of("Accepted", refusal, "Accepted"), conflicted,
+                 condition_of("ResolvedRefs", listener.unresolved, "ResolvedRefs"),
+                 listener_programmed(state, listener, facts)},
+      .generation = gateway.meta.generation,
+      .now = options.now};
+  if (listener.overlapping.empty()) {
+    change.removed.push_back("OverlappingTLSConfig");
+  } else {
+    change.wanted.push_back(
+        {.type = "OverlappingTLSConfig",
+         .reason = "OverlappingHostnames",
+         .message = fmt::format("shares hosts with {}", fmt::join(listener.overlapping, ", "))});
+  }
   return {{"name", listener.name},
           {"supportedKinds", std::move(kinds)},
           {"attachedRoutes", listener.attached_routes},
           {"conditions",
            merge_conditions(before == nullptr ? nullptr : codec::find_key(*before, "conditions"),
-                            conditions, gateway.meta.generation, options.now)}};
+                            change)}};
 }
 
 Condition gateway_accepted(const GatewayState& state, const GatewayFacts& facts) {
@@ -122,10 +132,11 @@ void plan_one(const Gateway& gateway, const GatewayState& state, const StatusOpt
   const GatewayFacts facts = at == options.facts.end() ? GatewayFacts{} : at->second;
   Json status = gateway.status.is_object() ? gateway.status : Json::object();
   status["addresses"] = render_addresses(facts);
-  status["conditions"] =
-      merge_conditions(codec::find_key(gateway.status, "conditions"),
-                       {gateway_accepted(state, facts), gateway_programmed(state, facts)},
-                       gateway.meta.generation, options.now);
+  status["conditions"] = merge_conditions(
+      codec::find_key(gateway.status, "conditions"),
+      {.wanted = {gateway_accepted(state, facts), gateway_programmed(state, facts)},
+       .generation = gateway.meta.generation,
+       .now = options.now});
   status["listeners"] = Json::array();
   for (const ListenerState& listener : state.listeners) {
     status["listeners"].push_back(render_listener(state, listener, facts, gateway, options));
@@ -135,6 +146,7 @@ void plan_one(const Gateway& gateway, const GatewayState& state, const StatusOpt
               .kind = "Gateway",
               .plural = "gateways",
               .object = state.name,
+              .resource_version = gateway.meta.resource_version,
               .status = std::move(status)});
 }
 
@@ -157,9 +169,11 @@ void plan_class_statuses(const World& world, const StatusOptions& options,
       problem = Problem{"InvalidParameters", "spec.parametersRef is not supported"};
     }
     Json status = gateway_class.status.is_object() ? gateway_class.status : Json::object();
-    status["conditions"] = merge_conditions(codec::find_key(gateway_class.status, "conditions"),
-                                            {condition_of("Accepted", problem, "Accepted")},
-                                            gateway_class.meta.generation, options.now);
+    status["conditions"] =
+        merge_conditions(codec::find_key(gateway_class.status, "conditions"),
+                         {.wanted = {condition_of("Accepted", problem, "Accepted")},
+                          .generation = gateway_class.meta.generation,
+                          .now = options.now});
     if (!options.features.empty()) {
       std::vector<std::string> features = options.features;
       std::ranges::sort(features);  // As the API wants them.
@@ -173,6 +187,7 @@ void plan_class_statuses(const World& world, const StatusOptions& options,
                 .kind = "GatewayClass",
                 .plural = "gatewayclasses",
                 .object = name,
+                .resource_version = gateway_class.meta.resource_version,
                 .status = std::move(status)});
   }
 }

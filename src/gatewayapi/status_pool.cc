@@ -39,7 +39,9 @@ Json render_parent(const InferencePool& pool, const Json& status, const Compiled
           {"controllerName", options.controller},
           {"conditions",
            merge_conditions(before == nullptr ? nullptr : codec::find_key(*before, "conditions"),
-                            conditions_of(compiled), pool.meta.generation, options.now)}};
+                            {.wanted = conditions_of(compiled),
+                             .generation = pool.meta.generation,
+                             .now = options.now})}};
 }
 
 }  // namespace
@@ -65,6 +67,7 @@ void plan_pool_statuses(const World& world, const Compiled& compiled, const Stat
                 .kind = "InferencePool",
                 .plural = "inferencepools",
                 .object = name,
+                .resource_version = pool.meta.resource_version,
                 .status = std::move(wanted)});
   }
 }

@@ -26,39 +26,27 @@ std::optional<Problem> summarize(const Problems& problems) {
   return Problem{problems.front().reason, render_problems(problems)};
 }
 
-std::vector<Condition> conditions_of(const Route& route, const RouteState& state,
-                                     const ParentState& parent) {
-  std::vector<Condition> conditions = {
-      condition_of("Accepted", parent.not_accepted, "Accepted",
-                   fmt::format("{}", fmt::join(route.notices, "; "))),
-      condition_of("ResolvedRefs", summarize(state.unresolved), "ResolvedRefs")};
-  if (!parent.not_accepted && !state.dropped_rules.empty()) {
-    conditions.push_back(
-        {.type = "PartiallyInvalid", .reason = "UnsupportedValue", .message = state.dropped_rules});
-  }
-  return conditions;
-}
-
 Json render_parent(const Route& route, const RouteState& state, const ParentState& parent,
                    const StatusOptions& options) {
   Json ref = render_parent_ref(parent.parent);
   const Json* before = find_parent(route.status, options.controller, ref);
-  Json kept = Json::array();
-  if (before != nullptr) {
-    // The entry is ours; PartiallyInvalid goes when it does not hold.
-    for (const Json& condition : codec::find_key(*before, "conditions") != nullptr
-                                     ? *codec::find_key(*before, "conditions")
-                                     : Json::array()) {
-      if (codec::string_or(condition, "type", "") != "PartiallyInvalid" ||
-          (!parent.not_accepted && !state.dropped_rules.empty())) {
-        kept.push_back(condition);
-      }
-    }
+  ConditionChange change{
+      .wanted = {condition_of("Accepted", parent.not_accepted, "Accepted",
+                              fmt::format("{}", fmt::join(route.notices, "; "))),
+                 condition_of("ResolvedRefs", summarize(state.unresolved), "ResolvedRefs")},
+      .generation = route.meta.generation,
+      .now = options.now};
+  if (!parent.not_accepted && !state.dropped_rules.empty()) {
+    change.wanted.push_back(
+        {.type = "PartiallyInvalid", .reason = "UnsupportedValue", .message = state.dropped_rules});
+  } else {
+    change.removed.push_back("PartiallyInvalid");
   }
   return {{"parentRef", std::move(ref)},
           {"controllerName", options.controller},
-          {"conditions", merge_conditions(&kept, conditions_of(route, state, parent),
-                                          route.meta.generation, options.now)}};
+          {"conditions",
+           merge_conditions(before == nullptr ? nullptr : codec::find_key(*before, "conditions"),
+                            change)}};
 }
 
 void plan_one(const Route& route, const RouteState* state, const StatusOptions& options,
@@ -79,6 +67,7 @@ void plan_one(const Route& route, const RouteState* state, const StatusOptions& 
               .kind = std::string(route.kind_name()),
               .plural = http ? "httproutes" : "grpcroutes",
               .object = route.meta.name,
+              .resource_version = route.meta.resource_version,
               .status = std::move(status)});
 }
 

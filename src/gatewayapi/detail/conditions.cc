@@ -14,14 +14,19 @@ const Json* find_condition(const Json* list, std::string_view type) {
   return at == list->end() ? nullptr : &*at;
 }
 
-Json render_condition(const Condition& condition, const Json* before, std::int64_t generation,
-                      const std::string& now) {
+Json render_condition(const Condition& condition, const Json* before,
+                      const ConditionChange& change) {
+  if (before != nullptr &&
+      codec::number_or(*before, "observedGeneration", 0) > static_cast<double>(change.generation)) {
+    return *before;  // Our copy of the object is stale; the next one will do.
+  }
   const std::string status = condition.holds ? "True" : "False";
   const bool same = before != nullptr && codec::string_or(*before, "status", "") == status;
   return {{"type", condition.type},
           {"status", status},
-          {"observedGeneration", generation},
-          {"lastTransitionTime", same ? codec::string_or(*before, "lastTransitionTime", now) : now},
+          {"observedGeneration", change.generation},
+          {"lastTransitionTime",
+           same ? codec::string_or(*before, "lastTransitionTime", change.now) : change.now},
           {"reason", condition.reason},
           {"message", condition.message.substr(0, kMessageBytesMax)}};
 }
@@ -36,21 +41,21 @@ Condition condition_of(std::string_view type, const std::optional<Problem>& prob
   return {.type = type, .reason = std::string(reason), .message = std::string(message)};
 }
 
-Json merge_conditions(const Json* existing, const std::vector<Condition>& wanted,
-                      std::int64_t generation, const std::string& now) {
+Json merge_conditions(const Json* existing, const ConditionChange& change) {
   Json merged = Json::array();
-  const auto is_wanted = [&](const Json& before) {
-    return std::ranges::any_of(wanted, [&](const Condition& condition) {
-      return codec::string_or(before, "type", "") == condition.type;
-    });
-  };
-  for (const Condition& condition : wanted) {
-    merged.push_back(
-        render_condition(condition, find_condition(existing, condition.type), generation, now));
-  }
   if (existing != nullptr && existing->is_array()) {
     for (const Json& before : *existing) {
-      if (before.is_object() && !is_wanted(before)) merged.push_back(before);
+      const std::string type = codec::string_or(before, "type", "");
+      if (std::ranges::find(change.removed, type) != change.removed.end()) continue;
+      if (find_condition(&merged, type) != nullptr) continue;  // One of each type.
+      const auto wanted = std::ranges::find(change.wanted, type, &Condition::type);
+      merged.push_back(wanted == change.wanted.end() ? before
+                                                     : render_condition(*wanted, &before, change));
+    }
+  }
+  for (const Condition& condition : change.wanted) {
+    if (find_condition(&merged, condition.type) == nullptr) {
+      merged.push_back(render_condition(condition, nullptr, change));
     }
   }
   return merged;
@@ -85,10 +90,17 @@ const Json* find_parent(const Json& status, const std::string& controller, const
 Json merge_parents(const Json& status, const std::string& controller, std::vector<Json> ours) {
   Json merged = Json::array();
   const Json* parents = codec::find_key(status, "parents");
-  if (parents != nullptr && parents->is_array()) {
-    for (const Json& entry : *parents) {
-      if (codec::string_or(entry, "controllerName", "") != controller) merged.push_back(entry);
+  for (const Json& entry : parents != nullptr && parents->is_array() ? *parents : Json::array()) {
+    if (codec::string_or(entry, "controllerName", "") != controller) {
+      merged.push_back(entry);
+      continue;
     }
+    const Json* ref = codec::find_key(entry, "parentRef");
+    const auto at = std::ranges::find_if(
+        ours, [&](const Json& own) { return ref != nullptr && same_json(own["parentRef"], *ref); });
+    if (at == ours.end()) continue;
+    merged.push_back(std::move(*at));
+    ours.erase(at);
   }
   for (Json& entry : ours) merged.push_back(std::move(entry));
   return merged;

@@ -22,16 +22,22 @@ struct Condition {
 Condition condition_of(std::string_view type, const std::optional<Problem>& problem,
                        std::string_view reason, std::string_view message = "");
 
-// `wanted` in place of those of the same type in `existing` (a list, or anything else for none);
-// others stay where they are. The time is kept while the status is the same.
-Json merge_conditions(const Json* existing, const std::vector<Condition>& wanted,
-                      std::int64_t generation, const std::string& now);
+struct ConditionChange {
+  std::vector<Condition> wanted;
+  std::vector<std::string_view> removed = {};  // Types of ours that do not hold now.
+  std::int64_t generation = 0;
+  const std::string& now;
+};
+// `existing` (a list, or null for none) with each wanted condition in the place of the one of its
+// type; others stay where they are. The time is kept while the status is the same, and what was
+// written for a newer generation is left.
+Json merge_conditions(const Json* existing, const ConditionChange& change);
 
 // Whether both say the same, whatever the order of keys.
 bool same_json(const Json& a, const Json& b);
 
-// One entry per parent in `status.parents`: ours are replaced by `ours`, which have `parentRef`,
-// `controllerName` and `conditions`; those of other controllers stay.
+// `status.parents` with `ours`, which have `parentRef`, `controllerName` and `conditions`, in place
+// of our entries; those of other controllers stay where they are.
 Json merge_parents(const Json& status, const std::string& controller, std::vector<Json> ours);
 // The entry of ours for that parent, or null.
 const Json* find_parent(const Json& status, const std::string& controller, const Json& parent_ref);

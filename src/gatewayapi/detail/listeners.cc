@@ -5,6 +5,7 @@
 
 #include "gatewayapi/detail/attach.h"
 #include "gatewayapi/detail/references.h"
+#include "gatewayapi/hostnames.h"
 
 namespace rage::gatewayapi::detail {
 namespace {
@@ -34,6 +35,18 @@ std::optional<Problem> find_conflict(const Gateway& gateway, std::size_t index) 
     }
   }
   return std::nullopt;
+}
+
+// Connections may be reused for another listener's host: people are told.
+std::vector<std::string> find_overlaps(const Gateway& gateway, std::size_t index) {
+  std::vector<std::string> names;
+  const Listener& listener = gateway.listeners[index];
+  for (std::size_t i = 0; i < gateway.listeners.size(); ++i) {
+    const Listener& other = gateway.listeners[i];
+    if (i == index || other.port != listener.port || other.protocol != "HTTPS") continue;
+    if (intersect_hostnames(listener.hostname, other.hostname)) names.push_back(other.name);
+  }
+  return names;
 }
 
 std::optional<Problem> find_refusal(const Listener& listener) {
@@ -136,6 +149,7 @@ GatewayPlan plan_gateway(const World& world, const Gateway& gateway) {
     ListenerState state{.name = listener.name};
     state.not_accepted = find_refusal(listener);
     if (is_supported(listener.protocol)) state.conflict = find_conflict(gateway, i);
+    if (listener.protocol == "HTTPS") state.overlapping = find_overlaps(gateway, i);
     plan.certificates.push_back(find_certificates(world, gateway, listener, state));
     find_kinds(listener, state);
     const bool has_keys = listener.protocol != "HTTPS" || !plan.certificates.back().empty();

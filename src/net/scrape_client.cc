@@ -1,5 +1,6 @@
 #include "net/scrape_client.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -135,11 +136,17 @@ class Loop final : public ScrapeLoop {
       const int count =
           ::epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()), wait_ms(now()));
       for (int i = 0; i < count; ++i) on_event(events[static_cast<std::size_t>(i)]);
-      if (active_ > 0 && count < static_cast<int>(events.size())) {
-        std::this_thread::sleep_for(options_.tick);
-      }
+      if (active_ > 0 && count < static_cast<int>(events.size())) pause();
     }
     entries_.clear();
+  }
+
+  // Lets replies gather; cut short by a command.
+  void pause() const {
+    const timespec tick{.tv_sec = options_.tick.count() / 1'000'000,
+                        .tv_nsec = options_.tick.count() % 1'000'000 * 1000};
+    pollfd woken{.fd = wake_fd_, .events = POLLIN, .revents = 0};
+    (void)::ppoll(&woken, 1, &tick, nullptr);
   }
 
   int wait_ms(SteadyTime time) const {

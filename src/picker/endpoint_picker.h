@@ -59,23 +59,26 @@ class Exchange {
   virtual void finish(Completion how) = 0;  // Idempotent.
   // Bodies pass unseen: no need to show them.
   virtual bool wants_response_body() const = 0;
-  // Called at most once, on any thread, if the request is evicted while in flight.
+  // on_response_body() may return other bytes: a content-length does not hold.
+  virtual bool may_change_body() const { return false; }
+  // Called at most once, on any thread, if the request is evicted while in flight. Once finish()
+  // has returned it is not running, unless finish() was called from it.
   virtual void on_eviction(std::function<void(Refusal)> evicted) = 0;
 };
 
 struct Pick {
-  std::vector<std::string> destinations;  // "ip:port", the first is tried first; never empty.
-  std::vector<double> scores;             // Of `destinations`; empty for requests without body.
-  std::vector<std::pair<std::string, std::string>> request_headers;  // To set.
-  std::optional<std::string> body;  // Set if it differs from the client's.
-  std::string model;                // What the client asked for; empty: unknown.
-  std::shared_ptr<Exchange> exchange;
+  std::vector<std::string> destinations = {};  // "ip:port", the first is tried first; never empty.
+  std::vector<double> scores = {};  // Of `destinations`; empty for requests without body.
+  std::vector<std::pair<std::string, std::string>> request_headers = {};  // To set.
+  std::optional<std::string> body = {};  // Set if it differs from the client's.
+  std::string model = {};                // What the client asked for; empty: unknown.
+  std::shared_ptr<Exchange> exchange = {};
 };
 
 // Exactly one of the two.
 struct PickOutcome {
-  std::optional<Pick> pick;
-  std::optional<Refusal> refusal;
+  std::optional<Pick> pick = {};
+  std::optional<Refusal> refusal = {};
 };
 
 // A pick that may still wait. Destroying it cancels.

@@ -42,18 +42,30 @@ std::string stages_of(const Schedule& schedule) {
   return ran("prefill") ? "prefill-decode" : "decode-only";
 }
 
+// A profile's first endpoint until the request ends, or until the first bytes come.
+Charge charge_of(const EndpointTable::View& view, const Candidates& candidates,
+                 const routing::ProfileResult& profile, bool until_end, bool tokens_early) {
+  Charge charge{
+      .slot = view.slot(candidates.index(profile.endpoints.front())),
+      .load = {.requests = 1, .tokens = profile.load_tokens + profile.load_output_tokens}};
+  if (!until_end) {
+    charge.until_first_bytes = charge.load;
+  } else if (tokens_early) {
+    charge.until_first_bytes.tokens = profile.load_tokens;
+  }
+  charge.slot->charge(charge.load);
+  return charge;
+}
+
 std::vector<Charge> charge(const EndpointTable::View& view, const Candidates& candidates,
                            const Schedule& schedule) {
-  std::vector<Charge> charges;
-  const routing::InFlight load{.requests = 1, .tokens = schedule.uncached_tokens};
-  charges.push_back(
-      {.slot = view.slot(candidates.index(schedule.primary.endpoints.front())), .load = load});
+  const bool early = schedule.token_based_release;
+  std::vector<Charge> charges = {charge_of(view, candidates, schedule.primary, true, early)};
+  // Behind a door (data parallelism) somebody else serves the request to its end.
+  const bool door = !schedule.primary.computes_prompt;
   for (const auto& other : schedule.others) {
-    charges.push_back({.slot = view.slot(candidates.index(other.endpoints.front())),
-                       .load = load,
-                       .until_first_bytes = true});
+    charges.push_back(charge_of(view, candidates, other, door, early));
   }
-  for (const Charge& one : charges) one.slot->charge(one.load);
   return charges;
 }
 
@@ -134,7 +146,6 @@ PickOutcome decide(const std::shared_ptr<Core>& core, Prepared& prepared) {
                                        .client_model = prepared.parsed.model,
                                        .served_model = prepared.target_model,
                                        .streaming = prepared.parsed.stream,
-                                       .release_tokens_early = schedule->token_based_release,
                                        .read_body = prepared.parsed.api != payload::Api::kUnknown,
                                        .arrived_at = prepared.arrived_at});
   core->metrics.scheduler_seconds.observe(seconds(core->clock.now() - now));

@@ -19,22 +19,22 @@
 namespace rage::picker {
 
 struct PickRequest {
-  std::string method;
-  std::string path;      // With its query.
-  net::Headers headers;  // Names in lower case, without pseudo headers.
+  std::string method = {};
+  std::string path = {};      // With its query.
+  net::Headers headers = {};  // Names in lower case, without pseudo headers.
   // Null: the request has no body; a ready endpoint is chosen at random.
-  std::shared_ptr<const std::string> body;
+  std::shared_ptr<const std::string> body = {};
   // "ip:port" each. Present: only these; present and empty: none is eligible.
-  std::optional<std::vector<std::string>> subset;
+  std::optional<std::vector<std::string>> subset = {};
 };
 
 // Why a request goes nowhere. Rendered "inference error: <code_name> - <message>".
 struct Refusal {
   int status = 503;
-  std::string code_name;  // "BadRequest", "ServiceUnavailable", "Internal", ...
-  std::string message;
-  std::string dropped_reason;  // x-llm-d-request-dropped-reason; empty: none.
-  std::optional<std::chrono::seconds> retry_after;
+  std::string code_name = {};  // "BadRequest", "ServiceUnavailable", "Internal", ...
+  std::string message = {};
+  std::string dropped_reason = {};  // x-llm-d-request-dropped-reason; empty: none.
+  std::optional<std::chrono::seconds> retry_after = {};
   std::string text() const { return "inference error: " + code_name + " - " + message; }
 };
 
@@ -42,8 +42,8 @@ enum class Completion { kNormal, kClientDisconnect, kEvicted, kError };
 
 struct ResponseHead {
   int status = 0;
-  net::Headers headers;
-  std::string served;  // x-gateway-destination-endpoint-served; empty: unknown.
+  net::Headers headers = {};
+  std::string served = {};  // x-gateway-destination-endpoint-served; empty: unknown.
 };
 
 // One picked request until its end. Thread-compatible; the destructor finishes it as

@@ -90,7 +90,6 @@ TableChange EndpointTable::replace(std::vector<Endpoint> endpoints) {
     std::map<Identity, std::size_t> places;
     for (Endpoint& endpoint : endpoints) {
       const auto [place, fresh] = places.emplace(identity_of(endpoint), next->entries.size());
-      endpoint.metrics = {};
       endpoint.in_flight = {};
       if (fresh) {
         next->entries.push_back({.endpoint = std::move(endpoint), .slot = nullptr});
@@ -100,12 +99,15 @@ TableChange EndpointTable::replace(std::vector<Endpoint> endpoints) {
     }
     for (const auto& [identity, place] : places) {
       TableEntry& entry = next->entries[place];
-      if (auto known = old.extract(identity)) {
+      const auto known = old.extract(identity);
+      if (known) {
         entry.slot = known.mapped().slot;
       } else {
         entry.slot = std::make_shared<EndpointSlot>();
-        change.added.push_back(entry);
       }
+      EndpointMetrics given = std::exchange(entry.endpoint.metrics, {});
+      if (given.updated_at) entry.slot->set_metrics(std::move(given));
+      if (!known) change.added.push_back(entry);
       next->by_authority.insert_or_assign(entry.endpoint.authority(), place);
     }
     for (auto& [identity, entry] : old) change.removed.push_back(std::move(entry));

@@ -77,7 +77,8 @@ class EndpointTable final {
   EndpointTable& operator=(const EndpointTable&) = delete;
 
   // The new set. Who stays (namespace, pod, address and port alike) keeps metrics and counters;
-  // labels and ranks may change. Of two alike the last counts.
+  // labels and ranks may change. Of two alike the last counts. Metrics that the source knows itself
+  // (updated_at is set) are taken over.
   TableChange replace(std::vector<routing::Endpoint> endpoints);
   View view() const;
   std::size_t size() const;

@@ -115,12 +115,7 @@ class TrackedExchange final : public Exchange {
   void release_prompt() {
     bool released = false;
     for (Charge& charge : spec_.charges) {
-      InFlight load;
-      if (charge.until_first_bytes) {
-        load = charge.load;
-      } else if (spec_.release_tokens_early) {
-        load.tokens = charge.load.tokens;
-      }
+      const InFlight load = std::exchange(charge.until_first_bytes, {});
       if (load == InFlight{}) continue;
       release(charge, load);
       released = true;

@@ -61,6 +61,7 @@ Refusal internal(std::string message) {
 
 Refusal of_schedule(const Error& error, seconds retry_after) {
   if (error.code == ErrorCode::kInvalidArgument) return bad_request(error.message);
+  if (error.code == ErrorCode::kUnavailable) return no_candidates();
   const bool filtered = error.code == ErrorCode::kResourceExhausted;
   return make(429, kExhausted,
               filtered ? error.message : "failed to find target endpoint: " + error.message,

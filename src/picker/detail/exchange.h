@@ -20,7 +20,9 @@ namespace rage::picker::detail {
 struct Charge {
   std::shared_ptr<EndpointSlot> slot;
   routing::InFlight load;
-  bool until_first_bytes = false;  // All of it: a prefill has ended when decoding shows.
+  // What goes back when the first bytes come: the prompt's tokens, or all of it, since a prefill
+  // has ended when decoding shows.
+  routing::InFlight until_first_bytes = {};
 };
 
 struct ExchangeSpec {
@@ -32,7 +34,6 @@ struct ExchangeSpec {
   std::string client_model;
   std::string served_model;  // Differs from client_model: put back.
   bool streaming = false;    // The client asked for a stream.
-  bool release_tokens_early = true;
   bool read_body = true;
   SteadyTime arrived_at;
   std::uint64_t request_bytes = 0;

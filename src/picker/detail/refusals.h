@@ -20,8 +20,8 @@ Refusal shutting_down();                              // 503 rejected-shutting-d
 Refusal evicted(std::chrono::seconds retry_after);    // 429 evicted: a better one needs the place
 Refusal internal(std::string message);                // 500
 
-// What a failed schedule() is to the client: filters removed all (429), a wrong wish (400), else
-// 429 as upstream does.
+// What a failed schedule() is to the client: filters removed all (429), a wrong wish (400), no
+// candidates (503), else 429 as upstream does.
 Refusal of_schedule(const Error& error, std::chrono::seconds retry_after);
 
 // What a decision other than kDispatched is to the client.

@@ -32,10 +32,12 @@ class Director final : public EndpointPicker {
 
   Result<void> start() {
     if (core_->options.scrape.enabled) {
-      ASSIGN_OR_RETURN(scraper_, MetricsScraper::create(
-                                     core_->options.scrape, core_->clock,
-                                     [core = core_.get()] { core->on_capacity(); },
-                                     [core = core_.get()] { core->metrics.poll_errors.add(); }));
+      ScrapeHooks hooks{
+          .updated = [core = core_.get()] { core->on_capacity(); },
+          .poll_failed = [core = core_.get()] { core->metrics.poll_errors.add(); },
+          .extract_failed = [core = core_.get()] { core->metrics.extract_errors.add(); }};
+      ASSIGN_OR_RETURN(
+          scraper_, MetricsScraper::create(core_->options.scrape, core_->clock, std::move(hooks)));
     }
     source_->start([this](PoolContents contents) { on_contents(std::move(contents)); });
     refresher_ = std::jthread([this](const std::stop_token& stop) {

@@ -78,15 +78,16 @@ class DirectorScrapeTest : public testing::Test {
     }
     return true;
   }
-  std::string pick() {
+  std::string pick(std::string_view prompt = "x") {
+    const std::string body = R"({"model":"m","prompt":")" + std::string(prompt) + "\"}";
     std::string destination;
-    const auto ticket = director_->pick(
-        {.method = "POST",
-         .path = "/v1/completions",
-         .body = std::make_shared<const std::string>(R"({"model":"m","prompt":"x"})")},
-        [&](PickOutcome outcome) {
-          if (outcome.pick) destination = outcome.pick->destinations.front();
-        });
+    const auto ticket = director_->pick({.method = "POST",
+                                         .path = "/v1/completions",
+                                         .body = std::make_shared<const std::string>(body)},
+                                        [&](PickOutcome outcome) {
+                                          if (outcome.pick)
+                                            destination = outcome.pick->destinations.front();
+                                        });
     return destination;
   }
 
@@ -115,7 +116,7 @@ TEST_F(DirectorScrapeTest, TheServersOwnNumbersDecide) {
   EXPECT_EQ(pick(), b.endpoint("b").authority());
   b.set_waiting(20);
   ASSERT_TRUE(wait_for(kQueueB, 20));
-  EXPECT_EQ(pick(), a.endpoint("a").authority());
+  EXPECT_EQ(pick("another"), a.endpoint("a").authority());
   EXPECT_EQ(metric(R"(inference_pool_average_kv_cache_utilization{name="pool"})"), .25);
   director_.reset();
 }

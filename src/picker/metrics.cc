@@ -1,160 +1,31 @@
 #include "picker/metrics.h"
 
-#include <fmt/format.h>
-
-#include <optional>
+#include <utility>
 
 #include "base/mutex.h"
+#include "picker/detail/series_maker.h"
 
 namespace rage::picker {
 namespace {
 
 using obs::Labels;
-using Names = std::vector<std::string>;
-using Values = std::vector<std::string>;
 
-constexpr std::string_view kPrefix = "llm_d_epp_";
-constexpr std::string_view kObjective = "inference_objective_";
-constexpr std::string_view kPool = "inference_pool_";
-constexpr std::string_view kExtension = "inference_extension_";
+using detail::joined;
+using detail::kExtension;
+using detail::kObjective;
+using detail::kPool;
+using detail::SeriesMaker;
+
 constexpr std::string_view kProducer = "inflight-load-producer";
 
-const std::vector<double> kLatency = {
-    .005, .025, .05, .1, .2, .4,  .6,  .8,  1,   1.25, 1.5, 2,   3,   4,    5,    6,    8,   10,
-    15,   20,   30,  45, 60, 120, 180, 240, 300, 360,  480, 600, 900, 1200, 1800, 2700, 3600};
-const std::vector<double> kTokenLatency = {.001, .002, .005, .01, .02, .05, .1,
-                                           .2,   .5,   1,    2,   5,   10};
 const std::vector<double> kProcessing = {.0001, .0002, .0005, .001, .002, .005, .01, .02, .05, .1};
 const std::vector<double> kQueue = {.0001, .0005, .001, .005, .01, .05, .1, .5, 1, 5, 10, 30, 60};
 
-// 1, 8, 16, 32, ..., `last`; upstream's 32768 is written 32778.
-std::vector<double> token_buckets(double last) {
-  std::vector<double> buckets = {1};
-  for (double bound = 8; bound <= last; bound *= 2) {
-    buckets.push_back(bound == 32768 ? 32778 : bound);
-  }
-  return buckets;
-}
-
-std::vector<double> doubling(double first, double last) {
-  std::vector<double> buckets;
-  for (double bound = first; bound <= last; bound *= 2) buckets.push_back(bound);
-  return buckets;
-}
-
-std::vector<double> small_sizes() {
-  std::vector<double> buckets = doubling(8, 65536);
-  buckets.insert(buckets.begin(), 1);
-  return buckets;
-}
-
-std::string joined(std::string_view prefix, std::string_view name) {
-  return fmt::format("{}{}", prefix, name);
-}
-
-// Makes a series and its twin. `twin` empty: none.
-class Maker final {
- public:
-  Maker(obs::MetricRegistry& registry, bool twins) : registry_(registry), twins_(twins) {}
-
-  CounterPair counter(std::string_view name, std::string_view help, const Labels& labels,
-                      std::string_view twin = {}, const Labels& twin_labels = {}) const {
-    CounterPair pair{.series = &registry_.counter(joined(kPrefix, name), help, labels)};
-    if (twins_ && !twin.empty())
-      pair.twin = &registry_.counter(twin, deprecated(name), twin_labels);
-    return pair;
-  }
-  GaugePair gauge(std::string_view name, std::string_view help, const Labels& labels,
-                  std::string_view twin = {}, const Labels& twin_labels = {}) const {
-    GaugePair pair{.series = &registry_.gauge(joined(kPrefix, name), help, labels)};
-    if (twins_ && !twin.empty()) pair.twin = &registry_.gauge(twin, deprecated(name), twin_labels);
-    return pair;
-  }
-  HistogramPair histogram(std::string_view name, std::string_view help,
-                          const std::vector<double>& buckets, const Labels& labels,
-                          std::string_view twin = {}, const Labels& twin_labels = {},
-                          const std::vector<double>* twin_buckets = nullptr) const {
-    HistogramPair pair{.series =
-                           &registry_.histogram(joined(kPrefix, name), help, buckets, labels)};
-    if (twins_ && !twin.empty()) {
-      pair.twin = &registry_.histogram(
-          twin, deprecated(name), twin_buckets != nullptr ? *twin_buckets : buckets, twin_labels);
-    }
-    return pair;
-  }
-
- private:
-  static std::string deprecated(std::string_view name) {
-    return fmt::format("Deprecated: use {}{}.", kPrefix, name);
-  }
-  obs::MetricRegistry& registry_;
-  bool twins_;
-};
-
-// model_name, target_model_name, fairness_id, priority.
-Labels full_labels(const RequestLabels& labels) {
-  return {{"model_name", labels.model},
-          {"target_model_name", labels.target_model},
-          {"fairness_id", labels.fairness_id},
-          {"priority", std::to_string(labels.priority)}};
-}
-
-RequestSeries make_request_series(const Maker& make, const RequestLabels& request,
-                                  const std::string& pool) {
-  const Labels labels = full_labels(request);
-  const Labels twin = {labels[0], labels[1]};
-  const Labels twin_total = {labels[0], labels[1], labels[3]};
-  const Labels queue = {labels[2], labels[3], {"inference_pool", pool}, labels[0], labels[1]};
-  Labels whole = labels;
-  whole.emplace_back("streaming", "false");
-  Labels streaming = labels;
-  streaming.emplace_back("streaming", "true");
-  const auto objective = [](std::string_view name) { return joined(kObjective, name); };
-  const std::vector<double> sizes = doubling(64, 1 << 30);
-  const std::vector<double> twin_sizes = small_sizes();
-  const std::vector<double> tokens = token_buckets(1 << 20);
-  const std::vector<double> output_tokens = token_buckets(8192);
-  return {
-      .total = make.counter("request_total", "Requests.", labels, objective("request_total"),
-                            twin_total),
-      .duration_seconds =
-          make.histogram("request_duration_seconds", "From the request to the end of its reply.",
-                         kLatency, labels, objective("request_duration_seconds"), twin),
-      .size_bytes = make.histogram("request_size_bytes", "Of request bodies.", sizes, labels,
-                                   objective("request_sizes"), twin),
-      .response_bytes = make.histogram("response_size_bytes", "Of reply bodies.", sizes, labels,
-                                       objective("response_sizes"), twin, &twin_sizes),
-      .input_tokens = make.histogram("request_input_tokens", "Of prompts, as replies say.", tokens,
-                                     labels, objective("input_tokens"), twin),
-      .output_tokens = make.histogram("request_output_tokens", "Of completions, as replies say.",
-                                      output_tokens, labels, objective("output_tokens"), twin),
-      .cached_tokens =
-          make.histogram("request_cached_tokens", "Of prompts, found in the server's cache.",
-                         tokens, labels, objective("prompt_cached_tokens"), twin),
-      .ntpot_seconds = make.histogram(
-          "request_ntpot_seconds", "Duration divided by the tokens of output.", kTokenLatency,
-          labels, objective("normalized_time_per_output_token_seconds"), twin),
-      .streaming_tpot_seconds =
-          make.histogram("request_streaming_tpot_seconds",
-                         "Time after the first token divided by the tokens that follow it.",
-                         kTokenLatency, labels),
-      .streaming_itl_seconds =
-          make.histogram("request_streaming_itl_seconds", "Between two pieces of a streamed reply.",
-                         kTokenLatency, labels),
-      .ttft_seconds = make.histogram("request_ttft_seconds", "To the first bytes of the reply.",
-                                     kLatency, whole),
-      .streaming_ttft_seconds = make.histogram(
-          "request_ttft_seconds", "To the first bytes of the reply.", kLatency, streaming),
-      .running = make.gauge("request_running", "Requests in flight.", labels,
-                            objective("running_requests"), twin),
-      .queue_size = make.gauge("flow_control_queue_size", "Requests that wait.", queue,
-                               joined(kExtension, "flow_control_queue_size"), queue),
-      .queue_bytes = make.gauge("flow_control_queue_bytes", "Bytes of requests that wait.", queue,
-                                joined(kExtension, "flow_control_queue_bytes"), queue),
-  };
-}
-
 }  // namespace
+
+double share_of(std::uint64_t part, std::uint64_t whole) {
+  return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
+}
 
 std::string_view LabelCap::capped(std::string_view value) {
   if (const auto known = pinned_.find(value); known != pinned_.end()) return *known;
@@ -198,11 +69,12 @@ struct PickerMetrics::Families {
       key = {.model = other, .target_model = other, .fairness_id = other, .priority = 0};
     }
     auto& series = requests[key];
-    if (!series) series = std::make_unique<RequestSeries>(make_request_series(make, key, pool));
+    if (!series)
+      series = std::make_unique<RequestSeries>(detail::make_request_series(make, key, pool));
     return *series;
   }
 
-  const Maker make;
+  const SeriesMaker make;
   const std::string pool;
   const std::size_t sets_max;
   LabelCap models;
@@ -282,7 +154,7 @@ struct PickerMetrics::State {
 PickerMetrics::PickerMetrics(obs::MetricRegistry& registry, std::string pool,
                              const PickerMetricsOptions& options)
     : state_(std::make_unique<State>(registry, pool, options)) {
-  const Maker make(registry, options.deprecated_names);
+  const SeriesMaker make(registry, options.deprecated_names);
   const Labels name = {{"name", pool}};
   const Labels in_pool = {{"inference_pool", pool}};
   const auto of_pool = [&](std::string_view metric, std::string_view help,
@@ -310,6 +182,13 @@ PickerMetrics::PickerMetrics(obs::MetricRegistry& registry, std::string pool,
                                               "From the body to the pick.", kProcessing, {});
   poll_errors = make.counter("datalayer_poll_errors_total", "Scrapes that failed.",
                              {{"source_type", "metrics-data-source"}});
+  extract_errors = make.counter(
+      "datalayer_extract_errors_total", "Pages without anything that is looked for.",
+      {{"source_type", "metrics-data-source"}, {"extractor_type", "core-metrics-extractor"}});
+  global_requests_share = make.gauge("flow_control_global_capacity_utilization_requests",
+                                     "Share of the limit on waiting requests.", in_pool);
+  global_bytes_share = make.gauge("flow_control_global_capacity_utilization_bytes",
+                                  "Share of the limit on waiting bytes.", in_pool);
   evictions_issued = make.counter("flow_control_revocations_issued_total",
                                   "Requests in flight that had to make room.",
                                   {{"priority", "negative"}, {"inference_pool", pool}});
@@ -395,11 +274,8 @@ void PickerMetrics::set_band(const routing::BandStatus& band) {
   MutexLock lock(state_->mutex);
   Families& families = state_->families;
   const auto& gauges = families.bands.at({std::to_string(band.priority), families.pool});
-  const auto share = [](std::uint64_t part, std::uint64_t whole) {
-    return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
-  };
-  gauges.requests.set(share(band.requests, band.requests_max));
-  gauges.bytes.set(share(band.bytes, band.bytes_max));
+  gauges.requests.set(share_of(band.requests, band.requests_max));
+  gauges.bytes.set(share_of(band.bytes, band.bytes_max));
 }
 
 }  // namespace rage::picker

@@ -122,6 +122,9 @@ struct RequestSeries {
   GaugePair queue_bytes;
 };
 
+// `whole` 0: no limit, so no share.
+double share_of(std::uint64_t part, std::uint64_t whole);
+
 struct PickerMetricsOptions {
   std::size_t models_max = 1000;
   std::size_t fairness_ids_max = 100;
@@ -166,6 +169,9 @@ class PickerMetrics final {
   HistogramPair scheduler_seconds;
   HistogramPair request_processing_seconds;
   CounterPair poll_errors;
+  CounterPair extract_errors;
+  GaugePair global_requests_share;  // Of flow control's limits; 0 without.
+  GaugePair global_bytes_share;
   CounterPair evictions_issued;
 
  private:

@@ -13,29 +13,25 @@ constexpr std::string_view kEngineLabels[] = {"llm-d.ai/engine-type",
 class Sink final : public net::ScrapeSink {
  public:
   Sink(std::shared_ptr<EndpointSlot> slot, std::shared_ptr<const routing::MetricsFormat> format,
-       Clock& clock, const std::function<void()>& updated, const std::function<void()>& failed)
-      : slot_(std::move(slot)),
-        scan_(std::move(format)),
-        clock_(clock),
-        updated_(updated),
-        failed_(failed) {}
+       Clock& clock, const ScrapeHooks& hooks)
+      : slot_(std::move(slot)), scan_(std::move(format)), clock_(clock), hooks_(hooks) {}
 
   void on_body(std::string_view bytes) override { scan_.feed(bytes); }
 
   void on_end(const Result<void>& outcome) override {
     routing::ScannedMetrics scanned = scan_.finish(clock_.now());
-    if (!outcome) return failed_();
-    if (!scanned.metrics.updated_at) return;  // Another server's page: what was known grows old.
+    if (!outcome) return hooks_.poll_failed();
+    // Another server's page: what was known grows old.
+    if (!scanned.metrics.updated_at) return hooks_.extract_failed();
     slot_->set_metrics(std::move(scanned.metrics));
-    updated_();
+    hooks_.updated();
   }
 
  private:
   const std::shared_ptr<EndpointSlot> slot_;
   routing::MetricsScan scan_;
   Clock& clock_;
-  const std::function<void()>& updated_;
-  const std::function<void()>& failed_;
+  const ScrapeHooks& hooks_;
 };
 
 std::string engine_of(const routing::Endpoint& endpoint, const std::string& fallback) {
@@ -48,21 +44,15 @@ std::string engine_of(const routing::Endpoint& endpoint, const std::string& fall
 
 }  // namespace
 
-MetricsScraper::MetricsScraper(ScrapeSettings settings, Clock& clock, std::function<void()> updated,
-                               std::function<void()> failed)
-    : settings_(std::move(settings)),
-      clock_(clock),
-      updated_(std::move(updated)),
-      failed_(std::move(failed)) {}
+MetricsScraper::MetricsScraper(ScrapeSettings settings, Clock& clock, ScrapeHooks hooks)
+    : settings_(std::move(settings)), clock_(clock), hooks_(std::move(hooks)) {}
 
 MetricsScraper::~MetricsScraper() = default;
 
 Result<std::unique_ptr<MetricsScraper>> MetricsScraper::create(ScrapeSettings settings,
-                                                               Clock& clock,
-                                                               std::function<void()> updated,
-                                                               std::function<void()> failed) {
+                                                               Clock& clock, ScrapeHooks hooks) {
   std::unique_ptr<MetricsScraper> scraper(
-      new MetricsScraper(std::move(settings), clock, std::move(updated), std::move(failed)));
+      new MetricsScraper(std::move(settings), clock, std::move(hooks)));
   RETURN_IF_ERROR(scraper->format_of(scraper->settings_.default_engine));
   ASSIGN_OR_RETURN(scraper->loop_, net::ScrapeLoop::create(scraper->settings_.client));
   return scraper;
@@ -99,12 +89,12 @@ void MetricsScraper::apply(const TableChange& change) {
                       {{"endpoint", entry.endpoint.name()}, {"engine", engine}});
       format = format_of(settings_.default_engine);
     }
-    const auto id = loop_->add(
-        {.address = entry.endpoint.address,
-         .port = settings_.port == 0 ? entry.endpoint.port : settings_.port,
-         .path = settings_.path,
-         .interval = settings_.interval},
-        std::make_unique<Sink>(entry.slot, *std::move(format), clock_, updated_, failed_));
+    const auto id =
+        loop_->add({.address = entry.endpoint.address,
+                    .port = settings_.port == 0 ? entry.endpoint.port : settings_.port,
+                    .path = settings_.path,
+                    .interval = settings_.interval},
+                   std::make_unique<Sink>(entry.slot, *std::move(format), clock_, hooks_));
     if (id) {
       targets_.emplace(entry.slot.get(), *id);
     } else {

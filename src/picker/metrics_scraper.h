@@ -28,14 +28,19 @@ struct ScrapeSettings {
   net::ScrapeOptions client = {};
 };
 
-// Resource. One thread calls apply(); updates come on the loop's thread.
+// Called on the loop's thread; none may be empty.
+struct ScrapeHooks {
+  std::function<void()> updated;         // An endpoint's metrics are new.
+  std::function<void()> poll_failed;     // No page.
+  std::function<void()> extract_failed;  // A page without anything we look for.
+};
+
+// Resource. One thread calls apply().
 class MetricsScraper final {
  public:
-  // `updated` is called after each scrape that brought something. kInvalidArgument: settings that
-  // make no sense. `clock` and `poll_errors` outlive it.
+  // kInvalidArgument: settings that make no sense. `clock` outlives it.
   static Result<std::unique_ptr<MetricsScraper>> create(ScrapeSettings settings, Clock& clock,
-                                                        std::function<void()> updated,
-                                                        std::function<void()> failed);
+                                                        ScrapeHooks hooks);
   ~MetricsScraper();
   MetricsScraper(const MetricsScraper&) = delete;
   MetricsScraper& operator=(const MetricsScraper&) = delete;
@@ -45,14 +50,12 @@ class MetricsScraper final {
   std::chrono::nanoseconds cpu_time() const { return loop_->cpu_time(); }
 
  private:
-  MetricsScraper(ScrapeSettings settings, Clock& clock, std::function<void()> updated,
-                 std::function<void()> failed);
+  MetricsScraper(ScrapeSettings settings, Clock& clock, ScrapeHooks hooks);
   Result<std::shared_ptr<const routing::MetricsFormat>> format_of(const std::string& engine);
 
   const ScrapeSettings settings_;
   Clock& clock_;
-  const std::function<void()> updated_;
-  const std::function<void()> failed_;
+  const ScrapeHooks hooks_;
   std::map<std::string, std::shared_ptr<const routing::MetricsFormat>, std::less<>> formats_;
   std::map<const EndpointSlot*, net::ScrapeId> targets_;
   std::unique_ptr<net::ScrapeLoop> loop_;  // Last: its sinks use everything above.

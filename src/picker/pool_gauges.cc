@@ -54,6 +54,9 @@ void refresh_gauges(Core& core) {
   for (const routing::Endpoint& endpoint : endpoints) metrics.set_endpoint(endpoint);
   if (!core.admission) return;
   core.admission->visit([&](routing::FlowController& flow) {
+    const routing::FlowControlOptions& limits = *core.options.flow_control;
+    metrics.global_requests_share.set(share_of(flow.waiting_requests(), limits.requests_max));
+    metrics.global_bytes_share.set(share_of(flow.waiting_bytes(), limits.bytes_max));
     for (const routing::BandStatus& band : flow.bands()) metrics.set_band(band);
   });
 }

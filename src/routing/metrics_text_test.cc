@@ -35,10 +35,13 @@ vllm:kv_cache_usage_perc{engine="1",model_name="m"} 0.75
 vllm:gpu_cache_usage_perc{engine="0",model_name="m"} 0.99
 vllm:cache_config_info{block_size="16",engine="0",num_gpu_blocks="1000"} 1.0
 vllm:cache_config_info{block_size="16",engine="1",num_gpu_blocks="1200"} 1.0
-vllm:lora_requests_info{max_lora="4",running_lora_adapters="",waiting_lora_adapters=""} 1.7886264577e+09
-vllm:lora_requests_info{max_lora="4",running_lora_adapters="sql, chat",waiting_lora_adapters="legal"} 1.7886264578e+09
-vllm:lora_requests_info{max_lora="4",running_lora_adapters="old",waiting_lora_adapters=""} 1.7886264540e+09
-)";
+)"
+    "vllm:lora_requests_info{max_lora=\"4\",running_lora_adapters=\"\","
+    "waiting_lora_adapters=\"\"} 1.7886264577e+09\n"
+    "vllm:lora_requests_info{max_lora=\"4\",running_lora_adapters=\"sql, chat\","
+    "waiting_lora_adapters=\"legal\"} 1.7886264578e+09\n"
+    "vllm:lora_requests_info{max_lora=\"4\",running_lora_adapters=\"old\","
+    "waiting_lora_adapters=\"\"} 1.7886264540e+09\n";
 
 TEST(MetricsScan, VllmWithTwoEngines) {
   const ScannedMetrics page = scan("vllm", kVllm);

@@ -155,9 +155,9 @@ void Exchange::reply(const ResponseHead& head, std::string_view body) {
 
 void Exchange::abort() {
   let_go();
-  client_.abort();
   worker_.metrics.aborted.add();
   log_access("cut off");
+  client_.abort();
   finish(picker::Completion::kError);
 }
 

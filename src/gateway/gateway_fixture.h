@@ -12,6 +12,7 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <functional>
 #include <list>
 #include <memory>
@@ -88,6 +89,7 @@ class RawStream {
   }
   // True if the peer ends the stream, by whatever means, before it sends anything.
   bool ended() { return buffer_.empty() && !fill() && ended_; }
+  bool was_reset() const { return reset_; }
   void shut_down_sending() const { ::shutdown(fd_, SHUT_WR); }
   void close() {
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
@@ -111,6 +113,7 @@ class RawStream {
     const ssize_t n = ::recv(fd_, bytes.data(), bytes.size(), 0);
     if (n > 0) buffer_.append(bytes.data(), static_cast<std::size_t>(n));
     ended_ = n <= 0;
+    reset_ = n < 0 && errno == ECONNRESET;
     return n > 0;
   }
   std::string take(std::size_t bytes) {
@@ -121,6 +124,7 @@ class RawStream {
 
   int fd_;
   bool ended_ = false;
+  bool reset_ = false;
   std::string buffer_;
 };
 

@@ -8,6 +8,7 @@
 #include "gateway/detail/exchange.h"
 #include "gateway/detail/forwarded.h"
 #include "gateway/detail/mirror.h"
+#include "gatewayapi/filters.h"
 
 namespace rage::gateway::detail {
 namespace {
@@ -95,7 +96,7 @@ void Exchange::to_service() {
                          backend_->object.name, backend_->port));
   }
   const std::vector<Address>& endpoints = found->second.endpoints;
-  h2c_ = found->second.h2c;
+  h2c_ = backend_->h2c;
   const std::size_t first = worker_.random() % endpoints.size();
   for (std::size_t i = 0; i < std::min(kDestinationsMax, endpoints.size()); ++i) {
     destinations_.push_back(endpoints[(first + i) % endpoints.size()]);
@@ -107,13 +108,12 @@ void Exchange::to_service() {
 void Exchange::send_mirrors() {
   if (!body_done_) return;  // Its body will not be here.
   for (const gatewayapi::Mirror* mirror : filtered_.mirrors) {
-    const double share = static_cast<double>(mirror->numerator) / mirror->denominator;
-    if (worker_.random_share() >= share) continue;
+    if (!gatewayapi::is_mirrored(*mirror, worker_.random_share())) continue;
     const auto found = snapshot_->services.find({mirror->backend.object, mirror->backend.port});
     if (found == snapshot_->services.end() || found->second.endpoints.empty()) continue;
     const auto& endpoints = found->second.endpoints;
     start_mirror(worker_.upstreams, worker_.loop, endpoints[worker_.random() % endpoints.size()],
-                 found->second.h2c ? UpstreamProtocol::kHttp2 : UpstreamProtocol::kHttp1, head_,
+                 mirror->backend.h2c ? UpstreamProtocol::kHttp2 : UpstreamProtocol::kHttp1, head_,
                  held_);
   }
 }

@@ -25,7 +25,6 @@ struct ServiceKey {
 
 struct ServiceBackend {
   std::vector<Address> endpoints;  // Ready ones.
-  bool h2c = false;                // appProtocol kubernetes.io/h2c
 };
 
 struct PoolBackend {

@@ -1,0 +1,19 @@
+// Answers that the gateway gives by itself, in the shape OpenAI's clients understand. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "gateway/detail/message.h"
+
+namespace rage::gateway::detail {
+
+struct LocalReply {
+  ResponseHead head;
+  std::string body;
+};
+
+// {"error":{"message":...,"type":...,"code":...}}; `message` tells the client what to do.
+LocalReply make_local_reply(int status, std::string_view message);
+
+}  // namespace rage::gateway::detail

@@ -1,0 +1,46 @@
+// All connections of one worker to its upstreams. The one that was used last is used again first,
+// so that those too many grow old and go.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "gateway/address.h"
+#include "gateway/detail/http1_upstream.h"
+#include "gateway/detail/streams.h"
+
+namespace rage::gateway::detail {
+
+enum class UpstreamProtocol { kHttp1, kHttp2 };
+
+// Resource. The loop's thread only.
+class UpstreamPool final : public Http1UpstreamOwner {
+ public:
+  UpstreamPool(EventLoop& loop, const UpstreamLimits& limits) : loop_(loop), limits_(limits) {}
+  ~UpstreamPool();
+  UpstreamPool(const UpstreamPool&) = delete;
+  UpstreamPool& operator=(const UpstreamPool&) = delete;
+
+  enum class Reuse { kAllowed, kFreshOnly };
+  // Null: too many connections there. No event before this returns.
+  UpstreamStream* open(const Address& address, UpstreamProtocol protocol, Reuse reuse,
+                       UpstreamEvents& events);
+  std::size_t connections() const { return connections_.size(); }
+
+  void on_idle(Http1Upstream& connection) override;
+  void on_closed(Http1Upstream& connection) override;
+
+ private:
+  struct Endpoint {
+    std::vector<Http1Upstream*> idle;
+    std::uint32_t connections = 0;
+  };
+
+  EventLoop& loop_;
+  const UpstreamLimits limits_;
+  std::unordered_map<Address, Endpoint> endpoints_;
+  std::unordered_map<Http1Upstream*, std::unique_ptr<Http1Upstream>> connections_;
+};
+
+}  // namespace rage::gateway::detail

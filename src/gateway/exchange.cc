@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/strings.h"
 #include "gateway/detail/forwarded.h"
 #include "gateway/detail/local_reply.h"
 #include "obs/log.h"
@@ -48,6 +49,13 @@ void Exchange::start() {
   if (listener_ != nullptr) virtual_host_ = find_virtual_host(*listener_, host_);
   if (virtual_host_ == nullptr) {
     return reply(404, fmt::format("no listener of this gateway serves the host \"{}\"", host_));
+  }
+  // A name that was asked for in the handshake has its own certificate, and keeps to it.
+  const bool misdirected =
+      !facts_.server_name.empty() &&
+      find_virtual_host(*listener_, to_lower_ascii(facts_.server_name)) != virtual_host_;
+  if (misdirected) {
+    return reply(421, "this connection was made for another host; open one for this host");
   }
   const bool may_name_model = !body_done_ && !virtual_host_->pools.empty() &&
                               payload::api_of(path_of(head_.target)) != payload::Api::kUnknown;
@@ -136,6 +144,9 @@ void Exchange::on_request_timeout() {
 }
 
 void Exchange::reply(int status, std::string_view message) {
+  if (head_.headers.find("content-type").value_or("").starts_with("application/grpc")) {
+    return reply(make_grpc_refusal(status, message), "");
+  }
   const LocalReply local = make_local_reply(status, message);
   reply(local.head, local.body);
 }
@@ -145,7 +156,7 @@ void Exchange::reply(const ResponseHead& head, std::string_view body) {
   replying_ = true;
   let_go();  // Before the client: nothing may come in between.
   client_.send_head(head, Framing::of_length(body.size()));
-  client_.send_body(body);
+  if (!body.empty()) client_.send_body(body);
   client_.end(nullptr);
   bytes_out_ = body.size();
   worker_.metrics.requests(status_).add();
@@ -166,6 +177,7 @@ void Exchange::let_go() {
   drop_upstream();
   if (ticket_) ticket_->cancel();
   ticket_.reset();
+  models_query_.reset();
   if (request_timer_) request_timer_->cancel();
   if (attempt_timer_) attempt_timer_->cancel();
 }

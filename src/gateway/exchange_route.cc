@@ -25,6 +25,8 @@ void Exchange::route() {
       .query = query_of(head_.target),
       .header = [this](std::string_view name) { return head_.headers.find(name); }};
   const auto match = virtual_host_->routes->match(request);
+  const bool models = asks_for_models(match ? &*match : nullptr);
+  if (!match && models) return list_models();
   if (!match) {
     return reply(404, model_.empty()
                           ? fmt::format("no HTTPRoute matches {} {} on the host \"{}\"",
@@ -34,7 +36,9 @@ void Exchange::route() {
                                         host_, head_.method, request.path, model_));
   }
   rule_ = match->rule;
-  if (!admit() || !apply_rule_filters(match->matched_prefix)) return;
+  if (!admit()) return;
+  if (models) return list_models();
+  if (!apply_rule_filters(match->matched_prefix)) return;
   arm_request_timer();
   forward();
 }

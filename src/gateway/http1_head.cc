@@ -240,32 +240,6 @@ bool has_dot_segment(std::string_view path) {
   return false;
 }
 
-std::optional<Refusal> read_target(std::string_view target, RequestHead& head) {
-  if (target.empty() || !all_of_class(target, kTarget)) {
-    return Refusal{400, "malformed request target"};
-  }
-  if (head.method == "CONNECT") return Refusal{405, "CONNECT is not supported"};
-  if (!target.starts_with('/') && target != "*") {
-    // RFC 9112 3.2.2: the form that goes through proxies; its authority overrules Host.
-    const bool http = target.size() > 7 && equals_ignoring_case(target.substr(0, 7), "http://");
-    const bool https = target.size() > 8 && equals_ignoring_case(target.substr(0, 8), "https://");
-    if (!http && !https) return Refusal{400, "malformed request target"};
-    target.remove_prefix(http ? 7 : 8);
-    const std::size_t end = std::min(target.find_first_of("/?"), target.size());
-    head.authority = target.substr(0, end);
-    target.remove_prefix(end);
-    if (head.authority.empty() || !all_of_class(head.authority, kHost)) {
-      return Refusal{400, "malformed request target"};
-    }
-  }
-  head.target =
-      target.starts_with('/') || target == "*" ? std::string(target) : "/" + std::string(target);
-  if (has_dot_segment(target.substr(0, target.find('?')))) {
-    return Refusal{400, "the path has dot segments; resolve them before sending"};
-  }
-  return std::nullopt;
-}
-
 void append_number(std::uint64_t number, std::string& out) {
   std::array<char, 20> digits;
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
@@ -293,6 +267,32 @@ void append_framing(const Framing& framing, std::string& out) {
 }
 
 }  // namespace
+
+std::optional<Refusal> read_target(std::string_view target, RequestHead& head) {
+  if (target.empty() || !all_of_class(target, kTarget)) {
+    return Refusal{400, "malformed request target"};
+  }
+  if (head.method == "CONNECT") return Refusal{405, "CONNECT is not supported"};
+  if (!target.starts_with('/') && target != "*") {
+    // RFC 9112 3.2.2: the form that goes through proxies; its authority overrules Host.
+    const bool http = target.size() > 7 && equals_ignoring_case(target.substr(0, 7), "http://");
+    const bool https = target.size() > 8 && equals_ignoring_case(target.substr(0, 8), "https://");
+    if (!http && !https) return Refusal{400, "malformed request target"};
+    target.remove_prefix(http ? 7 : 8);
+    const std::size_t end = std::min(target.find_first_of("/?"), target.size());
+    head.authority = target.substr(0, end);
+    target.remove_prefix(end);
+    if (head.authority.empty() || !all_of_class(head.authority, kHost)) {
+      return Refusal{400, "malformed request target"};
+    }
+  }
+  head.target =
+      target.starts_with('/') || target == "*" ? std::string(target) : "/" + std::string(target);
+  if (has_dot_segment(target.substr(0, target.find('?')))) {
+    return Refusal{400, "the path has dot segments; resolve them before sending"};
+  }
+  return std::nullopt;
+}
 
 std::expected<std::optional<std::size_t>, Refusal> HeadScanner::find_end(std::string_view bytes) {
   while (true) {

@@ -69,6 +69,7 @@ void Http1Session::begin(ParsedRequestHead parsed) {
   phase_ = decoder_.done() ? Phase::kComplete : Phase::kBody;
   RequestFacts facts{.peer = connection_.peer().address,
                      .listener = connection_.peer().listener,
+                     .server_name = connection_.server_name(),
                      .secure = connection_.secure(),
                      .http_1_0 = !http_1_1_,
                      .body = parsed.framing};

@@ -1,21 +1,15 @@
 #include "gateway/detail/http1_upstream.h"
 
-#include <sys/socket.h>
-
-#include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "base/check.h"
+#include "gateway/detail/connecting.h"
 
 namespace rage::gateway::detail {
 namespace {
 
 constexpr int kReadsMax = 16;
-
-int open_socket(const Address& address) {
-  return ::socket(address.v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-}
 
 }  // namespace
 
@@ -31,15 +25,11 @@ Http1Upstream::Http1Upstream(EventLoop& loop, Http1UpstreamOwner& owner,
 }
 
 void Http1Upstream::connect() {
-  sockaddr_storage storage;
-  const socklen_t size = address_.fill(storage);
-  const int result = ::connect(socket_.fd(), reinterpret_cast<sockaddr*>(&storage), size);
-  const bool under_way = result == 0 || errno == EINPROGRESS;
-  const bool watched = under_way && loop_.watch(socket_.fd(), *this);
-  connecting_ = result != 0;
+  const ConnectStart start = start_connecting(socket_.fd(), address_, loop_, *this);
+  connecting_ = start != ConnectStart::kConnected;
   // Whoever asked for the connection hears of a failure once it is ready to.
-  if (!watched) timer_.expire_after(std::chrono::milliseconds(0));
-  if (watched && connecting_) timer_.expire_after(limits_.connect_timeout);
+  if (start == ConnectStart::kFailed) timer_.expire_after(std::chrono::milliseconds(0));
+  if (start == ConnectStart::kUnderWay) timer_.expire_after(limits_.connect_timeout);
 }
 
 void Http1Upstream::begin(UpstreamEvents& events) {
@@ -97,9 +87,7 @@ void Http1Upstream::on_ready(Readiness readiness) {
 }
 
 void Http1Upstream::check_connected() {
-  int error = 0;
-  socklen_t size = sizeof(error);
-  ::getsockopt(socket_.fd(), SOL_SOCKET, SO_ERROR, &error, &size);
+  const int error = connect_error(socket_.fd());
   if (error != 0) return fail(UpstreamFailure::Kind::kConnect, std::strerror(error));
   connecting_ = false;
   timer_.cancel();

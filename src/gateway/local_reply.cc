@@ -1,6 +1,7 @@
 #include "gateway/detail/local_reply.h"
 
 #include "codec/json.h"
+#include "codec/uri.h"
 
 namespace rage::gateway::detail {
 namespace {
@@ -20,6 +21,31 @@ std::string_view type_of(int status) {
   }
 }
 
+// https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md, and what HTTP cannot
+// say.
+std::string_view grpc_status_of(int status) {
+  switch (status) {
+    case 401:
+      return "16";  // UNAUTHENTICATED
+    case 403:
+      return "7";  // PERMISSION_DENIED
+    case 404:
+      return "12";  // UNIMPLEMENTED
+    case 413:
+    case 431:
+      return "8";  // RESOURCE_EXHAUSTED
+    case 504:
+      return "4";  // DEADLINE_EXCEEDED
+    case 429:
+    case 500:
+    case 502:
+    case 503:
+      return "14";  // UNAVAILABLE
+    default:
+      return status < 500 ? "13" : "2";  // INTERNAL, UNKNOWN
+  }
+}
+
 }  // namespace
 
 LocalReply make_local_reply(int status, std::string_view message) {
@@ -31,6 +57,14 @@ LocalReply make_local_reply(int status, std::string_view message) {
       {{"error", {{"message", message}, {"type", type_of(status)}, {"code", status}}}});
   reply.body += '\n';
   return reply;
+}
+
+ResponseHead make_grpc_refusal(int status, std::string_view message) {
+  ResponseHead head;
+  head.headers.add("content-type", "application/grpc");
+  head.headers.add("grpc-status", grpc_status_of(status));
+  head.headers.add("grpc-message", codec::percent_encode(message));
+  return head;
 }
 
 }  // namespace rage::gateway::detail

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "gateway/detail/http1_session.h"
+#include "gateway/detail/http2_session.h"
 
 namespace rage::gateway::detail {
 namespace {
@@ -103,10 +104,19 @@ std::size_t ServerConnection::consume(std::string_view in) {
   return session_->consume(in);
 }
 
-// False: the bytes do not tell yet.
+// By what ALPN agreed on; in clear text, by the first bytes. False: they do not tell yet.
 bool ServerConnection::choose_session(std::string_view in) {
-  (void)in;
-  session_ = std::make_unique<Http1Session>(*this);
+  bool http2 = socket_.protocol() == "h2";
+  if (!socket_.secure()) {
+    const std::string_view preface = kHttp2Preface.substr(0, in.size());
+    http2 = in.starts_with(preface);
+    if (http2 && preface.size() < kHttp2Preface.size()) return false;
+  }
+  if (http2) {
+    session_ = std::make_unique<Http2Session>(*this);
+  } else {
+    session_ = std::make_unique<Http1Session>(*this);
+  }
   return true;
 }
 

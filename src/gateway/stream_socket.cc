@@ -41,6 +41,12 @@ std::string_view StreamSocket::protocol() const {
   return {reinterpret_cast<const char*>(name), size};
 }
 
+std::string StreamSocket::server_name() const {
+  const char* const name =
+      tls_ == nullptr ? nullptr : SSL_get_servername(tls_, TLSEXT_NAMETYPE_host_name);
+  return name == nullptr ? std::string() : std::string(name);
+}
+
 StreamSocket::Read StreamSocket::read(std::span<char> into) {
   if (tls_ != nullptr) return read_tls(into);
   const ssize_t got = ::recv(fd_, into.data(), into.size(), 0);

@@ -11,6 +11,7 @@
 
 #include "gateway/address.h"
 #include "gateway/detail/filters.h"
+#include "gateway/detail/models_query.h"
 #include "gateway/detail/retry.h"
 #include "gateway/detail/streams.h"
 #include "gateway/detail/worker_context.h"
@@ -69,6 +70,12 @@ class Exchange final : public ExchangeHandler,
   void forward();
   void to_service();
   void send_mirrors();
+
+  // exchange_models.cc
+  bool asks_for_models(const gatewayapi::Match* match) const;
+  void list_models();
+  void on_models(ModelsByPool found);
+  bool routes_model_to(std::string_view model, const gatewayapi::ObjectName& pool) const;
 
   // exchange_pick.cc
   void note_model();
@@ -129,6 +136,8 @@ class Exchange final : public ExchangeHandler,
   std::string model_;
   bool picked_again_ = false;
   bool body_rewritten_ = false;  // Then the reply's model may be put back to what it was.
+
+  std::unique_ptr<ModelsQuery> models_query_;
 
   // The attempt.
   UpstreamStream* upstream_ = nullptr;

@@ -28,7 +28,8 @@ struct FilterOutcome {
 void apply_filters(const std::vector<gatewayapi::Filter>& filters, const FilterInput& input,
                    RequestHead& head, FilterOutcome& outcome);
 
-// Removes, sets, then adds. Fields that frame a message are not among them: gatewayapi refuses those.
+// Removes, sets, then adds. Fields that frame a message are not among them: gatewayapi refuses
+// those.
 void edit_headers(const gatewayapi::HeaderEdits& edits, HeaderBlock& headers);
 
 }  // namespace rage::gateway::detail

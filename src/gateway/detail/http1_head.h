@@ -43,6 +43,9 @@ struct ParsedRequestHead {
 std::expected<ParsedRequestHead, Refusal> parse_request_head(std::string_view head,
                                                              const HeadLimits& limits);
 
+// Path and query, or the form that goes through proxies, into `head`; its method is known already.
+std::optional<Refusal> read_target(std::string_view target, RequestHead& head);
+
 struct ParsedResponseHead {
   ResponseHead head;
   Framing framing;

@@ -71,6 +71,7 @@ class ServerConnection final : public IoHandler {
   const Peer& peer() const { return peer_; }
   ServerShared& shared() { return shared_; }
   bool secure() const { return socket_.secure(); }
+  std::string server_name() const { return socket_.server_name(); }
   std::string& out() { return socket_.out(); }
   std::size_t queued() const { return socket_.queued(); }
   void flush_later() { shared_.loop.flush_later(*this); }

@@ -31,6 +31,7 @@ class StreamSocket final {
   bool secure() const { return tls_ != nullptr; }
   // What ALPN agreed on; empty before the handshake's end, or without it.
   std::string_view protocol() const;
+  std::string server_name() const;  // That the client asked for; empty: none.
 
   // kOk: at least one byte.
   Read read(std::span<char> into);

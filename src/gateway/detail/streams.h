@@ -51,8 +51,9 @@ class ExchangeHandler {
 
 // What a connection knows of a request besides its head.
 struct RequestFacts {
-  std::string peer;            // Its address, without port.
-  std::uint32_t listener = 0;  // Its number among the worker's listeners.
+  std::string peer;              // Its address, without port.
+  std::uint32_t listener = 0;    // Its number among the worker's listeners.
+  std::string server_name = {};  // Of TLS (SNI); empty: none.
   bool secure = false;
   bool http_1_0 = false;
   Framing body;

@@ -8,6 +8,7 @@
 
 #include "gateway/address.h"
 #include "gateway/detail/http1_upstream.h"
+#include "gateway/detail/http2_upstream.h"
 #include "gateway/detail/streams.h"
 
 namespace rage::gateway::detail {
@@ -15,7 +16,7 @@ namespace rage::gateway::detail {
 enum class UpstreamProtocol { kHttp1, kHttp2 };
 
 // Resource. The loop's thread only.
-class UpstreamPool final : public Http1UpstreamOwner {
+class UpstreamPool final : public Http1UpstreamOwner, public Http2UpstreamOwner {
  public:
   UpstreamPool(EventLoop& loop, const UpstreamLimits& limits) : loop_(loop), limits_(limits) {}
   ~UpstreamPool();
@@ -26,21 +27,29 @@ class UpstreamPool final : public Http1UpstreamOwner {
   // Null: too many connections there. No event before this returns.
   UpstreamStream* open(const Address& address, UpstreamProtocol protocol, Reuse reuse,
                        UpstreamEvents& events);
-  std::size_t connections() const { return connections_.size(); }
 
   void on_idle(Http1Upstream& connection) override;
   void on_closed(Http1Upstream& connection) override;
+  void on_closed(Http2Upstream& connection) override;
 
  private:
   struct Endpoint {
     std::vector<Http1Upstream*> idle;
+    std::vector<Http2Upstream*> shared;
     std::uint32_t connections = 0;
   };
+  UpstreamStream* open_http1(const Address& address, Endpoint& endpoint, Reuse reuse,
+                             UpstreamEvents& events);
+  UpstreamStream* open_http2(const Address& address, Endpoint& endpoint, Reuse reuse,
+                             UpstreamEvents& events);
+  bool take_place(Endpoint& endpoint);
+  void give_place(const Address& address);
 
   EventLoop& loop_;
   const UpstreamLimits limits_;
   std::unordered_map<Address, Endpoint> endpoints_;
-  std::unordered_map<Http1Upstream*, std::unique_ptr<Http1Upstream>> connections_;
+  std::unordered_map<Http1Upstream*, std::unique_ptr<Http1Upstream>> http1_;
+  std::unordered_map<Http2Upstream*, std::unique_ptr<Http2Upstream>> http2_;
 };
 
 }  // namespace rage::gateway::detail

@@ -3,10 +3,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <random>
 #include <vector>
 
+#include "codec/json.h"
 #include "gateway/detail/event_loop.h"
 #include "gateway/detail/upstream_pool.h"
 #include "gateway/gateway.h"
@@ -25,6 +27,11 @@ struct WorkerContext {
   std::shared_ptr<const Snapshot> snapshot;
   std::minstd_rand random = std::minstd_rand(std::random_device{}());
   std::uint64_t requests = 0;
+  struct KnownModels {
+    std::vector<codec::Json> models;
+    SteadyTime until;
+  };
+  std::map<gatewayapi::ObjectName, KnownModels> models = {};
 
   // By a listener's number, which outlives snapshots: its place in this one; -1: gone.
   std::vector<int> listener_places = {};

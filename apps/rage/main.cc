@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
   rage::app::add_logs(app, exit_code);
   rage::app::add_wait(app, exit_code);
   rage::app::add_doctor(app, exit_code);
+  rage::app::add_sim_model(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -21,6 +21,7 @@ void add_model(CLI::App& app, int& exit_code);
 void add_operator(CLI::App& app, int& exit_code);
 void add_rag(CLI::App& app, int& exit_code);
 void add_retrieve(CLI::App& app, int& exit_code);
+void add_sim_model(CLI::App& app, int& exit_code);
 void add_status(CLI::App& app, int& exit_code);
 void add_up(CLI::App& app, int& exit_code);
 void add_wait(CLI::App& app, int& exit_code);

@@ -107,11 +107,10 @@ std::string ChunkRenderer::event(std::string_view choices, std::string_view usag
 }
 
 std::string ChunkRenderer::role(std::size_t choice) const {
-  return event(
-      fmt::format(R"({{"index":{},"delta":{{"role":"assistant","content":""}},)"
-                  R"("logprobs":null,"finish_reason":null}})",
-                  choice),
-      "");
+  return event(fmt::format(R"({{"index":{},"delta":{{"role":"assistant","content":""}},)"
+                           R"("logprobs":null,"finish_reason":null}})",
+                           choice),
+               "");
 }
 
 std::string ChunkRenderer::text(std::size_t choice, std::string_view text) const {

@@ -131,6 +131,7 @@ class DiscreteEngine final : public Engine {
 
   // Every sequence that took part gets its token; those with their last one leave.
   void end_step() {
+    events_.reserve(events_.size() + running_.size());
     std::size_t kept = 0;
     for (Sequence* sequence : running_) {
       if (!end_step_of(*sequence)) running_[kept++] = sequence;

@@ -27,6 +27,14 @@ const PluginSpec& plugin_of(const PickerConfig& config, const std::string& name)
   return *plugin;
 }
 
+std::uint64_t positive(ParameterReader& parameters, std::string_view key, std::int64_t fallback,
+                       std::int64_t max) {
+  const std::int64_t value = parameters.integer(key, fallback);
+  if (value >= 1 && value <= max) return static_cast<std::uint64_t>(value);
+  parameters.refuse(key, "must be positive");
+  return 1;
+}
+
 std::chrono::milliseconds seconds(double value) {
   return std::chrono::milliseconds(std::llround(value * 1000));
 }
@@ -162,8 +170,10 @@ Result<SaturationOptions> saturation_options(const PluginSpec& detector) {
     concurrency.mode = mode == "requests" ? ConcurrencyMode::kRequests
                        : mode == "tokens" ? ConcurrencyMode::kTokens
                                           : ConcurrencyMode::kHybrid;
-    concurrency.requests_max = static_cast<std::uint32_t>(parameters.whole("maxConcurrency", 100));
-    concurrency.tokens_max = parameters.whole("maxTokenConcurrency", 1'000'000, UINT64_MAX);
+    concurrency.requests_max =
+        static_cast<std::uint32_t>(positive(parameters, "maxConcurrency", 100, UINT32_MAX));
+    concurrency.tokens_max =
+        positive(parameters, "maxTokenConcurrency", 1'000'000, std::int64_t{1} << 53);
     concurrency.headroom = parameters.number("headroom", 0, {.min = 0});
     parameters.flag("failOpen", true);            // For the filter of that name.
     parameters.text("inFlightLoadProducerName");  // There is one.

@@ -329,6 +329,14 @@ TEST(FlowControlOptions, RefusesWhatCannotWork) {
   EXPECT_FALSE(valid([](auto& o) { o.bands_max = 0, o.bands[1] = {}; }));
 }
 
+TEST(FlowControlOptions, TheClientsWishAsGoWritesIt) {
+  EXPECT_EQ(parse_request_ttl(" 1m30s "), milliseconds(90'000));
+  EXPECT_EQ(parse_request_ttl("250ms"), milliseconds(250));
+  for (const char* text : {"", "0s", "-1s", "30", "soon", "1y"}) {
+    EXPECT_FALSE(parse_request_ttl(text)) << text;
+  }
+}
+
 TEST(FlowControlOptions, TemplatesForPrioritiesThatWereNotDeclared) {
   FlowControlOptions options;
   options.bands[7].requests_max = 7;

@@ -1,5 +1,8 @@
 #include "routing/flow_options.h"
 
+#include "base/strings.h"
+#include "routing/detail/parameter_reader.h"
+
 namespace rage::routing {
 
 const BandOptions& FlowControlOptions::band(std::int32_t priority) const {
@@ -31,6 +34,11 @@ Result<void> FlowControlOptions::validate() const {
     return fail(ErrorCode::kInvalidArgument, "flow control: bad bounds of Retry-After");
   }
   return usage_limit.validate();
+}
+
+std::optional<std::chrono::milliseconds> parse_request_ttl(std::string_view header) {
+  const auto ttl = detail::parse_go_duration(trim(header));
+  return ttl && ttl->count() > 0 ? ttl : std::nullopt;
 }
 
 }  // namespace rage::routing

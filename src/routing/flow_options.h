@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string_view>
 
 #include "base/error.h"
 #include "routing/usage_limit.h"
@@ -69,5 +70,9 @@ struct FlowControlOptions {
   Result<void> validate() const;  // kInvalidArgument.
   bool operator==(const FlowControlOptions&) const = default;
 };
+
+// The header x-llm-d-inference-ttl, a duration as Go writes it ("1m30s", "500ms"), for
+// QueuedRequest::ttl. None unless it is above 0.
+std::optional<std::chrono::milliseconds> parse_request_ttl(std::string_view header);
 
 }  // namespace rage::routing

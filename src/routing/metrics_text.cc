@@ -51,13 +51,12 @@ void MetricsScan::feed(std::string_view chunk) {
 
 void MetricsScan::keep(std::string_view piece) {
   if (too_long_) return;
-  if (piece.size() > kLineBytesMax - partial_.size()) {
-    too_long_ = true;
-    if (!format_->find(partial_.empty() ? piece : partial_).rules.empty()) ++skipped_;
-    partial_.clear();
-    return;
-  }
-  partial_.append(piece);
+  const std::size_t room = kLineBytesMax - partial_.size();
+  partial_.append(piece.substr(0, room));
+  if (piece.size() <= room) return;
+  too_long_ = true;
+  if (!format_->find(detail::without_leading_blanks(partial_)).rules.empty()) ++skipped_;
+  partial_.clear();
 }
 
 void MetricsScan::line(std::string_view text) {

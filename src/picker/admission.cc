@@ -103,11 +103,13 @@ void Admission::visit(const std::function<void(routing::FlowController&)>& visit
 }
 
 void Admission::run() {
-  while (true) {
+  do {
     while (run_ready()) {
     }
-    if (!wait_for_work()) return;
+    if (!wait_for_work()) break;
     find_work();
+  } while (true);
+  while (run_ready()) {  // What draining has decided since.
   }
 }
 

@@ -1,0 +1,246 @@
+#include "payload/detail/request_reader.h"
+
+#include <algorithm>
+#include <array>
+#include <bitset>
+#include <utility>
+
+#include "base/check.h"
+#include "base/strings.h"
+#include "payload/detail/prompt_list.h"
+#include "payload/detail/prompt_text.h"
+
+namespace rage::payload::detail {
+namespace {
+
+constexpr std::size_t kModelBytesMax = 1024;
+
+enum class Meaning {
+  kModel,
+  kStream,
+  kSalt,
+  kOutputMax,
+  kOutputMaxAtFirst,  // Wins over kOutputMax.
+  kSampling,
+  kTools,
+  kSystem,
+  kMessages,
+  kPrompts,
+  kFeatures,
+};
+
+constexpr unsigned bit(Api api) {
+  return 1U << static_cast<unsigned>(api);
+}
+constexpr unsigned kChat = bit(Api::kChatCompletions);
+constexpr unsigned kCompletion = bit(Api::kCompletions);
+constexpr unsigned kEmbedding = bit(Api::kEmbeddings);
+constexpr unsigned kResponse = bit(Api::kResponses);
+constexpr unsigned kConversation = bit(Api::kConversations);
+constexpr unsigned kImage = bit(Api::kImages);
+constexpr unsigned kAnthropic = bit(Api::kAnthropicMessages);
+constexpr unsigned kVllm = bit(Api::kVllmGenerate);
+constexpr unsigned kSglang = bit(Api::kSglangGenerate);
+constexpr unsigned kAll = ~0U;
+
+struct Member {
+  std::string_view name;
+  unsigned apis;
+  Meaning meaning;
+};
+
+constexpr Member kMembers[] = {
+    {"model", kAll, Meaning::kModel},
+    {"stream", kAll, Meaning::kStream},
+    {"cache_salt", kAll & ~kSglang, Meaning::kSalt},
+    {"extra_key", kSglang, Meaning::kSalt},
+    {"max_completion_tokens", kChat, Meaning::kOutputMaxAtFirst},
+    {"max_tokens", kChat | kCompletion | kAnthropic, Meaning::kOutputMax},
+    {"max_output_tokens", kResponse, Meaning::kOutputMax},
+    {"sampling_params", kVllm | kSglang, Meaning::kSampling},
+    {"tools", kChat | kResponse | kAnthropic, Meaning::kTools},
+    {"system", kAnthropic, Meaning::kSystem},
+    {"instructions", kResponse, Meaning::kSystem},
+    {"messages", kChat | kAnthropic | kEmbedding, Meaning::kMessages},
+    {"input", kResponse, Meaning::kMessages},
+    {"items", kConversation, Meaning::kMessages},
+    {"input", kEmbedding, Meaning::kPrompts},
+    {"prompt", kCompletion | kImage, Meaning::kPrompts},
+    {"token_ids", kVllm, Meaning::kPrompts},
+    {"input_ids", kSglang, Meaning::kPrompts},
+    {"text", kSglang, Meaning::kPrompts},
+    {"features", kVllm, Meaning::kFeatures},
+};
+
+std::unexpected<Error> must_be(std::string_view name, std::string_view what) {
+  return fail(ErrorCode::kInvalidArgument, "{} must be {}", name, what);
+}
+
+// Null is no text.
+Result<std::string> read_string(std::string_view name, ondemand::value& value) {
+  const std::string_view token = token_of(value);
+  std::string text;
+  if (token == "null") return text;
+  if (!token.starts_with('"')) return must_be(name, "a string");
+  ASSIGN_OR_RETURN(const std::string_view raw, raw_string_of(value));
+  append_unescaped(raw, &text);
+  return text;
+}
+
+// Null and negative numbers, which some servers take for "no limit", are none; 16.0 is 16.
+Result<std::optional<std::uint64_t>> read_count(std::string_view name, ondemand::value& value) {
+  constexpr double kWholeMax = 9007199254740992;  // 2^53
+  const std::string_view token = token_of(value);
+  if (token == "null") return std::nullopt;
+  if (!is_json_number(token)) return must_be(name, "a number");
+  if (const auto count = parse_uint(token)) return count;
+  const double number = parse_double(token).value_or(-1);
+  if (!(number >= 0 && number <= kWholeMax)) return std::nullopt;
+  return static_cast<std::uint64_t>(number);
+}
+
+class RequestReader {
+ public:
+  RequestReader(Api api, std::size_t body_bytes, const ParseOptions& options)
+      : body_bytes_(body_bytes), text_(options.video) {
+    request_.api = api;
+  }
+
+  Result<void> read(ondemand::object object, const char* begin) {
+    begin_ = begin;
+    const auto on_member = [this](std::string_view name, ondemand::value& value) {
+      return read_member(name, value);
+    };
+    return for_each_member(object, 1, on_member);
+  }
+
+  InferenceRequest take() {
+    if (!request_.output_tokens_max) request_.output_tokens_max = output_max_;
+    request_.multimodal = request_.multimodal || text_.multimodal();
+    std::string text = std::move(text_).take();
+    // Ids are what the server uses, should there be text too.
+    request_.token_prompts = std::move(prompts_.ids);
+    if (request_.token_prompts.empty()) request_.prompts = std::move(prompts_.texts);
+    if (!text.empty() && request_.token_prompts.empty() && request_.prompts.empty()) {
+      request_.prompts.push_back(std::move(text));
+    }
+    return std::move(request_);
+  }
+
+ private:
+  Result<void> read_member(std::string_view name, ondemand::value& value) {
+    for (std::size_t i = 0; i < std::size(kMembers); ++i) {
+      const Member& member = kMembers[i];
+      if ((member.apis & bit(request_.api)) == 0 || member.name != name) continue;
+      if (seen_.test(i)) {
+        return fail(ErrorCode::kInvalidArgument, "\"{}\" stands twice in the body", name);
+      }
+      seen_.set(i);
+      return read_known(member, value);
+    }
+    return check_value(value, 1);
+  }
+
+  Result<void> read_known(const Member& member, ondemand::value& value) {
+    switch (member.meaning) {
+      case Meaning::kModel:
+        return read_model(value);
+      case Meaning::kStream: {
+        const std::string_view token = token_of(value);
+        if (token != "true" && token != "false" && token != "null") {
+          return must_be(member.name, "a boolean");
+        }
+        request_.stream = token == "true";
+        return {};
+      }
+      case Meaning::kSalt: {
+        ASSIGN_OR_RETURN(request_.cache_salt, read_string(member.name, value));
+        return {};
+      }
+      case Meaning::kOutputMax: {
+        ASSIGN_OR_RETURN(output_max_, read_count(member.name, value));
+        return {};
+      }
+      case Meaning::kOutputMaxAtFirst: {
+        ASSIGN_OR_RETURN(request_.output_tokens_max, read_count(member.name, value));
+        return {};
+      }
+      case Meaning::kSampling:
+        return read_sampling(value);
+      case Meaning::kTools:
+        return text_.add_tools(value);
+      case Meaning::kSystem:
+        return text_.add_system(value);
+      case Meaning::kMessages:
+        return text_.add_messages(value);
+      case Meaning::kPrompts:
+        return read_prompts(value, body_bytes_, prompts_);
+      case Meaning::kFeatures:
+        request_.multimodal = token_of(value) != "null";
+        return check_value(value, 1);
+    }
+    UNREACHABLE();
+  }
+
+  Result<void> read_model(ondemand::value& value) {
+    const std::string_view token = token_of(value);
+    const auto begin = static_cast<std::size_t>(token.data() - begin_);
+    ASSIGN_OR_RETURN(request_.model, read_string("model", value));
+    RETURN_IF_ERROR(check_model(request_.model));
+    request_.model_range = ByteRange{.begin = begin, .end = begin + token.size()};
+    return {};
+  }
+
+  // SGLang takes a list of them for a batch; then there is not one maximum.
+  Result<void> read_sampling(ondemand::value& value) {
+    if (!token_of(value).starts_with('{')) return check_value(value, 1);
+    const std::string_view wanted =
+        request_.api == Api::kVllmGenerate ? "max_tokens" : "max_new_tokens";
+    ondemand::object object;
+    if (const auto code = value.get_object().get(object)) return invalid_json(code);
+    const auto on_member = [&](std::string_view name, ondemand::value& member) -> Result<void> {
+      if (name != wanted) return check_value(member, 2);
+      ASSIGN_OR_RETURN(output_max_, read_count(name, member));
+      return {};
+    };
+    return for_each_member(object, 2, on_member);
+  }
+
+  const std::size_t body_bytes_;
+  const char* begin_ = nullptr;
+  InferenceRequest request_;
+  std::optional<std::uint64_t> output_max_;
+  PromptText text_;
+  PromptList prompts_;
+  std::bitset<std::size(kMembers)> seen_;
+};
+
+}  // namespace
+
+Result<void> check_model(std::string_view model) {
+  if (model.size() > kModelBytesMax) {
+    return fail(ErrorCode::kInvalidArgument, "model is longer than 1,024 bytes");
+  }
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
+  if (std::ranges::any_of(model, is_control)) {
+    return fail(ErrorCode::kInvalidArgument, "model has a control character");
+  }
+  return {};
+}
+
+Result<InferenceRequest> read_json_request(Api api, std::string_view body,
+                                           const ParseOptions& options) {
+  RequestReader reader(api, body.size(), options);
+  RETURN_IF_ERROR(read_body(body, options.readable_after,
+                            [&reader](ondemand::object object, const char* begin) {
+                              return reader.read(object, begin);
+                            }));
+  InferenceRequest request = reader.take();
+  if (!request.model_range) {
+    const std::size_t after_brace = body.find('{') + 1;
+    request.model_range = ByteRange{.begin = after_brace, .end = after_brace};
+  }
+  return request;
+}
+
+}  // namespace rage::payload::detail

@@ -47,6 +47,8 @@ int main(int argc, char** argv) {
   rage::app::add_estimate(app, exit_code);
   rage::app::add_operator(app, exit_code);
   rage::app::add_gateway(app, exit_code);
+  rage::app::add_bbr(app, exit_code);
+  rage::app::add_epp(app, exit_code);
   rage::app::add_get(app, exit_code);
   rage::app::add_describe(app, exit_code);
   rage::app::add_logs(app, exit_code);

@@ -9,9 +9,11 @@ namespace rage::app {
 
 void add_ask(CLI::App& app, int& exit_code);
 void add_auto_index(CLI::App& app, int& exit_code);
+void add_bbr(CLI::App& app, int& exit_code);
 void add_describe(CLI::App& app, int& exit_code);
 void add_doctor(CLI::App& app, int& exit_code);
 void add_down(CLI::App& app, int& exit_code);
+void add_epp(CLI::App& app, int& exit_code);
 void add_estimate(CLI::App& app, int& exit_code);
 void add_gateway(CLI::App& app, int& exit_code);
 void add_get(CLI::App& app, int& exit_code);

@@ -3,6 +3,9 @@
 // headers have value types instead.
 #pragma once
 
+// First: gRPC includes a header that defines GUARDED_BY as well, with the same meaning.
+#include "base/mutex.h"  // IWYU pragma: keep
+
 #include <ext_proc.grpc.pb.h>  // IWYU pragma: export
 #include <ext_proc.pb.h>       // IWYU pragma: export
 

@@ -1,0 +1,81 @@
+// `rage epp`: the endpoint picker of one pool, for Envoy and other proxies that speak ext_proc.
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "extproc/epp_stream.h"
+#include "extproc/static_picker.h"
+#include "extproc_service.h"
+#include "subcommands.h"
+
+namespace rage::app {
+namespace {
+
+struct EppFlags {
+  ExtProcFlags common;
+  std::string endpoints;
+  std::size_t fallbacks = 2;
+  std::string pick_timeout = "120s";
+  bool emit_scores = false;
+  bool disable_subset = false;
+};
+
+Result<extproc::EppConfig> config_of(const EppFlags& flags) {
+  extproc::EppConfig config{.emit_scores = flags.emit_scores,
+                            .ignore_subset = flags.disable_subset};
+  ASSIGN_OR_RETURN(config.body_bytes_max, parse_byte_size(flags.common.body_max));
+  ASSIGN_OR_RETURN(config.body_timeout, parse_flag_duration(flags.common.body_timeout));
+  ASSIGN_OR_RETURN(config.pick_timeout, parse_flag_duration(flags.pick_timeout));
+  return config;
+}
+
+Result<void> run_epp(const EppFlags& flags) {
+  const ShutdownSignal shutdown;
+  set_up_log(flags.common);
+  ASSIGN_OR_RETURN(const extproc::EppConfig config, config_of(flags));
+  ASSIGN_OR_RETURN(auto endpoints, extproc::parse_endpoints(flags.endpoints));
+  const std::unique_ptr<picker::EndpointPicker> picker =
+      std::make_unique<extproc::StaticPicker>(std::move(endpoints), flags.fallbacks + 1);
+  SystemClock clock;
+  obs::MetricRegistry registry;
+  ExtProcParts parts{.name = "epp", .metrics_prefix = "llm_d_epp"};
+  parts.server.picker = picker.get();
+  parts.server.ready = [&] { return picker->ready(); };
+  parts.server.make_machine = [&] { return std::make_unique<extproc::EppStream>(config); };
+  parts.begin_drain = [&] { picker->begin_drain(); };
+  return run_extproc(flags.common, std::move(parts), registry, clock, shutdown);
+}
+
+}  // namespace
+
+void add_epp(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand(
+      "epp", "The endpoint picker: an ext_proc server that chooses the model server of a request");
+  auto flags = std::make_shared<EppFlags>();
+  flags->common.add_to(*command, 9002, 9003);
+  command
+      ->add_option("--endpoints", flags->endpoints,
+                   "Fixed endpoints, ip:port,ip:port, taken in turn")
+      ->required();
+  command
+      ->add_option("--fallbacks", flags->fallbacks,
+                   "With --endpoints: how many more a pick names, for retries")
+      ->check(CLI::Range(0, 16))
+      ->capture_default_str();
+  command
+      ->add_option("--pick-timeout", flags->pick_timeout,
+                   "For a decision, queueing included; past that: 503")
+      ->capture_default_str();
+  command->add_flag("--emit-endpoint-scores", flags->emit_scores,
+                    "Say the scores in dynamic metadata");
+  command->add_flag("--disable-endpoint-subset-filter", flags->disable_subset,
+                    "Do not heed the proxy's subset of endpoints");
+  command->footer(
+      "Examples:\n"
+      "  rage epp --endpoints 10.0.0.1:8000,10.0.0.2:8000\n"
+      "  rage epp --endpoints 127.0.0.1:8000 --secure-serving=false");
+  command->callback([flags, &exit_code] { exit_code = exit_code_of(run_epp(*flags)); });
+}
+
+}  // namespace rage::app

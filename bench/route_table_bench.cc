@@ -1,10 +1,10 @@
-// What finding a rule costs, with few and with many routes. Prints one JSON object: nanoseconds a
-// match, and how many allocations one made.
+// What finding a rule costs, with few and with many routes. Prints one JSON object: nanoseconds of
+// CPU time a match, and how many allocations one made.
 #include <fmt/format.h>
 
 #include <atomic>
-#include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <map>
 #include <new>
 #include <string>
@@ -93,7 +93,7 @@ Figures measure(Shape shape, int routes) {
   constexpr int kMatches = 1 << 20;
   std::uint64_t found = 0;
   const std::uint64_t allocated = allocations.load();
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();
   for (int i = 0; i < kMatches; ++i) {
     const Request& request = requests[static_cast<std::size_t>(i) % requests.size()];
     RequestHead head{.host = request.host, .method = "POST", .path = request.path, .query = ""};
@@ -105,9 +105,9 @@ Figures measure(Shape shape, int routes) {
     };
     found += table->match(head) ? 1 : 0;
   }
-  const std::chrono::duration<double, std::nano> time = std::chrono::steady_clock::now() - start;
+  const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   CHECK(found == kMatches);
-  return {.nanoseconds = time.count() / kMatches,
+  return {.nanoseconds = seconds * 1e9 / kMatches,
           .allocations = static_cast<double>(allocations.load() - allocated) / kMatches};
 }
 

@@ -23,7 +23,7 @@ TEST(DirectorOptions, WithoutAnythingThereIsNoQueueAndVllmIsScraped) {
   ASSERT_TRUE(options) << options.error().message;
   EXPECT_FALSE(options->flow_control);
   EXPECT_TRUE(options->scrape.enabled);
-  EXPECT_EQ(options->scrape.default_engine, "vllm");
+  EXPECT_EQ(options->scrape.default_engine, "auto");
   EXPECT_EQ(options->scrape.interval, 50ms);
   EXPECT_FALSE(options->strict_paths);
   EXPECT_TRUE(options->apis.contains(payload::Api::kAnthropicMessages));

@@ -21,7 +21,7 @@ struct ScrapeSettings {
   std::chrono::milliseconds interval{50};
   std::string path = "/metrics";
   std::uint16_t port = 0;                 // 0: the endpoint's own.
-  std::string default_engine = "vllm";    // Of pods without the label llm-d.ai/engine-type.
+  std::string default_engine = "auto";    // Of pods without the label llm-d.ai/engine-type.
   routing::MetricRules extra_rules = {};  // customMetrics; for every engine.
   // Another engine's rules, or others for a known one.
   std::map<std::string, routing::MetricRules, std::less<>> engines = {};

@@ -82,8 +82,19 @@ MetricRules rage_rules() {
           usage({"llm_d_epp_average_kv_cache_utilization"})};
 }
 
+// Their names differ, so a page says by itself whose it is.
+MetricRules auto_rules() {
+  MetricRules all;
+  for (const auto& rules : {vllm_rules, sglang_rules, trtllm_rules, llama_server_rules}) {
+    const MetricRules its = rules();
+    all.insert(all.end(), its.begin(), its.end());
+  }
+  return all;
+}
+
 using Engine = std::pair<std::string_view, MetricRules (*)()>;
-constexpr std::array<Engine, 7> kEngines = {{{"vllm", vllm_rules},
+constexpr std::array<Engine, 8> kEngines = {{{"auto", auto_rules},
+                                             {"vllm", vllm_rules},
                                              {"sglang", sglang_rules},
                                              {"trtllm-serve", trtllm_rules},
                                              {"triton-tensorrt-llm", triton_trtllm_rules},

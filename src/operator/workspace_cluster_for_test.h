@@ -180,7 +180,7 @@ class ClusterForTest {
       return;
     }
     for (NodeView& node : observed.nodes.nodes) {
-      if (node.name == change.key.name) node.labels["accelerator"] = "nvidia";
+      if (node.name == change.key.name) node.labels.set("accelerator", "nvidia");
     }
   }
 

@@ -189,7 +189,9 @@ std::uint64_t ParameterReader::whole(std::string_view key, std::uint64_t fallbac
                                      std::uint64_t max) {
   const Json* value = find(key);
   if (value == nullptr) return fallback;
-  if (value->is_number_unsigned() && value->get<std::uint64_t>() <= max) {
+  const bool negative =
+      value->is_number_integer() && !value->is_number_unsigned() && value->get<std::int64_t>() < 0;
+  if (value->is_number_integer() && !negative && value->get<std::uint64_t>() <= max) {
     return value->get<std::uint64_t>();
   }
   refuse(key, fmt::format("must be a whole number from 0 to {}", max));

@@ -98,8 +98,9 @@ Actions BbrStream::on_request_headers(Message message) {
     reading_ = has_type(headers_, "multipart/form-data") ? Reading::kForm : Reading::kJson;
   }
   if (reading_ == Reading::kJson) {
-    scanner_ = payload::FieldScanner::create(fields_of(config_),
-                                             payload::FieldScanner::Duplicates::kLastWins);
+    using payload::FieldScanner;
+    first_ = FieldScanner::create(fields_of(config_), FieldScanner::Duplicates::kFirstWins);
+    last_ = FieldScanner::create(fields_of(config_), FieldScanner::Duplicates::kLastWins);
   }
   if (request_.decision() == Decision::kInBodyReply) {
     request_.answer_headers_early({}, actions.replies);
@@ -128,7 +129,8 @@ Actions BbrStream::on_request_body(Message message) {
   Actions actions;
   if (released) {
     request_.pass_body(std::move(message.body), actions.replies);
-  } else if (complete || found_all() || protocol_.request == BodyMode::kBufferedPartial) {
+  } else if (complete || (first_ && first_->done()) ||
+             protocol_.request == BodyMode::kBufferedPartial) {
     decide(actions);
   }
   return actions;
@@ -175,35 +177,28 @@ Result<void> BbrStream::look_at(std::string_view bytes, bool complete) {
                                                       headers_.find("content-type"), held_));
     if (!form.model.empty()) form_model_ = form.model;
   }
-  if (reading_ != Reading::kJson) return {};
+  return reading_ == Reading::kJson ? look_at_json(bytes, complete) : Result<void>();
+}
+
+Result<void> BbrStream::look_at_json(std::string_view bytes, bool complete) {
   if (complete && body_bytes_ == 0) {
     return fail(ErrorCode::kInvalidArgument, "the request's body is empty");
   }
-  RETURN_IF_ERROR(scanner_->feed(bytes));
-  if (complete) RETURN_IF_ERROR(scanner_->finish());
-  return request_.released() ? compare_with_decided() : Result<void>();
-}
-
-Result<void> BbrStream::compare_with_decided() const {
-  for (std::size_t i = 0; i < decided_.size(); ++i) {
-    if (value_of(config_.rules[i].field) != decided_[i]) {
-      return fail(ErrorCode::kInvalidArgument, "\"{}\" is given twice, differently",
-                  config_.rules[i].field);
+  if (!first_->done()) RETURN_IF_ERROR(first_->feed(bytes));
+  RETURN_IF_ERROR(last_->feed(bytes));
+  if (complete) RETURN_IF_ERROR(last_->finish());
+  for (const HeaderRule& rule : config_.rules) {
+    const std::optional<std::string> last = last_->value(rule.field);
+    if (last && last != first_->value(rule.field)) {
+      return fail(ErrorCode::kInvalidArgument, "\"{}\" is given twice, differently", rule.field);
     }
   }
   return {};
 }
 
 std::optional<std::string> BbrStream::value_of(const std::string& field) const {
-  if (scanner_) return scanner_->value(field);
+  if (first_) return first_->value(field);
   return field == "model" ? form_model_ : std::nullopt;
-}
-
-bool BbrStream::found_all() const {
-  if (!scanner_) return false;
-  return scanner_->done() || std::ranges::all_of(config_.rules, [&](const HeaderRule& rule) {
-           return scanner_->value(rule.field).has_value();
-         });
 }
 
 void BbrStream::decide(Actions& actions) {
@@ -223,7 +218,6 @@ Result<HeaderChanges> BbrStream::plan_headers() {
   HeaderChanges changes;
   for (const HeaderRule& rule : config_.rules) {
     std::optional<std::string> value = value_of(rule.field);
-    decided_.push_back(value);
     if (!value) {
       observer_.on_not_found(rule.field);
     } else if (value->empty()) {

@@ -54,8 +54,7 @@ class BbrStream final : public StreamMachine {
   Actions on_response(Message message);
   // Looks at more of the body; `complete`: there is no more. An error is the client's.
   Result<void> look_at(std::string_view bytes, bool complete);
-  Result<void> compare_with_decided() const;
-  bool found_all() const;
+  Result<void> look_at_json(std::string_view bytes, bool complete);
   std::optional<std::string> value_of(const std::string& field) const;
   // Decides, lets go what is held, and appends to `actions`.
   void decide(Actions& actions);
@@ -71,10 +70,10 @@ class BbrStream final : public StreamMachine {
   ResponseRelay response_;
   net::Headers headers_;  // Of the request, until it is decided.
   Reading reading_ = Reading::kNothing;
-  std::unique_ptr<payload::FieldScanner> scanner_;
+  std::unique_ptr<payload::FieldScanner> first_;  // Of a field given twice: the value that routes.
+  std::unique_ptr<payload::FieldScanner> last_;   // Must be the same in the end.
   std::optional<std::string> form_model_;
-  std::vector<std::optional<std::string>> decided_;  // A rule each; empty: not decided.
-  std::string held_;                                 // The body so far, until it is decided.
+  std::string held_;  // The body so far, until it is decided.
   std::size_t body_bytes_ = 0;
   bool body_complete_ = false;
   bool saw_headers_ = false;

@@ -149,7 +149,7 @@ TEST(BbrStream, AFieldGivenTwiceIsRefusedEvenAfterTheHeadersWentOut) {
 
 TEST(BbrStream, WhatIsNoObjectIs400) {
   for (const char* text : {"", "no", "[1]", "{\"model\":", "{\"model\":\"m\"}x", "\"m\"",
-                           "{\"model\":\"a\\r\\nx-evil: 1\"}"}) {
+                           "{\"model\":\"a\\r\\nx-evil: 1\"}", R"({"model":"a","model":"b"})"}) {
     Bbr bbr;
     EXPECT_THAT(bbr.say_all({post(), body(text, true)}),
                 ElementsAre(testing::StartsWith("400 'inference error: BadRequest - "), "close"))

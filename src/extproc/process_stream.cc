@@ -189,9 +189,9 @@ void ProcessStream::advance_locked() {
   response_.Clear();
   write_reply(std::move(reply), response_);
   writing_ = true;
-  grpc::WriteOptions options;
-  if (!pending_.empty()) options.set_buffer_hint();  // Leaves together with the next one.
-  StartWrite(&response_, options);
+  // Never with a buffer hint: on a stream's first write gRPC 1.51 then waits for somebody else to
+  // flush the initial metadata, and reports the write as done only after that.
+  StartWrite(&response_);
 }
 
 void ProcessStream::read_on_locked() {

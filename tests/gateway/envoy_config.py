@@ -75,6 +75,12 @@ def assignment(name, ports):
         for p in ports]}]}
 
 
+def http_options(explicit):
+    return {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+        "@type": f"{EXT}.upstreams.http.v3.HttpProtocolOptions",
+        "explicit_http_config": explicit}}
+
+
 def backends(name, ports, **more):
     """Envoy follows the picker's list and tells it who served."""
     key = "x-gateway-destination-endpoint"
@@ -87,6 +93,8 @@ def backends(name, ports, **more):
                 "@type": f"{EXT}.load_balancing_policies.round_robin.v3.RoundRobin"}}}]}}}
     return {"name": name, "type": "STATIC", "connect_timeout": "0.5s",
             "load_balancing_policy": {"policies": [{"typed_extension_config": policy}]},
+            "typed_extension_protocol_options": http_options(
+                {"http_protocol_options": {"enable_trailers": True}}),
             "circuit_breakers": {"thresholds": [
                 {"max_connections": 4096, "max_requests": 4096, "max_retries": 1024,
                  "max_pending_requests": 4096}]},
@@ -108,10 +116,7 @@ def processor(name, port, tls=False, health=""):
                "circuit_breakers": {"thresholds": [
                    {"max_connections": 4096, "max_requests": 8192,
                     "max_pending_requests": 8192}]},
-               "typed_extension_protocol_options": {
-                   "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                       "@type": f"{EXT}.upstreams.http.v3.HttpProtocolOptions",
-                       "explicit_http_config": {"http2_protocol_options": {}}}}}
+               "typed_extension_protocol_options": http_options({"http2_protocol_options": {}})}
     if tls:
         cluster["transport_socket"] = {
             "name": "envoy.transport_sockets.tls", "typed_config": {

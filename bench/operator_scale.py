@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """How the operator scales: N InferenceSets on M fake nodes of a real Kubernetes. Prints JSON.
 
-usage: operator_scale.py [--sets 500] [--nodes 200] [--replicas 1] [--idle 30] [--binary rage]
+usage: operator_scale.py [--sets 500] [--nodes 200] [--replicas 1] [--pickers] [--idle 30]
+                         [--binary rage]
 
-Each replica is a Workspace with a StatefulSet and two Services: four child objects. Nodes have
-eight GPUs and a replica asks for two.
+Each replica is a Workspace with a StatefulSet and two Services: four child objects; with --pickers
+each set has an InferencePool and its endpoint picker besides, six more. Nodes have eight GPUs and a
+replica asks for two.
 """
 
 import argparse
@@ -25,6 +27,7 @@ def options():
     parser.add_argument("--sets", type=int, default=500)
     parser.add_argument("--nodes", type=int, default=200)
     parser.add_argument("--replicas", type=int, default=1)
+    parser.add_argument("--pickers", action="store_true")
     parser.add_argument("--idle", type=float, default=30, help="seconds that nothing happens")
     parser.add_argument("--timeout", type=float, default=3600)
     parser.add_argument("--binary", default=str(ROOT / "build/release/rage"))
@@ -73,7 +76,7 @@ def measure(cluster, operator, chosen):
     time.sleep(chosen.idle)
     idle_cpu = operator.cpu_seconds() - idle_cpu
     idle_requests = sum(cluster.audited().values()) - idle_requests
-    children = chosen.sets * chosen.replicas * 4
+    children = chosen.sets * (chosen.replicas * 4 + (6 if chosen.pickers else 0))
     return {
         "sets": chosen.sets, "nodes": chosen.nodes, "children": children,
         "created_seconds": round(created, 2),
@@ -95,10 +98,11 @@ def main():
     chosen = options()
     os.environ["RAGE_BINARY"] = chosen.binary
     sys.path.insert(0, str(ROOT / "tests/operator"))
-    from support import Cluster, Operator
+    from support import ALL_GATES, Cluster, Operator
 
     with Cluster(audit=True) as cluster:
-        operator = Operator(cluster, "byo")
+        gates = ("--feature-gates", ALL_GATES) if chosen.pickers else ()
+        operator = Operator(cluster, "byo", flags=gates)
         try:
             print(json.dumps(measure(cluster, operator, chosen), indent=1))
         finally:

@@ -1,11 +1,10 @@
 // `rage epp`: the endpoint picker of one pool, for Envoy and other proxies that speak ext_proc.
-#include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
 
+#include "epp_pool.h"
 #include "extproc/epp_stream.h"
-#include "extproc/static_picker.h"
 #include "extproc_service.h"
 #include "subcommands.h"
 
@@ -14,8 +13,7 @@ namespace {
 
 struct EppFlags {
   ExtProcFlags common;
-  std::string endpoints;
-  std::size_t fallbacks = 2;
+  PoolFlags pool;
   std::string pick_timeout = "120s";
   bool emit_scores = false;
   bool disable_subset = false;
@@ -34,13 +32,12 @@ Result<void> run_epp(const EppFlags& flags) {
   const ShutdownSignal shutdown;
   set_up_log(flags.common);
   ASSIGN_OR_RETURN(const extproc::EppConfig config, config_of(flags));
-  ASSIGN_OR_RETURN(auto endpoints, extproc::parse_endpoints(flags.endpoints));
-  const std::unique_ptr<picker::EndpointPicker> picker =
-      std::make_unique<extproc::StaticPicker>(std::move(endpoints), flags.fallbacks + 1);
   SystemClock clock;
   obs::MetricRegistry registry;
+  ASSIGN_OR_RETURN(const PickerOfPool made, make_picker_of_pool(flags.pool, clock, registry));
+  picker::EndpointPicker* const picker = made.picker.get();
   ExtProcParts parts{.name = "epp", .metrics_prefix = "llm_d_epp"};
-  parts.server.picker = picker.get();
+  parts.server.picker = picker;
   parts.server.ready = [&] { return picker->ready(); };
   parts.server.make_machine = [&] { return std::make_unique<extproc::EppStream>(config); };
   parts.begin_drain = [&] { picker->begin_drain(); };
@@ -54,15 +51,7 @@ void add_epp(CLI::App& app, int& exit_code) {
       "epp", "The endpoint picker: an ext_proc server that chooses the model server of a request");
   auto flags = std::make_shared<EppFlags>();
   flags->common.add_to(*command, 9002, 9003);
-  command
-      ->add_option("--endpoints", flags->endpoints,
-                   "Fixed endpoints, ip:port,ip:port, taken in turn")
-      ->required();
-  command
-      ->add_option("--fallbacks", flags->fallbacks,
-                   "With --endpoints: how many more a pick names, for retries")
-      ->check(CLI::Range(0, 16))
-      ->capture_default_str();
+  flags->pool.add_to(*command);
   command
       ->add_option("--pick-timeout", flags->pick_timeout,
                    "For a decision, queueing included; past that: 503")
@@ -73,7 +62,8 @@ void add_epp(CLI::App& app, int& exit_code) {
                     "Do not heed the proxy's subset of endpoints");
   command->footer(
       "Examples:\n"
-      "  rage epp --endpoints 10.0.0.1:8000,10.0.0.2:8000\n"
+      "  rage epp --pool-name phi-inferencepool --pool-namespace demo --address 0.0.0.0\n"
+      "  rage epp --endpoints-file endpoints.yaml --config-file picker.yaml\n"
       "  rage epp --endpoints 127.0.0.1:8000 --secure-serving=false");
   command->callback([flags, &exit_code] { exit_code = exit_code_of(run_epp(*flags)); });
 }

@@ -46,6 +46,7 @@ int main(int argc, char** argv) {
   rage::app::add_rag(app, exit_code);
   rage::app::add_estimate(app, exit_code);
   rage::app::add_operator(app, exit_code);
+  rage::app::add_gateway(app, exit_code);
   rage::app::add_bbr(app, exit_code);
   rage::app::add_epp(app, exit_code);
   rage::app::add_get(app, exit_code);
@@ -53,6 +54,7 @@ int main(int argc, char** argv) {
   rage::app::add_logs(app, exit_code);
   rage::app::add_wait(app, exit_code);
   rage::app::add_doctor(app, exit_code);
+  rage::app::add_sim_model(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,5 +1,12 @@
 // Which rule of which HTTPRoute answers a request: Gateway API v1 matching and precedence
 // (https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule). Pure.
+//
+// Where the API leaves a choice, ours is:
+// - a more specific hostname comes first, but a request that none of its rules match goes on to
+//   less specific hostnames of the same listener;
+// - path matches by regular expression lie between Exact and PathPrefix, longer patterns first;
+// - the ignored trailing '/' of a prefix does not count as a character of it;
+// - regular expressions (RE2) match the whole value.
 #pragma once
 
 #include <chrono>
@@ -7,11 +14,14 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "gatewayapi/route_match.h"
 
 namespace rage::gatewayapi {
 
@@ -29,6 +39,7 @@ struct Backend {
   std::uint16_t port = 0;  // Services only.
   std::uint32_t weight = 1;
   std::vector<struct Filter> filters;  // Of this backend alone.
+  bool h2c = false;                    // It speaks HTTP/2 in clear text (appProtocol).
 };
 
 struct HeaderEdits {
@@ -83,6 +94,7 @@ struct Rule {
   std::optional<std::chrono::milliseconds> request_timeout;  // 0: none.
   std::optional<std::chrono::milliseconds> backend_timeout;
   std::optional<Retry> retry;
+  bool grpc = false;  // Of a GRPCRoute: refusals are gRPC statuses (UNAVAILABLE instead of 500).
 };
 
 // Views live as long as the call.
@@ -97,7 +109,8 @@ struct RequestHead {
 
 struct Match {
   const Rule* rule = nullptr;
-  std::string_view matched_prefix;  // Of the rule, for ReplacePrefixMatch; empty: none.
+  // Of the rule, for ReplacePrefixMatch: without its trailing '/', but "/" stays. Empty: none.
+  std::string_view matched_prefix;
 };
 
 // Value, immutable once made; shared by all threads. One for each listener.
@@ -107,6 +120,24 @@ class RouteTable {
   // None: 404.
   virtual std::optional<Match> match(const RequestHead& request) const = 0;
 };
+
+struct RoutedRule {
+  std::shared_ptr<const Rule> rule;
+  std::vector<RouteMatch> matches;  // Any of them; none of them: never.
+};
+
+// A route as it is attached to one listener. Its rules are shared by all listeners it is attached
+// to.
+struct RoutedRoute {
+  ObjectName name;
+  std::optional<std::int64_t> created_at;  // Unix seconds; none: younger than any.
+  std::vector<std::string> hostnames;      // Those that intersect the listener's; empty: any.
+  std::shared_ptr<const std::vector<RoutedRule>> rules;
+};
+
+// `listener_hostname`: requests for other hosts get none; empty: any host.
+std::shared_ptr<const RouteTable> build_route_table(std::span<const RoutedRoute> routes,
+                                                    std::string_view listener_hostname = {});
 
 // By weight; `random` is uniform in [0, 1). None: no backend, or all weights are 0 (500).
 const Backend* choose_backend(const Rule& rule, double random);

@@ -53,8 +53,9 @@ Json health_probe(int period, int failures) {
 Json picker_pod(const PoolRequest& request, const Settings& settings, const std::string& name) {
   Json container = {{"name", "epp"},
                     {"image", settings.rage_image},
-                    {"args", Json::array({"epp", "--pool-name", inference_pool_name(request.owner),
-                                          "--pool-namespace", request.owner.ns})}};
+                    {"args", Json::array({"epp", "--address", "0.0.0.0", "--pool-name",
+                                          inference_pool_name(request.owner), "--pool-namespace",
+                                          request.owner.ns})}};
   container["ports"] = Json::array(
       {port("grpc", kPickerPort), port("grpc-health", kHealthPort), port("metrics", kMetricsPort)});
   container["livenessProbe"] = health_probe(10, 3);
@@ -92,7 +93,7 @@ bool wants_inference_pool(const apis::InferenceSet& set, const Settings& setting
   const std::string chosen = runtime != annotations.end()
                                  ? runtime->second
                                  : set.meta.annotation(detail::kRuntimeAnnotation);
-  return chosen != "transformers" && chosen != "llamacpp";
+  return chosen != "transformers";  // It publishes no load.
 }
 
 PoolRequest pool_of(const apis::InferenceSet& set) {
@@ -116,6 +117,7 @@ std::vector<ApplyObject> render_inference_pool(const PoolRequest& request,
   ApplyObject role = object(rbac_type("Role", "roles"), name);
   role.object["rules"] = Json::array(
       {rule("", {"pods"}), rule("inference.networking.k8s.io", {"inferencepools"}),
+       rule("llm-d.ai", {"inferenceobjectives", "inferencemodelrewrites"}),
        rule("inference.networking.x-k8s.io", {"inferenceobjectives", "inferencemodelrewrites"})});
   objects.push_back(std::move(role));
   ApplyObject binding = object(rbac_type("RoleBinding", "rolebindings"), name);

@@ -25,7 +25,7 @@ std::string inference_pool_name(const ObjectMeta& owner);
 // "<owner>-inferencepool-epp": DestinationRules name the Service as their host.
 std::string endpoint_picker_name(const ObjectMeta& owner);
 
-// A preset served by vLLM that no MultiRoleInference routes for, and the gate is on.
+// A preset served by vLLM or llamacpp that no MultiRoleInference routes for, and the gate is on.
 bool wants_inference_pool(const apis::InferenceSet& set, const Settings& settings);
 
 // ServiceAccount, Role, RoleBinding, Service, ConfigMap (with plugins alone), Deployment,

@@ -43,8 +43,9 @@ TEST(InferencePool, RunsThePickerOfThePool) {
   const auto objects = render_pool(a_set(1));
   const Json pod = find(objects, "Deployment")["spec"]["template"]["spec"];
   EXPECT_EQ(pod["serviceAccountName"], "phi-inferencepool-epp");
-  EXPECT_EQ(pod["containers"][0]["args"], Json::parse(R"(["epp", "--pool-name", "phi-inferencepool",
-                            "--pool-namespace", "default"])"));
+  EXPECT_EQ(pod["containers"][0]["args"],
+            Json::parse(R"(["epp", "--address", "0.0.0.0", "--pool-name",
+                            "phi-inferencepool", "--pool-namespace", "default"])"));
   EXPECT_EQ(pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"], true);
   EXPECT_EQ(pod["securityContext"]["runAsNonRoot"], true);
   const Json service = find(objects, "Service");
@@ -58,11 +59,13 @@ TEST(InferencePool, RunsThePickerOfThePool) {
   }
 }
 
-TEST(InferencePool, IsWantedForAVllmPresetAlone) {
+TEST(InferencePool, IsWantedForAPresetWhoseRuntimeTellsItsLoad) {
   EXPECT_FALSE(wants_inference_pool(a_set(1), {}));
   EXPECT_TRUE(wants_inference_pool(a_set(0), with_extension()));
   apis::InferenceSet set = a_set(1);
   set.template_annotations["kaito.sh/runtime"] = "llamacpp";
+  EXPECT_TRUE(wants_inference_pool(set, with_extension()));
+  set.template_annotations["kaito.sh/runtime"] = "transformers";
   EXPECT_FALSE(wants_inference_pool(set, with_extension()));
   set = a_set(1);
   set.meta.owners = {{.api_version = "kaito.sh/v1alpha1",

@@ -1,6 +1,7 @@
 #include "operator/node_index.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -65,12 +66,14 @@ void NodeIndex::watch(kube::Informer& nodes, kube::Informer& pods) {
 }
 
 void NodeIndex::on_node(const kube::Change& change) {
-  if (!change.after) {
-    tables_.with([&](Tables& tables) { tables.nodes.erase(change.before->meta().name); });
-    return;
-  }
-  NodeView view = view_node(change.after->document());
-  tables_.with([&](Tables& tables) { tables.nodes[view.name] = std::move(view); });
+  const std::string& name = change.latest().meta().name;
+  std::optional<NodeView> view;
+  if (change.after) view = view_node(change.after->document());
+  tables_.with([&](Tables& tables) {
+    OnNode& node = tables.nodes[name];
+    node.view = std::move(view);
+    if (!node.view && node.holdings.empty()) tables.nodes.erase(name);
+  });
 }
 
 void NodeIndex::on_pod(const kube::Change& change) {
@@ -80,60 +83,68 @@ void NodeIndex::on_pod(const kube::Change& change) {
     const Json pod = change.after->document();
     claim.gpus = gpus_of_pod(pod);
     claim.node = detail::text_at(pod, {"spec", "nodeName"});
-    claim.workspace = {.ns = meta.ns, .name = meta.label(kWorkspaceLabel)};
+    const std::string workspace = meta.label(kWorkspaceLabel);
+    if (!workspace.empty()) claim.workspace = {.ns = meta.ns, .name = workspace};
   }
   tables_.with([&](Tables& tables) {
     forget_pod(tables, meta.uid);
     if (claim.gpus == 0 || claim.node.empty()) return;
-    tables.node_of_pod[meta.uid] = claim.node;
-    tables.claims[claim.node].emplace_back(meta.uid, claim);
+    change_holding(tables, claim.node, claim.workspace,
+                   [&](Holding& holding) { holding.bound += claim.gpus; });
+    tables.pods[meta.uid] = std::move(claim);
   });
 }
 
+template <class Change>
+void NodeIndex::change_holding(Tables& tables, const std::string& node, const ObjectKey& workspace,
+                               Change change) {
+  OnNode& on_node = tables.nodes[node];
+  Holding& holding = on_node.holdings[workspace];
+  on_node.gpus_used -= holding.gpus();
+  change(holding);
+  on_node.gpus_used += holding.gpus();
+  if (holding.gpus() == 0) on_node.holdings.erase(workspace);
+  if (!on_node.view && on_node.holdings.empty()) tables.nodes.erase(node);
+}
+
 void NodeIndex::forget_pod(Tables& tables, const std::string& uid) {
-  const auto node = tables.node_of_pod.find(uid);
-  if (node == tables.node_of_pod.end()) return;
-  auto& claims = tables.claims[node->second];
-  std::erase_if(claims, [&](const auto& claim) { return claim.first == uid; });
-  tables.node_of_pod.erase(node);
+  const auto pod = tables.pods.find(uid);
+  if (pod == tables.pods.end()) return;
+  const Claim& claim = pod->second;
+  change_holding(tables, claim.node, claim.workspace,
+                 [&](Holding& holding) { holding.bound -= claim.gpus; });
+  tables.pods.erase(pod);
 }
 
 void NodeIndex::promise(const ObjectKey& workspace, std::vector<std::string> nodes, int gpus) {
+  if (gpus == 0) nodes.clear();
   tables_.with([&](Tables& tables) {
-    if (nodes.empty() || gpus == 0) {
-      tables.promises.erase(workspace);
-    } else {
-      tables.promises[workspace] = {.nodes = std::move(nodes), .gpus = gpus};
-    }
+    Promise& promise = tables.promises[workspace];
+    const auto hold = [&](int promised) {
+      for (const std::string& node : promise.nodes) {
+        change_holding(tables, node, workspace,
+                       [&](Holding& holding) { holding.promised = promised; });
+      }
+    };
+    hold(0);
+    promise = {.nodes = std::move(nodes), .gpus = gpus};
+    hold(gpus);
+    if (promise.nodes.empty()) tables.promises.erase(workspace);
   });
 }
 
 std::vector<NodeView> NodeIndex::matching(const apis::StringMap& selector,
                                           const ObjectKey& workspace) const {
   return tables_.with([&](const Tables& tables) {
-    // Of one Workspace on one node, its pods or its promise, whichever is more.
-    std::map<std::string_view, std::map<ObjectKey, int>> promised;
-    for (const auto& [key, promise] : tables.promises) {
-      if (key == workspace) continue;
-      for (const std::string& node : promise.nodes) promised[node][key] = promise.gpus;
-    }
     std::vector<NodeView> found;
     for (const auto& [name, node] : tables.nodes) {
-      if (!detail::has_labels(node.labels, selector)) continue;
-      NodeView& view = found.emplace_back(node);
-      std::map<ObjectKey, int> bound;
-      if (const auto claims = tables.claims.find(name); claims != tables.claims.end()) {
-        for (const auto& [uid, claim] : claims->second) {
-          if (claim.workspace.name.empty()) view.gpus_used += claim.gpus;
-          if (!claim.workspace.name.empty() && claim.workspace != workspace) {
-            bound[claim.workspace] += claim.gpus;
-          }
-        }
+      if (!node.view || !detail::has_labels(node.view->labels.get(), selector)) continue;
+      NodeView& view = found.emplace_back(*node.view);
+      view.gpus_used = node.gpus_used;
+      const auto own = node.holdings.find(workspace);
+      if (own != node.holdings.end() && !workspace.name.empty()) {
+        view.gpus_used -= own->second.gpus();
       }
-      if (const auto others = promised.find(name); others != promised.end()) {
-        for (const auto& [key, gpus] : others->second) bound[key] = std::max(bound[key], gpus);
-      }
-      for (const auto& [key, gpus] : bound) view.gpus_used += gpus;
     }
     return found;
   });

@@ -2,10 +2,11 @@
 // at every node of the cluster, thousands of times.
 #pragma once
 
+#include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "apis/meta.h"
@@ -34,20 +35,33 @@ class NodeIndex final {
  private:
   struct Claim {
     std::string node;
-    ObjectKey workspace;  // Its pods' label; an empty name if none.
+    ObjectKey workspace;  // Its pods' label; empty if none.
     int gpus = 0;
   };
   struct Promise {
     std::vector<std::string> nodes;
     int gpus = 0;
   };
+  // Of one Workspace on one node, its pods or its promise, whichever is more.
+  struct Holding {
+    int bound = 0;
+    int promised = 0;
+    int gpus() const { return std::max(bound, promised); }
+  };
+  struct OnNode {
+    std::optional<NodeView> view;  // None: pods were seen before their node.
+    std::map<ObjectKey, Holding> holdings;
+    int gpus_used = 0;  // The sum of `holdings`.
+  };
   struct Tables {
-    std::map<std::string, NodeView, std::less<>> nodes;
-    std::map<std::string, std::vector<std::pair<std::string, Claim>>, std::less<>> claims;
-    std::map<std::string, std::string, std::less<>> node_of_pod;  // By UID.
+    std::map<std::string, OnNode, std::less<>> nodes;
+    std::map<std::string, Claim, std::less<>> pods;  // By UID.
     std::map<ObjectKey, Promise> promises;
   };
 
+  template <class Change>
+  static void change_holding(Tables& tables, const std::string& node, const ObjectKey& workspace,
+                             Change change);
   static void forget_pod(Tables& tables, const std::string& uid);
 
   Guarded<Tables> tables_;

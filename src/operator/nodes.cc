@@ -133,8 +133,8 @@ void label_accelerators(NodeVerdict& verdict, const NodeDemand& demand,
                         const std::vector<const NodeView*>& nodes) {
   if (demand.gpus_per_node == 0) return;
   for (const NodeView* node : nodes) {
-    const auto label = node->labels.find("accelerator");
-    if (label != node->labels.end() && label->second == "nvidia") continue;
+    const auto label = node->labels.get().find("accelerator");
+    if (label != node->labels.get().end() && label->second == "nvidia") continue;
     if (!is_usable(*node, demand.resource.instance_type)) continue;
     Json patch;
     patch["metadata"]["labels"]["accelerator"] = "nvidia";
@@ -213,7 +213,7 @@ std::vector<Change> plan_node_release(const NodeDemand& demand, const NodeObserv
 
 NodeView view_node(const Json& node) {
   const ObjectMeta meta = apis::parse_meta(node);
-  NodeView view{.name = meta.name, .deleting = meta.deleting, .labels = meta.labels};
+  NodeView view{.name = meta.name, .deleting = meta.deleting, .labels = NodeLabels(meta.labels)};
   view.instance_type = meta.label("node.kubernetes.io/instance-type");
   view.gpus_capacity = detail::int_at(node, {"status", "allocatable", "nvidia.com/gpu"});
   for (const Json& condition : detail::list_at(node, {"status", "conditions"})) {

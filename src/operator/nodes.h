@@ -6,8 +6,10 @@
 // Workspace was promised (its status.workerNodes) as used before its pods are bound.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "apis/workspace.h"
@@ -18,13 +20,38 @@
 namespace rage::op {
 
 // One node as the scheduler would see it.
+// Value. Copies share the map until one is edited: a plan may look at thousands of nodes.
+class NodeLabels final {
+ public:
+  NodeLabels() = default;
+  explicit NodeLabels(apis::StringMap map)
+      : map_(std::make_shared<const apis::StringMap>(std::move(map))) {}
+  const apis::StringMap& get() const { return *map_; }
+  void set(const std::string& key, std::string value) {
+    edit([&](apis::StringMap& map) { map[key] = std::move(value); });
+  }
+  void erase(const std::string& key) {
+    edit([&](apis::StringMap& map) { map.erase(key); });
+  }
+
+ private:
+  template <class Change>
+  void edit(Change change) {
+    apis::StringMap map = *map_;
+    change(map);
+    map_ = std::make_shared<const apis::StringMap>(std::move(map));
+  }
+
+  std::shared_ptr<const apis::StringMap> map_ = std::make_shared<const apis::StringMap>();
+};
+
 struct NodeView {
   std::string name;
   bool ready = false;
   bool deleting = false;
   bool cordoned = false;
   std::string instance_type;
-  apis::StringMap labels;
+  NodeLabels labels;
   int gpus_capacity = 0;              // nvidia.com/gpu, allocatable.
   int gpus_used = 0;                  // Requested by pods of others on it.
   std::vector<std::string> pressure;  // "DiskPressure", ...

@@ -105,10 +105,10 @@ NodeVerdict plan_node_claims(const NodeDemand& demand, const NodeObservation& ob
   std::vector<const NodeView*> nodes;
   int by_hand = 0;
   for (const NodeView& node : observed.nodes) {
-    if (!has_labels(node.labels, verdict.node_selector)) continue;
+    if (!has_labels(node.labels.get(), verdict.node_selector)) continue;
     nodes.push_back(&node);
     verdict.worker_nodes.push_back(node.name);
-    const bool ordered = node.labels.contains("karpenter.sh/nodepool");
+    const bool ordered = node.labels.get().contains("karpenter.sh/nodepool");
     if (!ordered && is_usable(node, demand.resource.instance_type)) ++by_hand;
   }
   // Claims of any name count: those of the original operator, too. Surplus ones are left alone; a

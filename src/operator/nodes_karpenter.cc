@@ -141,7 +141,7 @@ NodeVerdict plan_node_pool(const NodeDemand& demand, const NodeObservation& obse
   // ask for the pool's labels and could never land there.
   std::vector<const NodeView*> nodes;
   for (const NodeView& node : observed.nodes) {
-    if (!has_labels(node.labels, verdict.node_selector)) continue;
+    if (!has_labels(node.labels.get(), verdict.node_selector)) continue;
     nodes.push_back(&node);
     verdict.worker_nodes.push_back(node.name);
   }

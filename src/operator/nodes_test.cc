@@ -186,10 +186,10 @@ NodeClaimView claim_of(const Json& object) {
 NodeView machine(std::string name) {
   NodeView node = a_node(std::move(name));
   node.instance_type = kSku;
-  node.labels["kaito.sh/workspace"] = "w";
-  node.labels["kaito.sh/workspacenamespace"] = "default";
-  node.labels["karpenter.sh/nodepool"] = "kaito";
-  node.labels["accelerator"] = "nvidia";
+  node.labels.set("kaito.sh/workspace", "w");
+  node.labels.set("kaito.sh/workspacenamespace", "default");
+  node.labels.set("karpenter.sh/nodepool", "kaito");
+  node.labels.set("accelerator", "nvidia");
   return node;
 }
 
@@ -406,7 +406,7 @@ TEST(NodePool, OnlyNodesOfThePoolCount) {
   observed.nodes[0].instance_type = kSku;
   NodeClaimView legacy{.ready = true, .node_name = "legacy"};
   legacy.meta.name = "ws1";
-  legacy.meta.labels = observed.nodes[1].labels;
+  legacy.meta.labels = observed.nodes[1].labels.get();
   observed.claims.push_back(legacy);
   const NodeVerdict verdict = plan(provisioned(), observed, Provisioner::kKarpenter);
   EXPECT_FALSE(verdict.ready);

@@ -15,7 +15,7 @@ bool node_matters(const kube::Change& change) {
   const NodeView before = view_node(change.before->document());
   const NodeView after = view_node(change.after->document());
   return before.ready != after.ready || before.deleting != after.deleting ||
-         before.labels != after.labels || before.gpus_capacity != after.gpus_capacity ||
+         before.labels.get() != after.labels.get() || before.gpus_capacity != after.gpus_capacity ||
          before.pressure != after.pressure;
 }
 

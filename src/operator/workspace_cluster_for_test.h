@@ -37,10 +37,10 @@ inline Json a_workspace(const char* body) {
 // One A100, ready and free.
 inline NodeView a_node(std::string name) {
   NodeView node{.name = std::move(name), .ready = true, .gpus_capacity = 1};
-  node.labels = {{"apps", "x"},
-                 {"nvidia.com/gpu.product", "NVIDIA-A100-SXM4-80GB"},
-                 {"nvidia.com/gpu.count", "1"},
-                 {"nvidia.com/gpu.memory", "81920"}};
+  node.labels = NodeLabels({{"apps", "x"},
+                            {"nvidia.com/gpu.product", "NVIDIA-A100-SXM4-80GB"},
+                            {"nvidia.com/gpu.count", "1"},
+                            {"nvidia.com/gpu.memory", "81920"}});
   return node;
 }
 
@@ -180,14 +180,14 @@ class ClusterForTest {
       return;
     }
     for (NodeView& node : observed.nodes.nodes) {
-      if (node.name == change.key.name) node.labels["accelerator"] = "nvidia";
+      if (node.name == change.key.name) node.labels.set("accelerator", "nvidia");
     }
   }
 
   void add_machine(const std::string& name, const apis::StringMap& labels) {
     NodeView node = a_node(name);
     node.instance_type = parsed().resource.instance_type;
-    for (const auto& [key, value] : labels) node.labels[key] = value;
+    for (const auto& [key, value] : labels) node.labels.set(key, value);
     observed.nodes.nodes.push_back(node);
     std::ranges::sort(observed.nodes.nodes, {}, &NodeView::name);
   }

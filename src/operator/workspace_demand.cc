@@ -48,8 +48,8 @@ Result<const catalog::Model*> resolve_model(const Pass& pass, Runtime runtime) {
 }
 
 std::string label_of(const NodeView& node, std::string_view key) {
-  const auto found = node.labels.find(std::string(key));
-  return found == node.labels.end() ? std::string() : found->second;
+  const auto found = node.labels.get().find(std::string(key));
+  return found == node.labels.get().end() ? std::string() : found->second;
 }
 
 // Of the first ready node, by name, whose labels tell; or why none does.

@@ -1,6 +1,9 @@
 #include "payload/inference_request.h"
 
 #include <fmt/format.h>
+#include <simdjson.h>
+
+#include <utility>
 
 #include "base/strings.h"
 #include "payload/detail/header_value.h"
@@ -109,13 +112,12 @@ Api api_of(std::string_view path) {
 
 Result<InferenceRequest> parse_inference_request(std::string_view path,
                                                  std::string_view content_type,
-                                                 std::string_view body,
-                                                 const ParseOptions& options) {
+                                                 std::string_view body, const VideoHints& video) {
   const Api api = api_of(path);
   if (api == Api::kUnknown) return InferenceRequest{};
   if (is_form(content_type)) return read_form_request(api, content_type, body);
   RETURN_IF_ERROR(check_charset(content_type));
-  return detail::read_json_request(api, body, options);
+  return detail::read_json_request(api, body, video);
 }
 
 std::string replace_model(std::string_view body, ByteRange range, std::string_view model) {

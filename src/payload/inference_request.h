@@ -63,13 +63,6 @@ struct VideoHints {
   std::uint32_t height = 360;
 };
 
-struct ParseOptions {
-  // Bytes behind the body that may be read, whatever they are: capacity() - size() of a string.
-  // With 64 or more the body need not be copied.
-  std::size_t readable_after = 0;
-  VideoHints video = {};
-};
-
 // Thread-safe. The message of an error is one for the client, without a stop.
 // kInvalidArgument: not JSON, not UTF-8, wrong types, depth over 64, a member twice, a model that
 // is no string. A missing model is not an error here: a rewrite may supply one. kResourceExhausted:
@@ -77,7 +70,7 @@ struct ParseOptions {
 Result<InferenceRequest> parse_inference_request(std::string_view path,
                                                  std::string_view content_type,
                                                  std::string_view body,
-                                                 const ParseOptions& options = {});
+                                                 const VideoHints& video = {});
 
 // The body with another model, every other byte as it was. `range` is model_range.
 std::string replace_model(std::string_view body, ByteRange range, std::string_view model);

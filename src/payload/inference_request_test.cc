@@ -304,13 +304,12 @@ TEST(ReplaceModel, ChangesNothingElse) {
 TEST(ParseInferenceRequest, IgnoresWhatStandsBehindTheBody) {
   for (const std::string& body :
        {std::string(R"({"model":"m","prompt":[1,2]})"), std::string(R"({"prompt":[[1,2])"),
-        std::string("{\"a\":{}"), std::string("{\"a\":1"), std::string("{\"model\":\"m\"}  ")}) {
+        std::string("{\"a\":{}"), std::string("{\"prompt\":1"), std::string("{\"model\":\"m")}) {
     const auto expected = parse_inference_request("/v1/completions", kJson, body);
-    for (const char behind : {'}', ']', ',', '"', '1', '\0'}) {
-      const std::string longer = body + std::string(64, behind);
+    for (const std::string_view behind : {"}", "]}", ",2]}", "\"}", "1}"}) {
+      const std::string longer = body + std::string(behind);
       const auto read = parse_inference_request("/v1/completions", kJson,
-                                                std::string_view(longer).substr(0, body.size()),
-                                                {.readable_after = 64});
+                                                std::string_view(longer).substr(0, body.size()));
       ASSERT_EQ(read.has_value(), expected.has_value()) << body << behind;
       if (read) EXPECT_EQ(*read, *expected);
     }

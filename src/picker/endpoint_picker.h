@@ -19,22 +19,22 @@
 namespace rage::picker {
 
 struct PickRequest {
-  std::string method;
-  std::string path;      // With its query.
-  net::Headers headers;  // Names in lower case, without pseudo headers.
+  std::string method = {};
+  std::string path = {};      // With its query.
+  net::Headers headers = {};  // Names in lower case, without pseudo headers.
   // Null: the request has no body; a ready endpoint is chosen at random.
-  std::shared_ptr<const std::string> body;
+  std::shared_ptr<const std::string> body = {};
   // "ip:port" each. Present: only these; present and empty: none is eligible.
-  std::optional<std::vector<std::string>> subset;
+  std::optional<std::vector<std::string>> subset = {};
 };
 
 // Why a request goes nowhere. Rendered "inference error: <code_name> - <message>".
 struct Refusal {
   int status = 503;
-  std::string code_name;  // "BadRequest", "ServiceUnavailable", "Internal", ...
-  std::string message;
-  std::string dropped_reason;  // x-llm-d-request-dropped-reason; empty: none.
-  std::optional<std::chrono::seconds> retry_after;
+  std::string code_name = {};  // "BadRequest", "ServiceUnavailable", "Internal", ...
+  std::string message = {};
+  std::string dropped_reason = {};  // x-llm-d-request-dropped-reason; empty: none.
+  std::optional<std::chrono::seconds> retry_after = {};
   std::string text() const { return "inference error: " + code_name + " - " + message; }
 };
 
@@ -42,8 +42,8 @@ enum class Completion { kNormal, kClientDisconnect, kEvicted, kError };
 
 struct ResponseHead {
   int status = 0;
-  net::Headers headers;
-  std::string served;  // x-gateway-destination-endpoint-served; empty: unknown.
+  net::Headers headers = {};
+  std::string served = {};  // x-gateway-destination-endpoint-served; empty: unknown.
 };
 
 // One picked request until its end. Thread-compatible; the destructor finishes it as
@@ -59,23 +59,26 @@ class Exchange {
   virtual void finish(Completion how) = 0;  // Idempotent.
   // Bodies pass unseen: no need to show them.
   virtual bool wants_response_body() const = 0;
-  // Called at most once, on any thread, if the request is evicted while in flight.
+  // on_response_body() may return other bytes: a content-length does not hold.
+  virtual bool may_change_body() const { return false; }
+  // Called at most once, on any thread, if the request is evicted while in flight. Once finish()
+  // has returned it is not running, unless finish() was called from it.
   virtual void on_eviction(std::function<void(Refusal)> evicted) = 0;
 };
 
 struct Pick {
-  std::vector<std::string> destinations;  // "ip:port", the first is tried first; never empty.
-  std::vector<double> scores;             // Of `destinations`; empty for requests without body.
-  std::vector<std::pair<std::string, std::string>> request_headers;  // To set.
-  std::optional<std::string> body;  // Set if it differs from the client's.
-  std::string model;                // What the client asked for; empty: unknown.
-  std::shared_ptr<Exchange> exchange;
+  std::vector<std::string> destinations = {};  // "ip:port", the first is tried first; never empty.
+  std::vector<double> scores = {};  // Of `destinations`; empty for requests without body.
+  std::vector<std::pair<std::string, std::string>> request_headers = {};  // To set.
+  std::optional<std::string> body = {};  // Set if it differs from the client's.
+  std::string model = {};                // What the client asked for; empty: unknown.
+  std::shared_ptr<Exchange> exchange = {};
 };
 
 // Exactly one of the two.
 struct PickOutcome {
-  std::optional<Pick> pick;
-  std::optional<Refusal> refusal;
+  std::optional<Pick> pick = {};
+  std::optional<Refusal> refusal = {};
 };
 
 // A pick that may still wait. Destroying it cancels.

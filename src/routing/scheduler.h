@@ -33,9 +33,19 @@ struct SchedulingRequest {
 
 struct ProfileResult {
   std::string profile;
-  std::vector<std::size_t> endpoints;  // Indexes into the candidates; best first, not empty.
-  std::vector<double> scores;          // Of `endpoints`.
+  std::vector<std::size_t> endpoints = {};  // Indexes into the candidates; best first, not empty.
+  std::vector<double> scores = {};          // Of `endpoints`.
+  // False: endpoints[0] encodes media, or is a door to a rank of `others`.
+  bool computes_prompt = true;
+  // For InFlight::tokens of endpoints[0]: what of the prompt it has to compute, until the first
+  // chunk of the response ...
+  std::uint64_t load_tokens = 0;
+  // ... and what it is expected to generate, until the request ends. 0 unless configured.
+  std::uint64_t load_output_tokens = 0;
 };
+
+// What schedule() worked out for commit(). Opaque.
+struct ScheduleMemo;
 
 struct Schedule {
   ProfileResult primary;
@@ -47,12 +57,14 @@ struct Schedule {
   std::uint64_t uncached_tokens = 0;  // Of them, on the primary endpoint.
   std::uint64_t matched_blocks = 0;   // On the primary endpoint.
   bool token_based_release = true;
+  std::shared_ptr<const ScheduleMemo> memo = {};
 };
 
 // Resource. Thread-safe; decisions run in parallel. Owns the learned state: prefix index, sessions.
 class Scheduler {
  public:
   virtual ~Scheduler() = default;
+  // kUnavailable: there are no candidates (503, rejected-no-endpoints);
   // kResourceExhausted: filters removed every candidate (429, rejected-saturated);
   // kInvalidArgument: the request asks for what is not configured (an unknown EPP-Profile).
   virtual Result<Schedule> schedule(const SchedulingRequest& request,

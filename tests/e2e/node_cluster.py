@@ -21,6 +21,7 @@ SCHEDULE = json.loads((ROOT / "examples/scale23x/schedule_index.json").read_text
 CHART = ROOT / "deploy/charts/rage"
 HELM = CACHE / "cluster/bin/helm"
 KUBE = CACHE / "cluster/bin/kube-apiserver"
+ENVOY = CACHE / "envoy/envoy"
 TOOLS = ("containerd", "ctr", "runc", "iptables", "iptables-save", "umoci", "skopeo", "ip", "gcc")
 SOCKET = "/run/rage-test/containerd.sock"
 RELEASE = "kaito-workspace"  # The namespace of the operator, as KAITO's is called.
@@ -35,7 +36,7 @@ def why_not():
     lacking = [tool for tool in TOOLS if not shutil.which(tool)]
     if lacking or not Path("/usr/lib/cni/bridge").exists():
         return f"not installed: {' '.join(lacking) or 'containernetworking-plugins'}"
-    for path in (HELM, KUBE, IMAGES / "rage.tar", IMAGES / "rage-llamacpp.tar"):
+    for path in (HELM, KUBE, ENVOY, IMAGES / "rage.tar", IMAGES / "rage-llamacpp.tar"):
         if not path.exists():
             return f"there is no {path.name}: make e2e builds it"
     if Path("/run/rage-test").exists() or Path("/sys/class/net/ragetest1").exists():
@@ -229,6 +230,6 @@ def timed(what):
 
 
 __all__ = [
-    "CHART", "RELEASE", "SCHEDULE", "VERSION", "NodeCluster", "RagClient", "Writer", "is_ready_pod",
-    "timed", "wait_until", "why_not",
+    "CHART", "ENVOY", "RELEASE", "SCHEDULE", "VERSION", "NodeCluster", "RagClient", "Writer",
+    "is_ready_pod", "timed", "wait_until", "why_not",
 ]

@@ -9,6 +9,7 @@ import sys
 import time
 import unittest
 
+from envoy_gateway import Askers, EnvoyGateway
 from node_cluster import (
     CHART, RELEASE, SCHEDULE, VERSION, NodeCluster, RagClient, Writer, timed, wait_until, why_not,
 )
@@ -18,6 +19,26 @@ CHAT_ADDRESS = "10.96.50.50"  # There is no DNS: the model's Service has a fixed
 SET_PODS = "inferenceset.kaito.sh/created-by=chat"
 RAG_PODS = "kaito.sh/ragengine=docs"
 KEEP = os.environ.get("RAGE_E2E_KEEP") == "1"
+
+
+MODELS = ("chat", "second")
+
+
+def inference_set(name):
+    return {
+        "apiVersion": "kaito.sh/v1beta1", "kind": "InferenceSet", "metadata": {"name": name},
+        "spec": {
+            "replicas": 1,
+            "labelSelector": {"matchLabels": {"apps": "cpu"}},
+            "template": {
+                "metadata": {"annotations": {
+                    "kaito.sh/runtime": "llamacpp", "rage.dev/cpu-request": "200m",
+                    "rage.dev/context-tokens": "4096",
+                }},
+                "inference": {"preset": {"name": "packaged:SmolLM2-135M-Instruct"}},
+            },
+        },
+    }
 
 
 def manifests(volume_folder):
@@ -40,20 +61,7 @@ def manifests(volume_folder):
                 "ports": [{"port": 80, "targetPort": 5000}],
             },
         },
-        {
-            "apiVersion": "kaito.sh/v1beta1", "kind": "InferenceSet", "metadata": {"name": "chat"},
-            "spec": {
-                "replicas": 1,
-                "labelSelector": {"matchLabels": {"apps": "cpu"}},
-                "template": {
-                    "metadata": {"annotations": {
-                        "kaito.sh/runtime": "llamacpp", "rage.dev/cpu-request": "200m",
-                        "rage.dev/context-tokens": "4096",
-                    }},
-                    "inference": {"preset": {"name": "packaged:SmolLM2-135M-Instruct"}},
-                },
-            },
-        },
+        inference_set("chat"),
         {
             "apiVersion": "kaito.sh/v1beta1", "kind": "RAGEngine", "metadata": {"name": "docs"},
             "spec": {
@@ -113,7 +121,9 @@ class EndToEnd(unittest.TestCase):
             more = ["--set", "resources.limits.memory=2Gi"] if "RAGE_BUILD" in os.environ else []
             cls.cluster.helm(
                 "install", "rage", CHART, "--create-namespace", "--wait", "--timeout", "120s",
-                "--set", "nodeProvisioner=byo", *more,
+                "--set", "nodeProvisioner=byo", "--set", "bodyBasedRouter.enabled=true",
+                "--set", "bodyBasedRouter.replicaCount=1",
+                "--set", "featureGates.gatewayAPIInferenceExtension=true", *more,
             )
 
     @classmethod
@@ -320,6 +330,56 @@ class EndToEnd(unittest.TestCase):
             and float(line.rsplit(" ", 1)[1]) > 0
         }
         print(f"           reconcile errors since the upgrade: {errors or 'none'}", flush=True)
+
+    def test_a_each_model_is_reached_by_its_name_and_no_request_is_lost(self):
+        """A pod goes while both models are asked without pause."""
+        self.api.apply(inference_set("second"), NAMESPACE, manager="kubectl")
+        self._scale(2)
+        self._wait("a second model, and two replicas of the first", lambda: [
+            len(self._model_pods(model)) for model in MODELS] == [2, 1])
+        pickers = {model: f"{model}-inferencepool-epp" for model in MODELS}
+        self._wait("the pickers are ready", lambda: all(self.cluster.ready_pods(
+            NAMESPACE, f"app.kubernetes.io/instance={name}") for name in pickers.values()))
+        gateway = EnvoyGateway(
+            self.cluster.folder, self.api.get("Service", "rage-bbr", RELEASE)["spec"]["clusterIP"],
+            {model: self._address(name) for model, name in pickers.items()},
+        )
+        self.addCleanup(gateway.stop)
+        owners = {}
+
+        def publish():
+            for model in MODELS:
+                addresses = [pod["status"]["podIP"] for pod in self._model_pods(model)]
+                owners.update(dict.fromkeys(addresses, model))
+                gateway.set_endpoints(model, addresses)
+
+        publish()
+
+        def each_model_answers():
+            with contextlib.suppress(OSError):
+                return all(gateway.ask(model)[0] == 200 for model in MODELS)
+
+        self._wait("Envoy, router and pickers answer for both models", each_model_answers)
+        askers = Askers(gateway, MODELS)
+        try:
+            wait_until(lambda: len(askers.replies) > 20, "both are asked", 60)
+            self._delete_pod(SET_PODS, now=True)
+            publish()
+            self._wait("a new pod of the first model", lambda: len(self._model_pods("chat")) == 2)
+            publish()
+            asked = len(askers.replies)
+            wait_until(lambda: len(askers.replies) > asked + 20, "both are asked still", 60)
+        finally:
+            replies = askers.stop()
+        self.assertEqual([each for each in replies if each[1] != 200], [], "a request is lost")
+        for model, _, body, served in replies:
+            self.assertEqual(owners[served], model, "a pod of another model answered")
+            self.assertIn(f'"model":"{model}"', body.replace(" ", ""))
+        served = {model: {each[3] for each in replies if each[0] == model} for model in MODELS}
+        print(f"           {len(replies)} answered, by {served}", flush=True)
+
+    def _model_pods(self, model):
+        return self.cluster.ready_pods(NAMESPACE, f"inferenceset.kaito.sh/created-by={model}")
 
     def _write(self):
         if self.writer is None:

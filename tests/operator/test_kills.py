@@ -9,7 +9,7 @@ import time
 import unittest
 
 from churn import Churn, make_nodes, wait_for_convergence
-from support import ClusterTest, Operator, need_crds, need_operator
+from support import ClusterTest, Operator, need_crds, need_operator, wait_until
 
 KILLS = int(os.environ.get("RAGE_KILLS", "10"))
 SETS = int(os.environ.get("RAGE_KILL_SETS", "20"))
@@ -42,8 +42,8 @@ class Kills(ClusterTest):
                 continue
             self.cluster.kill(part)
             time.sleep(chance.uniform(0, 0.5))
-            self.cluster.start(part)
-            self.cluster.wait_for_api()
+            wait_until(self._control_plane_answers, f"the API server answers after {part} died",
+                       seconds=180, interval=1)
             if operator.process.poll() is not None:  # It may give up; a pod would be restarted.
                 operator.start(wait=False)
         churn.stop()
@@ -62,6 +62,12 @@ class Kills(ClusterTest):
             self.api.delete("InferenceSet", name, "churn")
         wait_for_convergence(self.api, {}, seconds=60 + SETS)
         self.assertEqual(operator.stop(), 0, operator.log_tail())
+
+    def _control_plane_answers(self):
+        """Starts what is down: an API server whose etcd goes at the wrong moment ends too."""
+        for part in ("etcd", "kube-apiserver"):
+            self.cluster.start(part)
+        return self.cluster.answers()
 
     def _report(self, churn, seconds):
         requests = self.cluster.audited()

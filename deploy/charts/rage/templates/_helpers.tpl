@@ -20,14 +20,28 @@ app.kubernetes.io/name: rage-operator
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{- define "rage.labels" -}}
-{{ include "rage.selectorLabels" . }}
+{{- define "rage.releaseLabels" -}}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- with .Values.commonLabels }}
 {{ toYaml . }}
 {{- end }}
+{{- end -}}
+
+{{- define "rage.labels" -}}
+{{ include "rage.selectorLabels" . }}
+{{ include "rage.releaseLabels" . }}
+{{- end -}}
+
+{{- define "rage.bbrSelectorLabels" -}}
+app.kubernetes.io/name: rage-bbr
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "rage.bbrLabels" -}}
+{{ include "rage.bbrSelectorLabels" . }}
+{{ include "rage.releaseLabels" . }}
 {{- end -}}
 
 {{/* A digest names one image for ever; a tag is for people. Call with (dict "image" ... "root" $). */}}

@@ -101,7 +101,7 @@ TEST_F(Http2, TlsAgreesOnItAndFallsBack) {
   EXPECT_TRUE(secure.body.ends_with(body));
 }
 
-TEST_F(Http2, FailuresAreAnsweredAndCutsAreSeen) {
+TEST_F(Http2, CutsAreSeen) {
   TestUpstream upstream([](RawStream& stream) {
     stream.read_message();
     stream.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
@@ -111,7 +111,6 @@ TEST_F(Http2, FailuresAreAnsweredAndCutsAreSeen) {
   start();
   EXPECT_EQ(fetch(url()).code, CURLE_HTTP2_STREAM);
   EXPECT_EQ(metrics_.aborted.value(), 1);
-  EXPECT_EQ(fetch(url("/a/../b")).status, 200);  // libcurl resolves it before it sends.
 }
 
 TEST_F(Http2, RefusesAreJsonOrGrpc) {

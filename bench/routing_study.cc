@@ -62,7 +62,6 @@ std::vector<Experiment> experiments() {
     all.push_back({fmt::format("groups-{}", groups), {.groups = groups}, warm_then_60});
   }
   all.push_back({"new-questions", {.questions_per_group = 0}, published_ladder()});
-  all.push_back({"new-questions-steady", {.questions_per_group = 0}, steady_ladder()});
   all.push_back(
       {"nothing-shared",
        {.groups = 1, .questions_per_group = 0, .prefix_tokens = 0, .question_tokens = 7'200},

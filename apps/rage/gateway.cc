@@ -18,6 +18,7 @@
 #include "gateway/configuration.h"
 #include "gateway/file_source.h"
 #include "gateway/local_pickers.h"
+#include "gateway/pool_pickers.h"
 #include "kube/client.h"
 #include "kube/kubeconfig.h"
 #include "listen.h"
@@ -46,6 +47,7 @@ struct GatewayFlags {
   std::string status_address;
   std::string admin = "127.0.0.1:19000";
   std::string picker_config;
+  gateway::PoolPickers::Who who = gateway::PoolPickers::Who::kAsPoolsSay;
   int drain_seconds = 30;
   std::string log_format = "json";
   gateway::GatewayOptions options;
@@ -66,7 +68,8 @@ class RunningGateway final {
                  gateway::LocalPickers& pickers, obs::MetricRegistry& registry)
       : flags_(flags),
         pickers_(pickers),
-        configurator_(std::move(options), pickers),
+        providers_(pickers, flags.who),
+        configurator_(std::move(options), providers_),
         metrics_(registry) {}
 
   // The first creates the gateway; its failure is the caller's.
@@ -85,8 +88,7 @@ class RunningGateway final {
 
   void write_status(kube::KubeClient& client, const gatewayapi::World& world) {
     MutexLock lock(mutex_);
-    gatewayapi::StatusOptions options{.controller = std::string(kController),
-                                      .now = rfc3339_now()};
+    gatewayapi::StatusOptions options{.controller = std::string(kController), .now = rfc3339_now()};
     for (const auto& compiled : configurator_.compiled().gateways) {
       auto& facts = options.facts[compiled.name];
       facts.addresses = compiled.requested_addresses;
@@ -106,6 +108,7 @@ class RunningGateway final {
  private:
   const GatewayFlags& flags_;
   gateway::LocalPickers& pickers_;
+  gateway::PoolPickers providers_;
   Mutex mutex_;
   gateway::Configurator configurator_ GUARDED_BY(mutex_);
   gateway::GatewayMetrics metrics_;
@@ -169,18 +172,17 @@ Result<void> run_from_files(const GatewayFlags& flags, RunningGateway& running, 
 Result<void> run_from_cluster(const GatewayFlags& flags, RunningGateway& running, Clock& clock,
                               obs::MetricRegistry& registry, const ShutdownSignal& shutdown) {
   const auto transport = net::make_http_transport();
-  ASSIGN_OR_RETURN(
-      auto config,
-      kube::load_client_config({.path = flags.kubeconfig, .context = flags.context}, clock));
+  ASSIGN_OR_RETURN(auto config, kube::load_client_config(
+                                    {.path = flags.kubeconfig, .context = flags.context}, clock));
   const auto client = kube::make_kube_client(*transport, clock, std::move(config));
   const auto source =
       gateway::ClusterSource::create(*client, clock, {.name_space = flags.name_space});
   Result<void> first;
-  RETURN_IF_ERROR(source->start(Context::with_timeout(kSyncLimit),
-                                [&](const gatewayapi::World& world) {
-                                  first = running.take(world);
-                                  if (first) running.write_status(*client, world);
-                                }));
+  RETURN_IF_ERROR(
+      source->start(Context::with_timeout(kSyncLimit), [&](const gatewayapi::World& world) {
+        first = running.take(world);
+        if (first) running.write_status(*client, world);
+      }));
   RETURN_IF_ERROR(first);
   std::atomic<bool> ready = false;
   return serve(flags, running, registry, shutdown, ready);
@@ -240,9 +242,10 @@ void add_gateway(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand(
       "gateway", "The inference gateway: HTTPRoutes to services and to model servers");
   auto flags = std::make_shared<GatewayFlags>();
-  command->add_option("--config", flags->config,
-                      "Folder (or file) of YAML: Gateway, HTTPRoute, InferencePool, ...; read again "
-                      "when it changes");
+  command->add_option(
+      "--config", flags->config,
+      "Folder (or file) of YAML: Gateway, HTTPRoute, InferencePool, ...; read again "
+      "when it changes");
   command->add_flag("--cluster", flags->cluster, "Read it from Kubernetes, and write status");
   command->add_option("--kubeconfig", flags->kubeconfig, "Instead of $KUBECONFIG or the pod's own");
   command->add_option("--context", flags->context, "Of the kubeconfig");
@@ -257,6 +260,9 @@ void add_gateway(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_option("--picker-config", flags->picker_config,
                       "EndpointPickerConfig of all InferencePools; default: llm-d's defaults");
+  command->add_flag_callback(
+      "--own-picker", [flags] { flags->who = gateway::PoolPickers::Who::kOurs; },
+      "Pick for pools that name a picker of their own, too");
   command->add_option("--drain-seconds", flags->drain_seconds, "For requests to end on SIGTERM")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

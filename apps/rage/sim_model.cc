@@ -45,6 +45,9 @@ Result<void> run(SimModelFlags flags) {
   options.engine.decode_per_sequence = time_of(flags.decode_per_sequence_ms);
   options.engine.adapter_load = time_of(flags.adapter_load_ms);
   options.engine.prefix_caching = !flags.no_prefix_caching;
+  if (options.engine.adapters_max == 0) {
+    options.engine.adapters_max = static_cast<std::uint32_t>(options.adapters.size());
+  }
   ASSIGN_OR_RETURN(const auto server, simulator::SimServer::create(options));
   fmt::print("rage sim-model: ready on http://{}:{}\n", options.address, server->port());
   std::fflush(stdout);
@@ -126,7 +129,7 @@ void add_engine_options(CLI::App& command, SimModelFlags& flags) {
   command.add_flag("--no-prefix-caching", flags.no_prefix_caching, "Every prompt is computed");
   command
       .add_option("--max-loras", engine.adapters_max,
-                  "Adapters on the accelerator at once; 0: all, at no cost")
+                  "Adapters on the accelerator at once; 0: all of them")
       ->capture_default_str();
   command.add_option("--lora-load-ms", flags.adapter_load_ms, "To load an adapter into a slot")
       ->check(CLI::NonNegativeNumber)

@@ -32,8 +32,7 @@ const std::string* find_annotation(const gatewayapi::Meta& meta, std::string_vie
 }
 
 bool is_digest(std::string_view text) {
-  return text.size() == 64 &&
-         std::ranges::all_of(text, [](char c) {
+  return text.size() == 64 && std::ranges::all_of(text, [](char c) {
            return is_ascii_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
          });
 }

@@ -30,8 +30,7 @@ ResourceType gateway_kind(const char* kind, const char* plural, const char* vers
 }
 
 ResourceType core_kind(const char* kind, const char* plural, bool namespaced = true) {
-  return {
-      .group = "", .version = "v1", .kind = kind, .plural = plural, .namespaced = namespaced};
+  return {.group = "", .version = "v1", .kind = kind, .plural = plural, .namespaced = namespaced};
 }
 
 }  // namespace

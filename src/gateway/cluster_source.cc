@@ -48,12 +48,14 @@ class Source final : public ClusterSource {
     for (const ClusterKind& kind : detail::cluster_kinds()) {
       const std::string version = kind.type.api_version();
       if (informers_.contains(kind.type)) continue;
-      if (!served.contains(version)) served[version] = detail::served_plurals(client_, context, kind.type);
-      const bool there = std::ranges::find(served[version], kind.type.plural) != served[version].end();
+      if (!served.contains(version))
+        served[version] = detail::served_plurals(client_, context, kind.type);
+      const bool there =
+          std::ranges::find(served[version], kind.type.plural) != served[version].end();
       if (!there && kind.required) {
         return fail(ErrorCode::kFailedPrecondition,
-                    "the cluster has no {} of {}: install the Gateway API's CRDs",
-                    kind.type.plural, version);
+                    "the cluster has no {} of {}: install the Gateway API's CRDs", kind.type.plural,
+                    version);
       }
       if (there) start_informer(kind);
     }
@@ -150,12 +152,12 @@ std::size_t write_statuses(kube::KubeClient& client,
                                    {change.object.name_space, change.object.name},
                                    kube::PatchType::kMerge, patch, "status");
     written += done ? 1 : 0;
-    const bool later = !done && (kube::is_conflict(done.error()) ||
-                                 done.error().code == ErrorCode::kNotFound);
+    const bool later =
+        !done && (kube::is_conflict(done.error()) || done.error().code == ErrorCode::kNotFound);
     if (done || later) continue;  // Another version is on its way here.
-    obs::log().warn("cannot write a status", {{"kind", change.kind},
-                                              {"name", change.object.name},
-                                              {"error", done.error().message}});
+    obs::log().warn(
+        "cannot write a status",
+        {{"kind", change.kind}, {"name", change.object.name}, {"error", done.error().message}});
   }
   return written;
 }

@@ -9,8 +9,7 @@ namespace rage::gateway {
 
 std::shared_ptr<const Snapshot> Configurator::build(const gatewayapi::World& world) {
   compiled_ = gatewayapi::compile(world, options_.compile);
-  BuiltSnapshot built =
-      build_snapshot(world, compiled_, pickers_, options_.build, snapshot_.get());
+  BuiltSnapshot built = build_snapshot(world, compiled_, pickers_, options_.build, snapshot_.get());
   for (const std::string& problem : built.problems) {
     if (std::ranges::find(complaints_, problem) != complaints_.end()) continue;
     obs::log().warn("an annotation cannot be used", {{"problem", problem}});

@@ -21,8 +21,8 @@ class Configurator final {
     BuildOptions build;
   };
   // What is referred to outlives it.
-  Configurator(Options options, PickerProvider& pickers) : options_(std::move(options)),
-                                                           pickers_(pickers) {}
+  Configurator(Options options, PickerProvider& pickers)
+      : options_(std::move(options)), pickers_(pickers) {}
 
   // Compiles and builds; what annotations say that is no use is logged once.
   std::shared_ptr<const Snapshot> build(const gatewayapi::World& world);

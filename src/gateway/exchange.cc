@@ -175,11 +175,17 @@ void Exchange::abort() {
 // Of everything that could still call.
 void Exchange::let_go() {
   drop_upstream();
-  if (ticket_) ticket_->cancel();
-  ticket_.reset();
+  stop_picking();
   models_query_.reset();
+  shown_.reset();
   if (request_timer_) request_timer_->cancel();
   if (attempt_timer_) attempt_timer_->cancel();
+}
+
+void Exchange::stop_picking() {
+  picking_ = false;
+  if (ticket_) ticket_->cancel();
+  ticket_.reset();
 }
 
 void Exchange::finish(picker::Completion how) {

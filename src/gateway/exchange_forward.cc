@@ -1,6 +1,7 @@
 // Sending the request to an endpoint, trying again, and passing the reply on.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "gateway/detail/exchange.h"
@@ -9,6 +10,8 @@ namespace rage::gateway::detail {
 namespace {
 
 using Kind = UpstreamFailure::Kind;
+
+constexpr std::chrono::milliseconds kShownHeadLimit{2'000};
 
 int status_of(Kind kind) {
   switch (kind) {
@@ -48,13 +51,15 @@ void Exchange::attempt(UpstreamPool::Reuse reuse) {
   upstream_ = worker_.upstreams.open(destinations_[destination_], protocol, reuse, *this);
   if (upstream_ == nullptr) return on_upstream_failure({.kind = Kind::kOverload});
   const auto limit = rule_->backend_timeout.value_or(std::chrono::milliseconds(0));
-  if (limit.count() > 0) {
-    if (!attempt_timer_) {
-      attempt_timer_ = std::make_unique<Timer>(worker_.loop, [this] { on_attempt_timer(); });
-    }
-    attempt_timer_->expire_after(limit);
-  }
+  if (limit.count() > 0) arm_attempt_timer(limit);
   send_request();
+}
+
+void Exchange::arm_attempt_timer(std::chrono::milliseconds delay) {
+  if (!attempt_timer_) {
+    attempt_timer_ = std::make_unique<Timer>(worker_.loop, [this] { on_attempt_timer(); });
+  }
+  attempt_timer_->expire_after(delay);
 }
 
 void Exchange::send_request() {
@@ -91,6 +96,7 @@ void Exchange::drop_upstream() {
 
 void Exchange::on_upstream_failure(UpstreamFailure failure) {
   upstream_ = nullptr;
+  shown_.reset();
   worker_.metrics.upstream_failures.add();
   if (replying_) return abort();
   retry_or(
@@ -127,15 +133,16 @@ bool Exchange::try_again(const FailedAttempt& failed) {
     attempt(UpstreamPool::Reuse::kAllowed);
     return true;
   }
-  if (!attempt_timer_) {
-    attempt_timer_ = std::make_unique<Timer>(worker_.loop, [this] { on_attempt_timer(); });
-  }
-  attempt_timer_->expire_after(decision.delay);
+  arm_attempt_timer(decision.delay);
   return true;
 }
 
-// The backend's time is over, or the pause before a retry is.
 void Exchange::on_attempt_timer() {
+  if (shown_) return on_head_shown({});  // The picker has no say in it then.
+  if (picking_) {
+    stop_picking();
+    return fail_open("the endpoint picker did not answer in time");
+  }
   if (upstream_ == nullptr) return attempt(UpstreamPool::Reuse::kAllowed);
   drop_upstream();
   if (replying_) return abort();
@@ -147,31 +154,65 @@ void Exchange::on_attempt_timer() {
 void Exchange::on_upstream_head(ResponseHead head, const Framing& framing) {
   const FailedAttempt failed{.what = FailedAttempt::What::kStatus, .status = head.status};
   if (head.status >= 400 && (try_again(failed) || pick_again(failed))) return;
-  send_reply_head(std::move(head), framing);
+  pool_ == nullptr ? send_reply_head(std::move(head), framing)
+                   : show_reply_head(std::move(head), framing);
 }
 
 // To the picker's exchange, which may add to it.
-void Exchange::show_reply_head(ResponseHead& head) {
+void Exchange::show_reply_head(ResponseHead head, const Framing& framing) {
   const std::string served = destinations_[destination_].text();
+  picker::ResponseHead shown{.status = head.status, .served = served};
+  if (picked_) {
+    for (std::size_t i = 0; i < head.headers.size(); ++i) {
+      shown.headers.add(head.headers.name(i), head.headers.value(i));
+    }
+  }
   if (worker_.options.served_endpoint_header) {
     head.headers.set("x-gateway-destination-endpoint-served", served);
   }
-  if (!picked_) return;
-  picker::ResponseHead shown{.status = head.status, .served = served};
-  for (std::size_t i = 0; i < head.headers.size(); ++i) {
-    shown.headers.add(head.headers.name(i), head.headers.value(i));
+  if (!picked_) return send_reply_head(std::move(head), framing);
+  if (auto* const remote = dynamic_cast<RemoteExchange*>(picked_.get())) {
+    shown_ = std::make_unique<ShownHead>(ShownHead{.head = std::move(head), .framing = framing});
+    return ask_about_head(*remote, std::move(shown));
   }
   for (const auto& [name, value] : picked_->on_response_headers(shown)) {
     head.headers.set(name, value);
   }
   body_shown_ = picked_->wants_response_body();
+  send_reply_head(std::move(head), framing);
+}
+
+void Exchange::ask_about_head(RemoteExchange& remote, picker::ResponseHead shown) {
+  if (upstream_ != nullptr) upstream_->pause();
+  upstream_paused_ = true;
+  arm_attempt_timer(kShownHeadLimit);
+  remote.ask_response_headers(
+      shown, [loop = &worker_.loop, self = weak_from_this()](RemoteExchange::Headers headers) {
+        loop->post([self, headers = std::move(headers)] {
+          const auto exchange = self.lock();
+          if (exchange && exchange->shown_) exchange->on_head_shown(headers);
+        });
+      });
+}
+
+void Exchange::on_head_shown(const RemoteExchange::Headers& headers) {
+  const auto shown = std::exchange(shown_, nullptr);
+  attempt_timer_->cancel();
+  for (const auto& [name, value] : headers) shown->head.headers.set(name, value);
+  send_reply_head(std::move(shown->head), shown->framing);
+  send_reply_body(shown->body);
+  if (shown->ended) {
+    return on_upstream_end(shown->trailers.size() > 0 ? &shown->trailers : nullptr);
+  }
+  if (client_.queued() > kQueuedBytesHigh || upstream_ == nullptr) return;
+  upstream_paused_ = false;
+  upstream_->resume();
 }
 
 void Exchange::send_reply_head(ResponseHead head, const Framing& framing) {
   status_ = head.status;
   replying_ = true;
   if (body_mode_ == Body::kStreamed) std::string().swap(body_);
-  if (pool_ != nullptr) show_reply_head(head);
   for (const auto* edits : filtered_.response_edits) edit_headers(*edits, head.headers);
   Framing sent = framing;
   const bool may_change = body_shown_ && body_rewritten_ && framing.kind == Framing::Kind::kLength;
@@ -183,7 +224,9 @@ void Exchange::send_reply_head(ResponseHead head, const Framing& framing) {
 }
 
 void Exchange::on_upstream_body(std::string_view bytes) {
-  if (body_shown_) {
+  if (shown_) {
+    shown_->body.append(bytes);
+  } else if (body_shown_) {
     const std::string shown = picked_->on_response_body(bytes, false);
     send_reply_body(shown);
   } else {
@@ -204,6 +247,11 @@ void Exchange::send_reply_body(std::string_view bytes) {
 
 void Exchange::on_upstream_end(const HeaderBlock* trailers) {
   upstream_ = nullptr;
+  if (shown_) {
+    shown_->ended = true;
+    if (trailers != nullptr) shown_->trailers = *trailers;
+    return;
+  }
   if (body_shown_) {
     const std::string rest = picked_->on_response_body("", true);
     send_reply_body(rest);

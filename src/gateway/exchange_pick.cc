@@ -58,6 +58,7 @@ void Exchange::pick(std::optional<std::vector<std::string>> subset) {
   for (std::size_t i = 0; i < head_.headers.size(); ++i) {
     request.headers.add(head_.headers.name(i), head_.headers.value(i));
   }
+  picking_ = true;
   auto slot = std::make_shared<PickSlot>();
   auto done = [slot, loop = &worker_.loop, self = weak_from_this()](picker::PickOutcome outcome) {
     if (std::this_thread::get_id() == slot->owner && slot->picking) {
@@ -70,12 +71,14 @@ void Exchange::pick(std::optional<std::vector<std::string>> subset) {
   };
   ticket_ = pool_->picker->pick(std::move(request), std::move(done));
   slot->picking = false;
-  if (slot->outcome) on_pick(*std::move(slot->outcome));
+  if (slot->outcome) return on_pick(*std::move(slot->outcome));
+  arm_attempt_timer(worker_.options.pick_timeout);
 }
 
 void Exchange::on_pick(picker::PickOutcome outcome) {
-  if (done_) return;
+  if (!std::exchange(picking_, false)) return;  // Too late: it was given up.
   ticket_.reset();
+  if (attempt_timer_) attempt_timer_->cancel();
   if (outcome.pick) return take_pick(*std::move(outcome.pick));
   const picker::Refusal refusal = outcome.refusal.value_or(picker::Refusal{});
   // Not the picker's verdict, but its absence.

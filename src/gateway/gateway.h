@@ -30,6 +30,7 @@ struct GatewayOptions {
   std::chrono::milliseconds write_timeout{60'000};              // For the client to take a byte.
   // For a whole exchange where the route sets none; 0: none.
   std::chrono::milliseconds request_timeout{0};
+  std::chrono::milliseconds pick_timeout{65'000};  // For a picker to answer; queueing is in it.
   std::chrono::milliseconds connect_timeout{2'000};
   std::chrono::milliseconds upstream_idle_timeout{60'000};
   std::uint32_t upstream_connections_max = 4096;  // To one endpoint, of one worker.

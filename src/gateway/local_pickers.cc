@@ -54,9 +54,8 @@ Result<LocalPickers::Made> LocalPickers::make(const gatewayapi::ObjectName& pool
   ASSIGN_OR_RETURN(auto scheduler, routing::make_scheduler(config, std::random_device{}()));
   auto source = std::make_unique<picker::PushSource>();
   Made made{.source = source.get()};
-  ASSIGN_OR_RETURN(made.picker,
-                   picker::make_director(std::move(options), std::move(scheduler),
-                                         std::move(source), clock_, registry_));
+  ASSIGN_OR_RETURN(made.picker, picker::make_director(std::move(options), std::move(scheduler),
+                                                      std::move(source), clock_, registry_));
   return made;
 }
 
@@ -73,12 +72,11 @@ std::shared_ptr<picker::EndpointPicker> LocalPickers::picker_of(
     }
     known = made_.emplace(pool, *std::move(made)).first;
   }
-  known->second.source->push(
-      {.endpoints = endpoints,
-       .objectives = std::make_shared<const routing::Objectives>(objectives_of(world),
-                                                                 pool.name_space, pool.name),
-       .rewrites = std::make_shared<const routing::ModelRewrites>(rewrites_of(world),
-                                                                  pool.name_space, pool.name)});
+  known->second.source->push({.endpoints = endpoints,
+                              .objectives = std::make_shared<const routing::Objectives>(
+                                  objectives_of(world), pool.name_space, pool.name),
+                              .rewrites = std::make_shared<const routing::ModelRewrites>(
+                                  rewrites_of(world), pool.name_space, pool.name)});
   return known->second.picker;
 }
 

@@ -35,10 +35,10 @@ void ServerConnection::start() {
 
 void ServerConnection::on_ready(Readiness readiness) {
   if (!socket_.open()) return;
-  if (readiness.readable) readable_ = true;
+  // A TLS handshake reads by writing.
+  if (readiness.readable || socket_.secure()) readable_ = true;
   if (readiness.peer_closed) peer_closed_ = true;
   pump();
-  // A TLS handshake may have bytes to send that nobody queued.
   if (readiness.writable && socket_.open() && socket_.queued() > 0) flush_later();
 }
 

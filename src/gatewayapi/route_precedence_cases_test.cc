@@ -204,7 +204,7 @@ TEST(RoutePrecedenceCases, TheMostSpecificHostnameComesFirst) {
 
 TEST(RoutePrecedenceCases, ManyModelsBehindOnePath) {
   std::string routes;
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < 20; ++i) {
     const std::string n = std::to_string(i);
     routes += "- {name: m" + n + ", rules: [{name: m" + n +
               ", matches: [{path: {value: /v1}, headers: [{name: x-model, value: m" + n +
@@ -216,7 +216,7 @@ TEST(RoutePrecedenceCases, ManyModelsBehindOnePath) {
       "- {name: rest, rules: [{name: rest, matches: [{path: {value: /v1}}]}]}\n"
       "- {name: put, rules: [{name: put, matches: [{path: {value: /v1}, method: PUT}]}]}";
   const PrecedenceCase cases[] = {
-      {"by header", routes.c_str(), "POST h /v1/chat x-model:m31", "m31"},
+      {"by header", routes.c_str(), "POST h /v1/chat x-model:m13", "m13"},
       {"two headers before one", routes.c_str(), "POST h /v1/chat x-model:m7 x-tenant:t", "tenant"},
       {"the other tenant", routes.c_str(), "POST h /v1/chat x-model:m7 x-tenant:u", "m7"},
       {"an unknown model", routes.c_str(), "POST h /v1/chat x-model:none", "rest"},

@@ -214,7 +214,7 @@ class Generator {
 TEST(RouteTableDifferential, AnswersAsTheTextSays) {
   const unsigned first_seed = std::random_device{}();
   int matched = 0;
-  for (unsigned seed = first_seed; seed < first_seed + 60; ++seed) {
+  for (unsigned seed = first_seed; seed < first_seed + 20; ++seed) {
     Generator generator(seed);
     std::vector<RoutedRoute> routes;
     const int count = 1 + generator.number(40);
@@ -229,7 +229,7 @@ TEST(RouteTableDifferential, AnswersAsTheTextSays) {
       matched += match ? 1 : 0;
     }
   }
-  EXPECT_GT(matched, 1000) << "requests and routes hardly meet: the test tests nothing";
+  EXPECT_GT(matched, 400) << "requests and routes hardly meet: the test tests nothing";
 }
 
 }  // namespace

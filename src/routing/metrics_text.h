@@ -40,11 +40,11 @@ struct MetricRule {
 // Several rules for one signal are alternatives: the first of them that finds something holds.
 using MetricRules = std::vector<MetricRule>;
 
-// By the value of the label llm-d.ai/engine-type: "auto" (whichever of vLLM, SGLang, trtllm-serve and
-// llama-server the page is of), "vllm", "sglang", "trtllm-serve",
-// "triton-tensorrt-llm", "triton", "llama-server", and "rage" for a gateway or picker of ours that
-// stands before further servers. Counts are summed over engines, usage is averaged. None if there
-// is no such engine.
+// By the value of the label llm-d.ai/engine-type: "vllm", "sglang", "trtllm-serve",
+// "triton-tensorrt-llm", "triton", "llama-server", "auto" (whichever of vLLM, SGLang, trtllm-serve
+// and llama-server the page is of), and "rage" for a gateway or picker of ours that stands before
+// further servers. Counts are summed over engines, usage is averaged. None if there is no such
+// engine.
 std::optional<MetricRules> engine_metric_rules(std::string_view engine_type);
 std::span<const std::string_view> engine_types();
 

@@ -7,15 +7,14 @@
 namespace rage::simulator {
 
 KvCache::KvCache(std::uint32_t blocks, PrefixCaching caching)
-    : caching_(caching == PrefixCaching::kOn), blocks_(blocks) {
+    : caching_(caching == PrefixCaching::kOn), blocks_(blocks), by_hash_(blocks) {
   ends_.previous = ends_.next = end_of_queue();
   for (BlockId id = 0; id < blocks; ++id) push_back(id);
-  if (caching_) by_hash_.reserve(blocks);
 }
 
 std::size_t KvCache::count_cached(std::span<const std::uint64_t> chain) const {
   std::size_t found = 0;
-  while (found < chain.size() && by_hash_.contains(chain[found])) ++found;
+  while (found < chain.size() && by_hash_.find(chain[found])) ++found;
   return found;
 }
 
@@ -24,12 +23,12 @@ bool KvCache::acquire(std::span<const std::uint64_t> cached, std::size_t fresh,
   std::size_t idle = 0;  // Cached blocks that nobody uses count as free, and are about to be used.
   for (const std::uint64_t hash : cached) {
     const auto found = by_hash_.find(hash);
-    CHECK(found != by_hash_.end());
-    idle += blocks_[found->second].references == 0 ? 1 : 0;
+    CHECK(found);
+    idle += blocks_[*found].references == 0 ? 1 : 0;
   }
   if (fresh + idle > free_) return false;
   for (const std::uint64_t hash : cached) {
-    const BlockId id = by_hash_.find(hash)->second;
+    const BlockId id = *by_hash_.find(hash);
     if (blocks_[id].references++ == 0) unlink(id);
     held.push_back(id);
   }
@@ -41,7 +40,7 @@ void KvCache::publish(BlockId id, std::uint64_t hash) {
   Block& block = blocks_[id];
   CHECK(block.references > 0);
   if (!caching_ || block.published) return;
-  block.published = by_hash_.try_emplace(hash, id).second;
+  block.published = by_hash_.insert(hash, id);
   if (block.published) block.hash = hash;
 }
 
@@ -95,8 +94,7 @@ bool KvCache::is_consistent() const {
     idle += block.references == 0 ? 1 : 0;
     if (!block.published) continue;
     ++published;
-    const auto found = by_hash_.find(block.hash);
-    if (found == by_hash_.end() || found->second != id) return false;
+    if (by_hash_.find(block.hash) != id) return false;
   }
   return queued == free_ && idle == free_ && published == by_hash_.size();
 }

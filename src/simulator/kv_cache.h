@@ -5,12 +5,11 @@
 
 #include <cstdint>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
-namespace rage::simulator {
+#include "simulator/block_index.h"
 
-using BlockId = std::uint32_t;
+namespace rage::simulator {
 
 // Resource. One thread.
 class KvCache final {
@@ -56,7 +55,7 @@ class KvCache final {
   std::vector<Block> blocks_;
   Block ends_;  // `next` is the oldest free block, `previous` the newest.
   std::uint32_t free_ = 0;
-  std::unordered_map<std::uint64_t, BlockId> by_hash_;
+  BlockIndex by_hash_;
 };
 
 }  // namespace rage::simulator

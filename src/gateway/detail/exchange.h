@@ -15,6 +15,7 @@
 #include "gateway/detail/retry.h"
 #include "gateway/detail/streams.h"
 #include "gateway/detail/worker_context.h"
+#include "gateway/ext_proc_picker.h"
 
 namespace rage::gateway::detail {
 
@@ -58,6 +59,7 @@ class Exchange final : public ExchangeHandler,
   void reply(const ResponseHead& head, std::string_view body);
   void abort();
   void let_go();
+  void stop_picking();
   void finish(picker::Completion how);
   void log_access(std::string_view ending);
   void on_request_timeout();
@@ -95,9 +97,12 @@ class Exchange final : public ExchangeHandler,
   void drop_upstream();
   void retry_or(const FailedAttempt& failed, int status, std::string_view message);
   bool try_again(const FailedAttempt& failed);
+  void arm_attempt_timer(std::chrono::milliseconds delay);
   void on_attempt_timer();
+  void show_reply_head(ResponseHead head, const Framing& framing);
+  void ask_about_head(RemoteExchange& remote, picker::ResponseHead shown);
+  void on_head_shown(const RemoteExchange::Headers& headers);
   void send_reply_head(ResponseHead head, const Framing& framing);
-  void show_reply_head(ResponseHead& head);
   void send_reply_body(std::string_view bytes);
 
   WorkerContext& worker_;
@@ -134,6 +139,7 @@ class Exchange final : public ExchangeHandler,
   std::unique_ptr<picker::PickTicket> ticket_;
   std::shared_ptr<picker::Exchange> picked_;
   std::string model_;
+  bool picking_ = false;
   bool picked_again_ = false;
   bool body_rewritten_ = false;  // Then the reply's model may be put back to what it was.
 
@@ -146,9 +152,19 @@ class Exchange final : public ExchangeHandler,
   std::uint32_t retries_ = 0;
   bool stale_retried_ = false;
   std::unique_ptr<Timer> request_timer_;
-  std::unique_ptr<Timer> attempt_timer_;  // The backend's time, or the pause before a retry.
+  // The backend's time, the pause before a retry, or a picker's time.
+  std::unique_ptr<Timer> attempt_timer_;
 
   // The reply.
+  // A head that a remote picker is being asked about, and what came after it meanwhile.
+  struct ShownHead {
+    ResponseHead head;
+    Framing framing;
+    std::string body;
+    bool ended = false;
+    HeaderBlock trailers;
+  };
+  std::unique_ptr<ShownHead> shown_;
   int status_ = 0;
   bool replying_ = false;
   bool done_ = false;

@@ -130,6 +130,9 @@ class RequestReader {
       seen_.set(i);
       return read_known(member, walk);
     }
+    if (equals_ignoring_case(name, "model")) {  // A server in Go would take it for the model.
+      return fail(ErrorCode::kInvalidArgument, "\"{}\" could be taken for \"model\"", name);
+    }
     return walk.check_value(1);
   }
 

@@ -75,6 +75,9 @@ Result<void> run_bbr(const BbrFlags& flags) {
     ASSIGN_OR_RETURN(source, AdapterSource::create(flags.adapters, adapters, clock));
   }
   ExtProcParts parts{.name = "bbr", .metrics_prefix = "bbr"};
+  parts.server.message_seconds = &registry.histogram(
+      "bbr_plugin_duration_seconds", "What all plugins together take for one message of a request.",
+      {.0001, .0002, .0005, .001, .002, .005, .01, .02, .05, .1});
   parts.server.make_machine = [&] {
     return std::make_unique<extproc::BbrStream>(config, adapters.snapshot(), observer);
   };

@@ -55,8 +55,12 @@ void ProcessStream::OnReadDone(bool ok) {
       closing_ = true;
       return advance_locked();
     }
-    Actions actions =
-        machine_->on_message(read_message(request_), std::chrono::steady_clock::now());
+    const SteadyTime now = std::chrono::steady_clock::now();
+    Actions actions = machine_->on_message(read_message(request_), now);
+    if (parts_.message_seconds != nullptr) {
+      parts_.message_seconds->observe(
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - now).count());
+    }
     pick = std::move(actions.pick);
     if (actions.drop_pick) done_with = take_ticket_locked();
     carry_out_locked(actions);

@@ -46,7 +46,8 @@ struct ServerParts {
   std::function<std::unique_ptr<StreamMachine>()> make_machine;  // On any thread.
   picker::EndpointPicker* picker = nullptr;                      // Null: the machine never picks.
   std::function<bool()> ready = [] { return true; };
-  StreamMetrics* metrics = nullptr;  // Null: not counted.
+  StreamMetrics* metrics = nullptr;           // Null: not counted.
+  obs::Histogram* message_seconds = nullptr;  // Null: not measured. The machine's time a message.
 };
 
 // Resource. Thread-safe. Serves from create() until destroyed.

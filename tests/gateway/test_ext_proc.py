@@ -451,6 +451,7 @@ class Lifetimes(ExtProcTest):
         self.assertGreater(found["bbr_success_total"], 0)
         self.assertGreater(found['bbr_body_field_not_found_total{field="model"}'], 0)
         self.assertGreater(found['bbr_body_field_empty_total{field="model"}'], 0)
+        self.assertGreater(found["bbr_plugin_duration_seconds_count"], 0)
         self.assertTrue(any(name.startswith("bbr_info{") for name in found))
 
 

@@ -24,7 +24,7 @@ struct EvictionOptions {
 struct EvictionCandidate {
   std::uint64_t id = 0;
   std::int32_t priority = 0;
-  SteadyTime dispatched_at;
+  SteadyTime dispatched_at = {};
   std::optional<SteadyTime> evicted_at = {};  // When we asked for its end.
   std::optional<SteadyTime> ended_at = {};
 };

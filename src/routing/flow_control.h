@@ -30,7 +30,7 @@ struct QueuedRequest {
   std::uint64_t id = 0;  // The caller's; unique among those in the queue.
   FlowKey flow;
   std::uint64_t bytes = 0;
-  SteadyTime arrived_at;
+  SteadyTime arrived_at = {};
   // The client's wish, above 0: it shortens the band's TTL, and sets one if the band has none.
   std::optional<std::chrono::milliseconds> ttl = {};
   std::optional<SteadyTime> slo_deadline = {};  // For edf and slo-deadline ordering.

@@ -85,9 +85,11 @@ struct Workload {
   const Prompts& prompts;
 };
 
-// Microseconds, one entry a decision.
+// Microseconds, one entry a decision: schedule and commit, and schedule alone, for which a request
+// waits in any case.
 struct Times {
   std::vector<double> cpu;
+  std::vector<double> cpu_schedule;
   std::vector<double> wall;
 };
 
@@ -118,6 +120,7 @@ Times decide(const Workload& workload, std::size_t decisions, std::uint64_t seed
     const double cpu_start = thread_cpu_us();
     const auto schedule = workload.scheduler.schedule(request, endpoints, start);
     if (!schedule) std::abort();
+    times.cpu_schedule.push_back(thread_cpu_us() - cpu_start);
     workload.scheduler.commit(request, endpoints, *schedule, start);
     times.cpu.push_back(thread_cpu_us() - cpu_start);
     times.wall.push_back(
@@ -161,6 +164,8 @@ Json measure(std::string_view config_text, std::size_t count, std::size_t bytes,
           {"prompt_bytes", bytes},
           {"cpu_p50_us", percentile(times.cpu, 0.5)},
           {"cpu_p99_us", percentile(times.cpu, 0.99)},
+          {"schedule_cpu_p50_us", percentile(times.cpu_schedule, 0.5)},
+          {"schedule_cpu_p99_us", percentile(times.cpu_schedule, 0.99)},
           {"wall_p50_us", percentile(times.wall, 0.5)},
           {"wall_p99_us", percentile(times.wall, 0.99)},
           {"threads", threads},

@@ -9,6 +9,8 @@ namespace rage::routing::detail {
 namespace {
 
 constexpr std::size_t kSlotsMin = 64;
+// How far ahead of its use memory is asked for: sets of many servers do not stay in caches.
+constexpr std::size_t kAhead = 8;
 
 }  // namespace
 
@@ -81,15 +83,42 @@ void LruSet::erase_slot(std::size_t slot) {
   slots_[hole] = kNone;
 }
 
-std::optional<std::uint64_t> LruSet::pop_oldest() {
-  if (oldest_ == kNone) return std::nullopt;
-  const std::uint32_t node = oldest_;
-  const std::uint64_t hash = nodes_[node].hash;
-  erase_slot(slot_of(hash));
-  unlink(node);
-  nodes_[node].older = std::exchange(free_, node);
-  --size_;
-  return hash;
+void LruSet::prefetch_slot(std::uint64_t hash) const {
+  if (!slots_.empty()) __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
+}
+
+void LruSet::prefetch_node(std::uint64_t hash) const {
+  if (slots_.empty()) return;
+  const std::uint32_t node = slots_[hash & (slots_.size() - 1)];
+  if (node != kNone) __builtin_prefetch(&nodes_[node]);
+}
+
+std::vector<std::uint64_t> LruSet::touch_all(std::span<const std::uint64_t> hashes) {
+  std::vector<std::uint64_t> fresh;
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
+    if (i + 2 * kAhead < hashes.size()) prefetch_slot(hashes[i + 2 * kAhead]);
+    if (i + kAhead < hashes.size()) prefetch_node(hashes[i + kAhead]);
+    if (touch(hashes[i])) fresh.push_back(hashes[i]);
+  }
+  return fresh;
+}
+
+std::vector<std::uint64_t> LruSet::shrink(std::size_t size_max) {
+  std::vector<std::uint64_t> removed;
+  std::uint32_t node = oldest_;
+  for (std::size_t left = size_; left > size_max; --left) {
+    removed.push_back(nodes_[node].hash);
+    node = nodes_[node].newer;
+  }
+  for (std::size_t i = 0; i < removed.size(); ++i) {
+    if (i + kAhead < removed.size()) prefetch_slot(removed[i + kAhead]);
+    const std::uint32_t oldest = oldest_;
+    erase_slot(slot_of(removed[i]));
+    unlink(oldest);
+    nodes_[oldest].older = std::exchange(free_, oldest);
+    --size_;
+  }
+  return removed;
 }
 
 std::size_t LruSet::bytes() const {

@@ -1,6 +1,7 @@
 #include "routing/prefix_index.h"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <optional>
 #include <ranges>
@@ -14,6 +15,36 @@ namespace rage::routing {
 using detail::HolderTable;
 using detail::ServerBits;
 using detail::ServerId;
+
+namespace {
+
+// How far ahead of its use memory is asked for.
+constexpr std::size_t kAhead = 8;
+
+}  // namespace
+
+// Resource. Thread-safe.
+struct alignas(64) PrefixIndex::Shard {
+  Guarded<HolderTable> table;
+  std::atomic<std::uintptr_t> base = 0;  // HolderTable::Place, as of the last change.
+  std::atomic<std::uintptr_t> mask = 0;
+
+  void prefetch(std::uint64_t hash) const {
+    const HolderTable::Place place{base.load(std::memory_order_relaxed),
+                                   mask.load(std::memory_order_relaxed)};
+    place.prefetch(hash);
+  }
+  template <class F>
+  void change(F&& body) {
+    const HolderTable::Place place = table.with([&](HolderTable& held) {
+      body(held);
+      return held.place();
+    });
+    if (place.base == base.load(std::memory_order_relaxed)) return;
+    base.store(place.base, std::memory_order_relaxed);
+    mask.store(place.mask, std::memory_order_relaxed);
+  }
+};
 
 // Resource. Thread-safe. An id is given out again only when nobody looks at its last owner any
 // more.
@@ -106,12 +137,22 @@ PrefixIndex::PrefixIndex()
 
 PrefixIndex::~PrefixIndex() = default;
 
-const Guarded<HolderTable>& PrefixIndex::shard(std::uint64_t hash) const {
-  return (*shards_)[hash >> 56].table;
+PrefixIndex::Shard& PrefixIndex::shard(std::uint64_t hash) const {
+  return (*shards_)[hash >> 56];
 }
 
-Guarded<HolderTable>& PrefixIndex::shard(std::uint64_t hash) {
-  return (*shards_)[hash >> 56].table;
+void PrefixIndex::add_holder(std::span<const std::uint64_t> hashes, ServerId server) {
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
+    if (i + kAhead < hashes.size()) shard(hashes[i + kAhead]).prefetch(hashes[i + kAhead]);
+    shard(hashes[i]).change([&](HolderTable& table) { table.add(hashes[i], server); });
+  }
+}
+
+void PrefixIndex::remove_holder(std::span<const std::uint64_t> hashes, ServerId server) {
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
+    if (i + kAhead < hashes.size()) shard(hashes[i + kAhead]).prefetch(hashes[i + kAhead]);
+    shard(hashes[i]).change([&](HolderTable& table) { table.remove(hashes[i], server); });
+  }
 }
 
 // Adds to runs[id] for each server how far it goes along the chain. False: nobody starts.
@@ -120,7 +161,8 @@ bool PrefixIndex::walk(std::span<const std::uint64_t> chain,
   ServerBits alive;
   ServerBits holders;
   const auto look_up = [&](std::uint64_t hash, ServerBits& found) {
-    return shard(hash).with([&](const HolderTable& table) { return table.find(hash, found); });
+    return shard(hash).table.with(
+        [&](const HolderTable& table) { return table.find(hash, found); });
   };
   if (chain.empty() || !look_up(chain[0], alive)) return false;
   if (runs.size() < alive.size() * 64) runs.resize(alive.size() * 64);
@@ -133,6 +175,7 @@ bool PrefixIndex::walk(std::span<const std::uint64_t> chain,
   bool any = true;
   std::size_t block = 1;
   for (; any && block < chain.size(); ++block) {
+    if (block + kAhead < chain.size()) shard(chain[block + kAhead]).prefetch(chain[block + kAhead]);
     look_up(chain[block], holders);
     holders.resize(std::max(holders.size(), alive.size()));
     any = false;
@@ -187,32 +230,27 @@ void PrefixIndex::learn(std::uint64_t endpoint, const PrefixChains& chains,
                         std::size_t blocks_max) {
   if (chains.hashes.empty() || blocks_max == 0) return;
   const std::shared_ptr<Server> server = find_or_add(endpoint);
-  if (server == nullptr) return;  // More endpoints than there are ids: the rest is not learned.
+  if (server == nullptr) return;     // More endpoints than there are ids: the rest is not learned.
+  std::vector<std::uint64_t> order;  // The tail is the oldest.
+  order.reserve(chains.hashes.size());
+  std::size_t end = chains.hashes.size();
+  for (const std::size_t begin : std::views::reverse(chains.begins)) {
+    for (std::size_t i = begin + std::min(end - begin, blocks_max); i-- > begin;) {
+      order.push_back(chains.hashes[i]);
+    }
+    end = begin;
+  }
   server->state.with([&](Server::State& state) {
     if (state.forgotten) return;
-    std::size_t end = chains.hashes.size();
-    for (const std::size_t begin : std::views::reverse(chains.begins)) {
-      const std::size_t count = std::min(end - begin, blocks_max);
-      for (std::size_t i = begin + count; i-- > begin;) {  // The tail is the oldest.
-        const std::uint64_t hash = chains.hashes[i];
-        if (!state.blocks.touch(hash)) continue;
-        shard(hash).with([&](HolderTable& table) { table.add(hash, server->id); });
-      }
-      end = begin;
-    }
-    while (state.blocks.size() > blocks_max) {
-      const std::uint64_t hash = *state.blocks.pop_oldest();
-      shard(hash).with([&](HolderTable& table) { table.remove(hash, server->id); });
-    }
+    add_holder(state.blocks.touch_all(order), server->id);
+    remove_holder(state.blocks.shrink(blocks_max), server->id);
   });
 }
 
 void PrefixIndex::forget(Server& server) {
   server.state.with([&](Server::State& state) {
     state.forgotten = true;
-    while (const auto hash = state.blocks.pop_oldest()) {
-      shard(*hash).with([&](HolderTable& table) { table.remove(*hash, server.id); });
-    }
+    remove_holder(state.blocks.shrink(0), server.id);
     state.blocks = {};
   });
 }
@@ -240,7 +278,7 @@ PrefixIndex::Size PrefixIndex::size() const {
       size.bytes += state.blocks.bytes();
     });
   }
-  for (const Shard& shard : *shards_) {
+  for (Shard& shard : *shards_) {
     shard.table.with([&](const HolderTable& table) {
       size.blocks += table.size();
       size.bytes += table.bytes();

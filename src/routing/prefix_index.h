@@ -47,12 +47,11 @@ class PrefixIndex final {
   class ServerIds;
   class Directory;
   static constexpr std::size_t kShards = 256;
-  struct alignas(64) Shard {
-    mutable Guarded<detail::HolderTable> table;
-  };
+  struct Shard;
 
-  const Guarded<detail::HolderTable>& shard(std::uint64_t hash) const;
-  Guarded<detail::HolderTable>& shard(std::uint64_t hash);
+  Shard& shard(std::uint64_t hash) const;
+  void add_holder(std::span<const std::uint64_t> hashes, detail::ServerId server);
+  void remove_holder(std::span<const std::uint64_t> hashes, detail::ServerId server);
   std::shared_ptr<Server> find_or_add(std::uint64_t endpoint);
   void forget(Server& server);
   bool walk(std::span<const std::uint64_t> chain, std::vector<std::uint32_t>& runs) const;

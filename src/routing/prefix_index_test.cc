@@ -177,14 +177,15 @@ TEST(PrefixIndex, ThreadsSeeNoOtherEndpointsBlocks) {
 
 TEST(LruSet, ForgetsWhatWasTouchedLongestAgo) {
   detail::LruSet set;
-  for (const std::uint64_t hash : {10, 20, 30}) EXPECT_TRUE(set.touch(hash));
+  const std::vector<std::uint64_t> hashes = {10, 20, 30};
+  EXPECT_EQ(set.touch_all(hashes), hashes);
   EXPECT_FALSE(set.touch(10));
-  EXPECT_EQ(set.pop_oldest(), 20U);
+  EXPECT_THAT(set.shrink(2), ElementsAre(20));
   EXPECT_FALSE(set.contains(20));
   EXPECT_TRUE(set.contains(30));
-  EXPECT_EQ(set.pop_oldest(), 30U);
-  EXPECT_EQ(set.pop_oldest(), 10U);
-  EXPECT_EQ(set.pop_oldest(), std::nullopt);
+  EXPECT_THAT(set.shrink(0), ElementsAre(30, 10));
+  EXPECT_TRUE(set.touch(30));
+  EXPECT_EQ(set.size(), 1U);
 }
 
 // Engine blocks are of 16 tokens, ours of 64: counted as if they were the same, the index would

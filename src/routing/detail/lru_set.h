@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <span>
 #include <vector>
 
 namespace rage::routing::detail {
@@ -13,8 +13,10 @@ class LruSet final {
  public:
   bool touch(std::uint64_t hash);  // True: it is new.
   bool contains(std::uint64_t hash) const;
-  // What was touched longest ago, now removed; none if empty.
-  std::optional<std::uint64_t> pop_oldest();
+  // Touches all of them, in this order. Those that are new.
+  std::vector<std::uint64_t> touch_all(std::span<const std::uint64_t> hashes);
+  // Removes what was touched longest ago until no more than `size_max` are left: those, in order.
+  std::vector<std::uint64_t> shrink(std::size_t size_max);
   std::size_t size() const { return size_; }
   std::size_t bytes() const;
 
@@ -27,6 +29,8 @@ class LruSet final {
   static constexpr std::uint32_t kNone = UINT32_MAX;
 
   std::size_t slot_of(std::uint64_t hash) const;  // Where it is, or the free slot for it.
+  void prefetch_slot(std::uint64_t hash) const;
+  void prefetch_node(std::uint64_t hash) const;
   void grow();
   void unlink(std::uint32_t node);
   void link_newest(std::uint32_t node);

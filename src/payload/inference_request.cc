@@ -1,8 +1,12 @@
 #include "payload/inference_request.h"
 
 #include <fmt/format.h>
+#include <simdjson.h>
+
+#include <utility>
 
 #include "base/strings.h"
+#include "payload/detail/grpc_request.h"
 #include "payload/detail/header_value.h"
 #include "payload/detail/request_reader.h"
 #include "payload/multipart.h"
@@ -32,9 +36,12 @@ constexpr Suffix kSuffixes[] = {
     {"/v1/messages", Api::kAnthropicMessages},
     {"/v1/messages/count_tokens", Api::kAnthropicMessages},
     {"/inference/v1/generate", Api::kVllmGenerate},
+    {".VllmEngine/Generate", Api::kVllmGenerate},
+    {".VllmEngine/Embed", Api::kVllmGenerate},
     {"/generate", Api::kSglangGenerate},
 };
 
+constexpr std::string_view kGrpc = "application/grpc";  // And "application/grpc+proto".
 constexpr std::string_view kDashes = "--";
 
 // Another encoding would be read differently by whoever heeds it.
@@ -109,13 +116,15 @@ Api api_of(std::string_view path) {
 
 Result<InferenceRequest> parse_inference_request(std::string_view path,
                                                  std::string_view content_type,
-                                                 std::string_view body,
-                                                 const ParseOptions& options) {
+                                                 std::string_view body, const VideoHints& video) {
   const Api api = api_of(path);
   if (api == Api::kUnknown) return InferenceRequest{};
   if (is_form(content_type)) return read_form_request(api, content_type, body);
+  if (api == Api::kVllmGenerate && to_lower_ascii(content_type).starts_with(kGrpc)) {
+    return detail::read_grpc_request(body);
+  }
   RETURN_IF_ERROR(check_charset(content_type));
-  return detail::read_json_request(api, body, options);
+  return detail::read_json_request(api, body, video);
 }
 
 std::string replace_model(std::string_view body, ByteRange range, std::string_view model) {

@@ -1,10 +1,11 @@
 // What an inference request says, read from its body once and without building a tree.
 // Formats: OpenAI (chat, completions, embeddings, responses, conversations, images, audio),
-// Anthropic messages, vLLM's and SGLang's generate; forms (multipart) too. Everything else:
-// kUnknown, no model.
+// Anthropic messages, vLLM's and SGLang's generate, vLLM's gRPC; forms (multipart) too. Everything
+// else: kUnknown, no model.
 //
 // Strict where a gateway and a model server could read a body differently: a member that counts and
-// stands twice, however its name is spelled, is refused, as is all that RFC 8259 does not allow.
+// stands twice, however its name is spelled, is refused, as are a "Model" and all that RFC 8259
+// does not allow.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,7 @@ enum class Api {
   kImages,
   kAudio,  // A form, mostly; `model` is a field of it.
   kAnthropicMessages,
-  kVllmGenerate,
+  kVllmGenerate,  // As JSON, or gRPC: Generate and Embed.
   kSglangGenerate,
 };
 
@@ -40,7 +41,8 @@ struct InferenceRequest {
   Api api = Api::kUnknown;
   std::string model;  // Empty: the body names none. Never a control character, at most 1 KiB.
   // For replace_model(): the model's value as it stands in the body, quotes included, or `null`; an
-  // empty range where a model could be put in. None: the body has no place for one (kUnknown).
+  // empty range where a model could be put in. None: the body has no place for one (kUnknown,
+  // gRPC).
   std::optional<ByteRange> model_range;
   bool stream = false;
   std::optional<std::uint64_t> output_tokens_max;  // max_completion_tokens, max_tokens, ...
@@ -63,13 +65,6 @@ struct VideoHints {
   std::uint32_t height = 360;
 };
 
-struct ParseOptions {
-  // Bytes behind the body that may be read, whatever they are: capacity() - size() of a string.
-  // With 64 or more the body need not be copied.
-  std::size_t readable_after = 0;
-  VideoHints video = {};
-};
-
 // Thread-safe. The message of an error is one for the client, without a stop.
 // kInvalidArgument: not JSON, not UTF-8, wrong types, depth over 64, a member twice, a model that
 // is no string. A missing model is not an error here: a rewrite may supply one. kResourceExhausted:
@@ -77,7 +72,7 @@ struct ParseOptions {
 Result<InferenceRequest> parse_inference_request(std::string_view path,
                                                  std::string_view content_type,
                                                  std::string_view body,
-                                                 const ParseOptions& options = {});
+                                                 const VideoHints& video = {});
 
 // The body with another model, every other byte as it was. `range` is model_range.
 std::string replace_model(std::string_view body, ByteRange range, std::string_view model);

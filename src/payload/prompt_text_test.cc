@@ -10,7 +10,7 @@ using testing::EndsWith;
 using testing::StartsWith;
 
 std::string text_of(std::string_view path, std::string_view body, const VideoHints& video = {}) {
-  const auto request = parse_inference_request(path, "", body, {.video = video});
+  const auto request = parse_inference_request(path, "", body, video);
   EXPECT_TRUE(request) << request.error().message << "\n" << body;
   return request && request->prompts.size() == 1 ? request->prompts[0] : "";
 }

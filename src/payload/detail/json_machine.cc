@@ -16,15 +16,30 @@ bool is_hex(char c) {
 JsonMachine::Step JsonMachine::run(std::string_view bytes) {
   std::size_t at = 0;
   while (at < bytes.size()) {
-    if (state_ == State::kString) {
-      at += plain_prefix(bytes.substr(at));
-      if (at == bytes.size()) break;
-    }
+    at += skip_plain(bytes.substr(at));
+    if (at == bytes.size()) break;
     const Taken taken = take(bytes[at]);
     if (taken.consumed) ++at;
     if (taken.event != Event::kMore) return {taken.event, at};
   }
   return {Event::kMore, at};
+}
+
+// The bulk of bodies, without a look at each byte: text, and whole integers in lists (token ids).
+std::size_t JsonMachine::skip_plain(std::string_view bytes) const {
+  if (state_ == State::kString) return plain_prefix(bytes);
+  if (state_ == State::kInteger) return digit_prefix(bytes);
+  if (state_ != State::kValue || in_object() || watched()) return 0;
+  std::size_t whole = 0;  // After a comma.
+  while (true) {
+    std::size_t at = whole;
+    if (at < bytes.size() && bytes[at] == ' ') ++at;
+    if (at == bytes.size() || bytes[at] == '0') return whole;
+    const std::size_t digits = digit_prefix(bytes.substr(at));
+    at += digits;
+    if (digits == 0 || at == bytes.size() || bytes[at] != ',') return whole;
+    whole = at + 1;
+  }
 }
 
 bool JsonMachine::finish() {

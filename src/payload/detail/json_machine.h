@@ -67,6 +67,7 @@ class JsonMachine {
     bool consumed = true;
   };
 
+  std::size_t skip_plain(std::string_view bytes) const;
   Taken take(char c);
   Taken take_structure(char c);
   Taken take_value(char c);

@@ -13,6 +13,22 @@ namespace {
 
 constexpr std::uint32_t kReplacement = 0xFFFD;
 
+// Eight bytes at a time: the first in the lowest byte.
+constexpr std::uint64_t kOnes = 0x0101010101010101;
+constexpr std::uint64_t kHighs = 0x8080808080808080;
+static_assert(std::endian::native == std::endian::little);
+
+std::uint64_t load_word(const char* at) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
+// Of the lowest byte whose high bit is set.
+std::size_t first_high(std::uint64_t word) {
+  return static_cast<std::size_t>(std::countr_zero(word)) / 8;
+}
+
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -89,9 +105,7 @@ char simple_escape(char c) {
 }
 
 std::size_t digits_at(std::string_view text, std::size_t at) {
-  std::size_t end = at;
-  while (end < text.size() && is_ascii_digit(text[end])) ++end;
-  return end - at;
+  return at < text.size() ? digit_prefix(text.substr(at)) : 0;
 }
 
 }  // namespace
@@ -145,24 +159,32 @@ std::string quote_json(std::string_view text) {
 }
 
 std::size_t plain_prefix(std::string_view bytes) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101;
-  constexpr std::uint64_t kHighs = 0x8080808080808080;
-  static_assert(std::endian::native == std::endian::little);
   std::size_t at = 0;
   for (; at + 8 <= bytes.size(); at += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes.data() + at, 8);
+    const std::uint64_t word = load_word(bytes.data() + at);
     const std::uint64_t quote = word ^ (kOnes * '"');
     const std::uint64_t slash = word ^ (kOnes * '\\');
-    // The high bit of the lowest byte that is special is right; borrows only disturb those above.
+    // The lowest special byte is found right; borrows only disturb those above it.
     const std::uint64_t special =
         ((quote - kOnes) | (slash - kOnes) | (word - kOnes * 0x20) | word) & kHighs;
-    if (special != 0) return at + static_cast<std::size_t>(std::countr_zero(special)) / 8;
+    if (special != 0) return at + first_high(special);
   }
   for (; at < bytes.size(); ++at) {
     const auto byte = static_cast<unsigned char>(bytes[at]);
     if (byte < 0x20 || byte >= 0x80 || byte == '"' || byte == '\\') break;
   }
+  return at;
+}
+
+std::size_t digit_prefix(std::string_view bytes) {
+  std::size_t at = 0;
+  for (; at + 8 <= bytes.size(); at += 8) {
+    const std::uint64_t word = load_word(bytes.data() + at) ^ (kOnes * '0');
+    // The lowest byte that is no digit is found right; carries only disturb those above it.
+    const std::uint64_t others = ((word + kOnes * 0x76) | word) & kHighs;
+    if (others != 0) return at + first_high(others);
+  }
+  while (at < bytes.size() && is_ascii_digit(bytes[at])) ++at;
   return at;
 }
 

@@ -29,4 +29,7 @@ std::string quote_json(std::string_view text);
 // control character.
 std::size_t plain_prefix(std::string_view bytes);
 
+// How many of the first bytes of `bytes` are decimal digits.
+std::size_t digit_prefix(std::string_view bytes);
+
 }  // namespace rage::payload::detail

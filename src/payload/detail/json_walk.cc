@@ -1,92 +1,25 @@
 #include "payload/detail/json_walk.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <memory>
-
-#include "base/strings.h"
 
 namespace rage::payload::detail {
 namespace {
 
 constexpr std::size_t kKeptBytesMax = std::size_t{16} << 20;
 
-struct ThreadParser {
-  ondemand::parser parser;
-  std::unique_ptr<char[]> copy;
-  std::size_t copy_bytes = 0;
-};
+using Indexer = simdjson::internal::dom_parser_implementation;
 
-// In powers of two, so that growing bodies do not allocate each time.
-std::size_t rounded_up(std::size_t bytes) {
-  return std::bit_ceil(std::max(bytes, std::size_t{4096}));
+std::unexpected<Error> too_long() {
+  return fail(ErrorCode::kResourceExhausted, "body is too long");
 }
 
-Result<void> check_scalar(std::string_view token) {
-  const char first = token.empty() ? '\0' : token.front();
-  const bool known = first == 't'   ? token == "true"
-                     : first == 'f' ? token == "false"
-                     : first == 'n' ? token == "null"
-                                    : is_json_number(token);
-  if (!known) return invalid_json("it has a bad number or an unknown word");
-  return {};
-}
-
-Result<void> check_object(ondemand::object object, int depth, std::string* compact) {
-  RETURN_IF_ERROR(check_depth(depth));
-  char separator = '{';
-  for (auto item : object) {
-    ondemand::field field;
-    if (const auto code = std::move(item).get(field)) return invalid_json(code);
-    ASSIGN_OR_RETURN(const std::string_view name, raw_name_of(field));
-    if (compact != nullptr) {
-      *compact += separator;
-      compact->append(1, '"').append(name).append("\":");
-    }
-    separator = ',';
-    RETURN_IF_ERROR(check_value(field.value(), depth, compact));
-  }
-  if (compact != nullptr) *compact += separator == '{' ? "{}" : "}";
-  return {};
-}
-
-Result<void> check_array(ondemand::array array, int depth, std::string* compact) {
-  char separator = '[';
-  RETURN_IF_ERROR(for_each_element(array, depth, [&](ondemand::value& value) {
-    if (compact != nullptr) *compact += separator;
-    separator = ',';
-    return check_value(value, depth, compact);
-  }));
-  if (compact != nullptr) *compact += separator == '[' ? "[]" : "]";
-  return {};
-}
-
-Result<void> walk(ThreadParser& mine, const char* begin, std::size_t size, std::size_t allocated,
-                  const OnObject& on_object) {
-  ondemand::document document;
-  if (const auto code = mine.parser.iterate(begin, size, allocated).get(document)) {
-    return invalid_json(code);
-  }
-  ondemand::object object;
-  if (const auto code = document.get_object().get(object)) {
-    if (code != simdjson::INCORRECT_TYPE) return invalid_json(code);
-    return fail(ErrorCode::kInvalidArgument, "body is not a JSON object");
-  }
-  RETURN_IF_ERROR(on_object(object, begin));
-  if (document.current_location().error() != simdjson::OUT_OF_BOUNDS) {
-    return invalid_json("something follows it");
-  }
-  return {};
-}
-
-}  // namespace
-
-std::unexpected<Error> invalid_json(std::string_view why) {
-  return fail(ErrorCode::kInvalidArgument, "body is not valid JSON: {}", why);
-}
-
-std::unexpected<Error> invalid_json(simdjson::error_code code) {
+std::unexpected<Error> unreadable(simdjson::error_code code) {
   switch (code) {
     case simdjson::EMPTY:
       return fail(ErrorCode::kInvalidArgument, "body is empty");
@@ -96,89 +29,171 @@ std::unexpected<Error> invalid_json(simdjson::error_code code) {
       return invalid_json("a string does not end");
     case simdjson::UNESCAPED_CHARS:
       return invalid_json("a string has a control character");
-    case simdjson::CAPACITY:
-      return fail(ErrorCode::kResourceExhausted, "body is too long");
-    case simdjson::MEMALLOC:
-      return fail(ErrorCode::kResourceExhausted, "no memory for this body");
     default:
-      return invalid_json("a comma, a bracket, a name or a value is missing");
+      return too_long();
   }
 }
 
-std::string_view token_of(ondemand::value& value) {
-  std::string_view token = value.raw_json_token();
-  while (!token.empty() && is_json_space(token.back())) token.remove_suffix(1);
-  return token;
+// Room in powers of two, so that growing bodies do not allocate each time.
+simdjson::error_code make_room(std::unique_ptr<Indexer>& indexer, std::size_t bytes) {
+  const std::size_t capacity = std::bit_ceil(std::max(bytes, std::size_t{4096}));
+  if (indexer) return indexer->set_capacity(capacity);
+  return simdjson::get_active_implementation()->create_dom_parser_implementation(capacity, 1,
+                                                                                 indexer);
 }
 
-Result<std::string_view> raw_string_of(ondemand::value& value) {
-  std::string_view token = token_of(value);
-  if (token.size() < 2 || token.front() != '"' || token.back() != '"') {
-    return invalid_json("a string is missing");
+Result<void> walk(std::string_view body, const Indexer& indexer,
+                  const std::function<Result<void>(JsonWalk&)>& read_object) {
+  JsonWalk tokens(body, indexer.structural_indexes.get(), indexer.n_structural_indexes);
+  if (tokens.peek() != '{') {
+    return fail(ErrorCode::kInvalidArgument, "body is not a JSON object");
   }
-  token = token.substr(1, token.size() - 2);
-  if (!append_unescaped(token, nullptr)) return invalid_json("it has an unknown escape");
-  return token;
-}
-
-Result<std::string_view> raw_name_of(const ondemand::field& field) {
-  const char* begin = field.key().raw();
-  const char* end = begin;  // A quote comes for sure: the strings of a body are closed.
-  bool escaped = false;
-  for (; *end != '"'; ++end) {
-    if (*end != '\\') continue;
-    escaped = true;
-    ++end;
-  }
-  const std::string_view name(begin, static_cast<std::size_t>(end - begin));
-  if (escaped && !append_unescaped(name, nullptr)) return invalid_json("it has an unknown escape");
-  return name;
-}
-
-Result<void> check_value(ondemand::value value, int depth, std::string* compact) {
-  const std::string_view token = token_of(value);
-  switch (token.empty() ? '\0' : token.front()) {
-    case '{': {
-      ondemand::object object;
-      if (const auto code = value.get_object().get(object)) return invalid_json(code);
-      return check_object(object, depth + 1, compact);
-    }
-    case '[': {
-      ondemand::array array;
-      if (const auto code = value.get_array().get(array)) return invalid_json(code);
-      return check_array(array, depth + 1, compact);
-    }
-    case '"':
-      RETURN_IF_ERROR(raw_string_of(value));
-      break;
-    default:
-      RETURN_IF_ERROR(check_scalar(token));
-  }
-  if (compact != nullptr) *compact += token;
+  RETURN_IF_ERROR(read_object(tokens));
+  if (!tokens.at_end()) return invalid_json("something follows it");
   return {};
 }
 
-Result<void> read_body(std::string_view body, std::size_t readable_after,
-                       const OnObject& on_object) {
-  if (body.empty()) return invalid_json(simdjson::EMPTY);
-  thread_local ThreadParser mine;
-  const std::size_t padded_bytes = body.size() + simdjson::SIMDJSON_PADDING;
-  if (mine.parser.capacity() < body.size() &&
-      mine.parser.allocate(rounded_up(body.size())) != simdjson::SUCCESS) {
-    return fail(ErrorCode::kResourceExhausted, "body is too long");
+constexpr std::uint64_t kOnes = 0x0101010101010101;
+
+// Of the eight bytes of `word`, each a character XOR '0', how many at its start are digits.
+unsigned count_digits(std::uint64_t word) {
+  // The lowest byte that is no digit is found right; carries only disturb those above it.
+  const std::uint64_t others = ((word + kOnes * 0x76) | word) & (kOnes * 0x80);
+  return static_cast<unsigned>(std::countr_zero(others)) / 8;
+}
+
+// One to seven of them as a number, without a branch a digit.
+std::uint32_t parse_digits(std::uint64_t word, unsigned digits) {
+  constexpr std::uint64_t kMask = 0x000000FF000000FF;
+  word <<= 8 * (8 - digits);
+  word = word * 10 + (word >> 8);  // Pairs; below fours, then eight.
+  return static_cast<std::uint32_t>(
+      ((word & kMask) * 0x000F424000000064 + ((word >> 16) & kMask) * 0x0000271000000001) >> 32);
+}
+
+}  // namespace
+
+std::unexpected<Error> invalid_json(std::string_view why) {
+  return fail(ErrorCode::kInvalidArgument, "body is not valid JSON: {}", why);
+}
+
+Result<void> check_depth(int depth) {
+  if (depth > kDepthMax) return invalid_json("it nests more than 64 levels");
+  return {};
+}
+
+Result<bool> JsonWalk::next_element(char close) {
+  const char c = peek();
+  if (c != ',' && c != close) return invalid_json("a comma or a bracket is missing");
+  advance();
+  return c == ',';
+}
+
+// Reads a string; its escapes are not looked at.
+Result<std::string_view> JsonWalk::quoted() {
+  const std::string_view text = token();
+  if (text.size() < 2 || text.front() != '"' || text.back() != '"') {
+    return invalid_json("a string is missing");
   }
-  const bool copies = readable_after < simdjson::SIMDJSON_PADDING;
-  if (copies && mine.copy_bytes < padded_bytes) {
-    mine.copy_bytes = rounded_up(padded_bytes);
-    mine.copy = std::make_unique_for_overwrite<char[]>(mine.copy_bytes);
+  advance();
+  return text.substr(1, text.size() - 2);
+}
+
+Result<std::string_view> JsonWalk::raw_string() {
+  ASSIGN_OR_RETURN(const std::string_view text, quoted());
+  if (!append_unescaped(text, nullptr)) return invalid_json("it has an unknown escape");
+  return text;
+}
+
+Result<void> JsonWalk::append_string(std::string& out) {
+  ASSIGN_OR_RETURN(const std::string_view text, quoted());
+  if (!append_unescaped(text, &out)) return invalid_json("it has an unknown escape");
+  return {};
+}
+
+Result<std::string_view> JsonWalk::name(std::string& unescaped) {
+  if (peek() != '"') return invalid_json("a member's name is missing");
+  ASSIGN_OR_RETURN(std::string_view name, raw_string());
+  if (peek() != ':') return invalid_json("a colon is missing");
+  advance();
+  if (!name.contains('\\')) return name;
+  unescaped.clear();
+  append_unescaped(name, &unescaped);
+  return std::string_view(unescaped);
+}
+
+bool JsonWalk::skip_null() {
+  if (peek() != 'n' || token() != "null") return false;
+  advance();
+  return true;
+}
+
+Result<void> JsonWalk::check_value(int depth) {
+  switch (peek()) {
+    case '{':
+      return for_each_member(*this, depth + 1,
+                             [&](std::string_view) { return check_value(depth + 1); });
+    case '[':
+      return for_each_element(*this, depth + 1, [&] { return check_value(depth + 1); });
+    case '"':
+      RETURN_IF_ERROR(raw_string());
+      return {};
+    default:
+      break;
   }
-  if (copies) {
-    std::memcpy(mine.copy.get(), body.data(), body.size());
-    std::memset(mine.copy.get() + body.size(), ' ', simdjson::SIMDJSON_PADDING);
+  const std::string_view word = token();
+  if (word != "true" && word != "false" && word != "null" && !is_json_number(word)) {
+    return invalid_json("it has a bad number, an unknown word or no value");
   }
-  const Result<void> read =
-      walk(mine, copies ? mine.copy.get() : body.data(), body.size(), padded_bytes, on_object);
-  if (body.size() > kKeptBytesMax) mine = ThreadParser();
+  advance();
+  return {};
+}
+
+Result<void> JsonWalk::copy_value(int depth, std::string& compact) {
+  const std::uint32_t* const begin = at_;
+  RETURN_IF_ERROR(check_value(depth));
+  for (const std::uint32_t* token = begin; token != at_; ++token) compact += token_at(token);
+  return {};
+}
+
+void JsonWalk::take_short_integers(std::vector<std::uint32_t>& integers) {
+  // Not one by one into the vector: each would wait for the last one's store of its end.
+  std::array<std::uint32_t, 512> block;
+  std::size_t count = block.size();
+  while (count == block.size()) {
+    count = read_short_integers(block);
+    integers.insert(integers.end(), block.begin(),
+                    block.begin() + static_cast<std::ptrdiff_t>(count));
+  }
+}
+
+std::size_t JsonWalk::read_short_integers(std::span<std::uint32_t> integers) {
+  const std::uint32_t* at = at_;
+  std::size_t count = 0;
+  for (; count < integers.size() && end_ - at >= 2 && at[0] + 8 <= text_.size(); at += 2) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text_.data() + at[0], sizeof word);
+    word ^= kOnes * '0';
+    const unsigned digits = count_digits(word);
+    const bool leading_zero = digits > 1 && (word & 0xFF) == 0;
+    if (digits - 1 > 6 || digits != at[1] - at[0] || leading_zero || text_[at[1]] != ',') break;
+    integers[count++] = parse_digits(word, digits);
+  }
+  at_ = at;
+  return count;
+}
+
+Result<void> read_body(std::string_view body,
+                       const std::function<Result<void>(JsonWalk& walk)>& read_object) {
+  if (body.empty()) return unreadable(simdjson::EMPTY);
+  thread_local std::unique_ptr<Indexer> indexer;
+  if (!indexer || indexer->capacity() < body.size()) {
+    if (make_room(indexer, body.size()) != simdjson::SUCCESS) return too_long();
+  }
+  const auto code = indexer->stage1(reinterpret_cast<const std::uint8_t*>(body.data()), body.size(),
+                                    simdjson::stage1_mode::regular);
+  const Result<void> read = code ? unreadable(code) : walk(body, *indexer, read_object);
+  if (body.size() > kKeptBytesMax) indexer.reset();
   return read;
 }
 

@@ -14,8 +14,8 @@ struct PromptList {
   std::vector<std::vector<std::uint32_t>> ids;
 };
 
-// "text", ["text", ...], [1, 2, ...] or [[1, 2], ...]; null is none. `value` stands in the
-// outermost object. Adds to `prompts`.
-Result<void> read_prompts(ondemand::value value, std::size_t body_bytes, PromptList& prompts);
+// Reads "text", ["text", ...], [1, 2, ...] or [[1, 2], ...] of the outermost object and adds it to
+// `prompts`; null is none.
+Result<void> read_prompts(JsonWalk& walk, PromptList& prompts);
 
 }  // namespace rage::payload::detail

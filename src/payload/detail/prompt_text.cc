@@ -27,129 +27,116 @@ std::size_t frame_tokens(std::uint32_t width, std::uint32_t height) {
   return side(width) * side(height);
 }
 
-std::unexpected<Error> wrong_type(std::string_view what) {
+std::unexpected<Error> must_be(std::string_view what) {
   return fail(ErrorCode::kInvalidArgument, "{}", what);
 }
 
-// A string, unescaped behind `out`; null is no text.
-Result<void> add_text(ondemand::value value, std::string_view name, std::string& out) {
-  const std::string_view token = token_of(value);
-  if (token == "null") return {};
-  if (!token.starts_with('"')) return wrong_type(fmt::format("{} must be a string", name));
-  ASSIGN_OR_RETURN(const std::string_view raw, raw_string_of(value));
-  append_unescaped(raw, &out);
+// Reads a string, unescaped behind `out`; null is no text.
+Result<void> add_text(JsonWalk& walk, std::string_view name, std::string& out) {
+  if (walk.skip_null()) return {};
+  if (walk.peek() != '"') return must_be(fmt::format("{} must be a string", name));
+  return walk.append_string(out);
+}
+
+// Reads a string and goes on with the hash over it, unescaped.
+Result<void> hash_text(JsonWalk& walk, std::uint64_t& hash) {
+  ASSIGN_OR_RETURN(std::string_view text, walk.raw_string());
+  std::string unescaped;
+  if (text.contains('\\')) {
+    append_unescaped(text, &unescaped);
+    text = unescaped;
+  }
+  hash = XXH64(text.data(), text.size(), hash);
   return {};
+}
+
+// Over the strings that hold what is shown, or say where it is: "url", "data".
+Result<std::uint64_t> hash_media(JsonWalk& walk, int depth) {
+  std::uint64_t hash = 0;
+  if (walk.peek() == '{') {
+    RETURN_IF_ERROR(for_each_member(walk, depth + 1, [&](std::string_view name) {
+      const bool counts = (name == "url" || name == "data") && walk.peek() == '"';
+      return counts ? hash_text(walk, hash) : walk.check_value(depth + 1);
+    }));
+    return hash;
+  }
+  if (walk.peek() != '"') return must_be("media must be a string or an object");
+  RETURN_IF_ERROR(hash_text(walk, hash));
+  return hash;
 }
 
 }  // namespace
 
-Result<void> PromptText::add_tools(ondemand::value value) {
-  if (token_of(value) == "null") return {};
-  return check_value(value, 1, &tools_);
+Result<void> PromptText::add_tools(JsonWalk& walk) {
+  if (walk.skip_null()) return {};
+  return walk.copy_value(1, tools_);
 }
 
-Result<void> PromptText::add_system(ondemand::value value) {
-  return add_content(value, 1, system_);
+Result<void> PromptText::add_system(JsonWalk& walk) {
+  return add_content(walk, 1, system_);
 }
 
-Result<void> PromptText::add_messages(ondemand::value value) {
-  const std::string_view token = token_of(value);
-  if (!token.starts_with('[')) return add_text(value, "messages", messages_);
-  ondemand::array messages;
-  if (const auto code = value.get_array().get(messages)) return invalid_json(code);
-  return for_each_element(messages, 2, [this](ondemand::value& message) -> Result<void> {
-    if (!token_of(message).starts_with('{')) return wrong_type("a message must be an object");
-    ondemand::object object;
-    if (const auto code = message.get_object().get(object)) return invalid_json(code);
-    return add_message(object, 3);
+Result<void> PromptText::add_messages(JsonWalk& walk) {
+  if (walk.peek() != '[') return add_text(walk, "messages", messages_);
+  return for_each_element(walk, 2, [&]() -> Result<void> {
+    if (walk.peek() != '{') return must_be("a message must be an object");
+    return add_message(walk, 2);
   });
 }
 
-Result<void> PromptText::add_message(ondemand::object object, int depth) {
+Result<void> PromptText::add_message(JsonWalk& walk, int depth) {
+  const int inside = depth + 1;
   const std::size_t begin = messages_.size();
   std::string role;
   std::string calls;
-  const auto on_member = [&](std::string_view name, ondemand::value& value) -> Result<void> {
-    if (name == "role") return add_text(value, "role", role);
+  const auto on_member = [&](std::string_view name) -> Result<void> {
+    if (name == "role") return add_text(walk, "role", role);
     // "output" and "arguments": items of responses that tell of function calls.
-    if (name == "content" || name == "output") return add_content(value, depth, messages_);
-    if (name == "arguments") return add_text(value, "arguments", messages_);
-    if (name == "tool_calls" && token_of(value) != "null") {
-      return check_value(value, depth, &calls);
+    if (name == "content" || name == "output") return add_content(walk, inside, messages_);
+    if (name == "arguments") return add_text(walk, "arguments", messages_);
+    if (name == "tool_calls") {
+      return walk.skip_null() ? Result<void>() : walk.copy_value(inside, calls);
     }
-    return check_value(value, depth);
+    return walk.check_value(inside);
   };
-  RETURN_IF_ERROR(for_each_member(object, depth, on_member));
+  RETURN_IF_ERROR(for_each_member(walk, inside, on_member));
   messages_.insert(begin, role);
   messages_ += calls;
   return {};
 }
 
-Result<void> PromptText::add_content(ondemand::value value, int depth, std::string& out) {
-  const std::string_view token = token_of(value);
-  if (!token.starts_with('[') && !token.starts_with('{')) return add_text(value, "content", out);
-  if (token.starts_with('{')) {
-    ondemand::object part;
-    if (const auto code = value.get_object().get(part)) return invalid_json(code);
-    return add_part(part, depth + 1, out);
-  }
-  ondemand::array parts;
-  if (const auto code = value.get_array().get(parts)) return invalid_json(code);
-  return for_each_element(parts, depth + 1, [&](ondemand::value& part) -> Result<void> {
-    if (token_of(part).starts_with('[')) return wrong_type("a part of content must be an object");
-    return add_content(part, depth + 1, out);
+// Text, a part, or a list of them.
+Result<void> PromptText::add_content(JsonWalk& walk, int depth, std::string& out) {
+  if (walk.peek() == '{') return add_part(walk, depth, out);
+  if (walk.peek() != '[') return add_text(walk, "content", out);
+  return for_each_element(walk, depth + 1, [&]() -> Result<void> {
+    if (walk.peek() == '[') return must_be("a part of content must be an object or a string");
+    return add_content(walk, depth + 1, out);
   });
 }
 
-Result<void> PromptText::add_part(ondemand::object object, int depth, std::string& out) {
-  const auto on_member = [&](std::string_view name, ondemand::value& value) -> Result<void> {
-    if (name == "text") return add_text(value, "text", out);
+Result<void> PromptText::add_part(JsonWalk& walk, int depth, std::string& out) {
+  const int inside = depth + 1;
+  const auto on_member = [&](std::string_view name) -> Result<void> {
+    if (name == "text") return add_text(walk, "text", out);
     if (name == "image_url" || name == "source") {  // "source": Anthropic's.
-      return add_media(Media::kImage, value, depth, out);
+      return add_media(walk, Media::kImage, inside, out);
     }
-    if (name == "video_url") return add_media(Media::kVideo, value, depth, out);
+    if (name == "video_url") return add_media(walk, Media::kVideo, inside, out);
     if (name == "audio_url" || name == "input_audio") {
-      return add_media(Media::kAudio, value, depth, out);
+      return add_media(walk, Media::kAudio, inside, out);
     }
-    if (name == "content") return add_content(value, depth, out);  // Of a tool's result.
-    if (name == "input") return check_value(value, depth, &out);   // Of a tool's use.
-    return check_value(value, depth);
+    if (name == "content") return add_content(walk, inside, out);  // Of a tool's result.
+    if (name == "input") return walk.copy_value(inside, out);      // Of a tool's use.
+    return walk.check_value(inside);
   };
-  return for_each_member(object, depth, on_member);
+  return for_each_member(walk, inside, on_member);
 }
 
-// A run that repeats the low half of a hash over the strings that hold the content or say where it
-// is: "url", "data".
-Result<void> PromptText::add_media(Media media, ondemand::value value, int depth,
-                                   std::string& out) {
-  if (token_of(value) == "null") return {};
-  std::uint64_t hash = 0;
-  std::string unescaped;
-  const auto add_string = [&](ondemand::value& text) -> Result<void> {
-    ASSIGN_OR_RETURN(std::string_view content, raw_string_of(text));
-    if (content.contains('\\')) {
-      unescaped.clear();
-      append_unescaped(content, &unescaped);
-      content = unescaped;
-    }
-    hash = XXH64(content.data(), content.size(), hash);
-    return {};
-  };
-  if (token_of(value).starts_with('{')) {
-    ondemand::object object;
-    if (const auto code = value.get_object().get(object)) return invalid_json(code);
-    const auto on_member = [&](std::string_view name, ondemand::value& member) -> Result<void> {
-      if ((name == "url" || name == "data") && token_of(member).starts_with('"')) {
-        return add_string(member);
-      }
-      return check_value(member, depth + 1);
-    };
-    RETURN_IF_ERROR(for_each_member(object, depth + 1, on_member));
-  } else if (token_of(value).starts_with('"')) {
-    RETURN_IF_ERROR(add_string(value));
-  } else {
-    return wrong_type("an image, video or sound must be a string or an object");
-  }
+// A run of tokens that are the low half of a hash.
+Result<void> PromptText::add_media(JsonWalk& walk, Media media, int depth, std::string& out) {
+  if (walk.skip_null()) return {};
+  ASSIGN_OR_RETURN(const std::uint64_t hash, hash_media(walk, depth));
   multimodal_ = true;
   const std::size_t wanted = token_count(media);
   const std::size_t tokens = media_tokens_ + wanted <= kMediaTokensMax ? wanted : 1;

@@ -14,11 +14,11 @@ class PromptText {
  public:
   explicit PromptText(const VideoHints& video) : video_(video) {}
 
-  Result<void> add_tools(ondemand::value value);
+  Result<void> add_tools(JsonWalk& walk);
   // Text, or a list of parts.
-  Result<void> add_system(ondemand::value value);
+  Result<void> add_system(JsonWalk& walk);
   // Text, or a list of messages: {"role", "content", "tool_calls"} and the items of responses.
-  Result<void> add_messages(ondemand::value value);
+  Result<void> add_messages(JsonWalk& walk);
 
   bool multimodal() const { return multimodal_; }
   std::string take() &&;
@@ -26,10 +26,11 @@ class PromptText {
  private:
   enum class Media { kImage, kVideo, kAudio };
 
-  Result<void> add_message(ondemand::object object, int depth);
-  Result<void> add_content(ondemand::value value, int depth, std::string& out);
-  Result<void> add_part(ondemand::object object, int depth, std::string& out);
-  Result<void> add_media(Media media, ondemand::value value, int depth, std::string& out);
+  // `depth`: containers around what is read.
+  Result<void> add_message(JsonWalk& walk, int depth);
+  Result<void> add_content(JsonWalk& walk, int depth, std::string& out);
+  Result<void> add_part(JsonWalk& walk, int depth, std::string& out);
+  Result<void> add_media(JsonWalk& walk, Media media, int depth, std::string& out);
   std::size_t token_count(Media media) const;
 
   const VideoHints video_;

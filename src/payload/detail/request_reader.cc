@@ -77,22 +77,21 @@ std::unexpected<Error> must_be(std::string_view name, std::string_view what) {
 }
 
 // Null is no text.
-Result<std::string> read_string(std::string_view name, ondemand::value& value) {
-  const std::string_view token = token_of(value);
+Result<std::string> read_string(std::string_view name, JsonWalk& walk) {
   std::string text;
-  if (token == "null") return text;
-  if (!token.starts_with('"')) return must_be(name, "a string");
-  ASSIGN_OR_RETURN(const std::string_view raw, raw_string_of(value));
-  append_unescaped(raw, &text);
+  if (walk.skip_null()) return text;
+  if (walk.peek() != '"') return must_be(name, "a string");
+  RETURN_IF_ERROR(walk.append_string(text));
   return text;
 }
 
 // Null and negative numbers, which some servers take for "no limit", are none; 16.0 is 16.
-Result<std::optional<std::uint64_t>> read_count(std::string_view name, ondemand::value& value) {
+Result<std::optional<std::uint64_t>> read_count(std::string_view name, JsonWalk& walk) {
   constexpr double kWholeMax = 9007199254740992;  // 2^53
-  const std::string_view token = token_of(value);
-  if (token == "null") return std::nullopt;
+  if (walk.skip_null()) return std::nullopt;
+  const std::string_view token = walk.token();
   if (!is_json_number(token)) return must_be(name, "a number");
+  walk.advance();
   if (const auto count = parse_uint(token)) return count;
   const double number = parse_double(token).value_or(-1);
   if (!(number >= 0 && number <= kWholeMax)) return std::nullopt;
@@ -101,17 +100,10 @@ Result<std::optional<std::uint64_t>> read_count(std::string_view name, ondemand:
 
 class RequestReader {
  public:
-  RequestReader(Api api, std::size_t body_bytes, const ParseOptions& options)
-      : body_bytes_(body_bytes), text_(options.video) {
-    request_.api = api;
-  }
+  RequestReader(Api api, const VideoHints& video) : text_(video) { request_.api = api; }
 
-  Result<void> read(ondemand::object object, const char* begin) {
-    begin_ = begin;
-    const auto on_member = [this](std::string_view name, ondemand::value& value) {
-      return read_member(name, value);
-    };
-    return for_each_member(object, 1, on_member);
+  Result<void> read(JsonWalk& walk) {
+    return for_each_member(walk, 1, [&](std::string_view name) { return read_member(name, walk); });
   }
 
   InferenceRequest take() {
@@ -128,7 +120,7 @@ class RequestReader {
   }
 
  private:
-  Result<void> read_member(std::string_view name, ondemand::value& value) {
+  Result<void> read_member(std::string_view name, JsonWalk& walk) {
     for (std::size_t i = 0; i < std::size(kMembers); ++i) {
       const Member& member = kMembers[i];
       if ((member.apis & bit(request_.api)) == 0 || member.name != name) continue;
@@ -136,78 +128,77 @@ class RequestReader {
         return fail(ErrorCode::kInvalidArgument, "\"{}\" stands twice in the body", name);
       }
       seen_.set(i);
-      return read_known(member, value);
+      return read_known(member, walk);
     }
-    return check_value(value, 1);
+    if (equals_ignoring_case(name, "model")) {  // A server in Go would take it for the model.
+      return fail(ErrorCode::kInvalidArgument, "\"{}\" could be taken for \"model\"", name);
+    }
+    return walk.check_value(1);
   }
 
-  Result<void> read_known(const Member& member, ondemand::value& value) {
+  Result<void> read_known(const Member& member, JsonWalk& walk) {
     switch (member.meaning) {
       case Meaning::kModel:
-        return read_model(value);
+        return read_model(walk);
       case Meaning::kStream: {
-        const std::string_view token = token_of(value);
+        const std::string_view token = walk.token();
         if (token != "true" && token != "false" && token != "null") {
           return must_be(member.name, "a boolean");
         }
         request_.stream = token == "true";
+        walk.advance();
         return {};
       }
       case Meaning::kSalt: {
-        ASSIGN_OR_RETURN(request_.cache_salt, read_string(member.name, value));
+        ASSIGN_OR_RETURN(request_.cache_salt, read_string(member.name, walk));
         return {};
       }
       case Meaning::kOutputMax: {
-        ASSIGN_OR_RETURN(output_max_, read_count(member.name, value));
+        ASSIGN_OR_RETURN(output_max_, read_count(member.name, walk));
         return {};
       }
       case Meaning::kOutputMaxAtFirst: {
-        ASSIGN_OR_RETURN(request_.output_tokens_max, read_count(member.name, value));
+        ASSIGN_OR_RETURN(request_.output_tokens_max, read_count(member.name, walk));
         return {};
       }
       case Meaning::kSampling:
-        return read_sampling(value);
+        return read_sampling(walk);
       case Meaning::kTools:
-        return text_.add_tools(value);
+        return text_.add_tools(walk);
       case Meaning::kSystem:
-        return text_.add_system(value);
+        return text_.add_system(walk);
       case Meaning::kMessages:
-        return text_.add_messages(value);
+        return text_.add_messages(walk);
       case Meaning::kPrompts:
-        return read_prompts(value, body_bytes_, prompts_);
+        return read_prompts(walk, prompts_);
       case Meaning::kFeatures:
-        request_.multimodal = token_of(value) != "null";
-        return check_value(value, 1);
+        request_.multimodal = walk.token() != "null";
+        return walk.check_value(1);
     }
     UNREACHABLE();
   }
 
-  Result<void> read_model(ondemand::value& value) {
-    const std::string_view token = token_of(value);
-    const auto begin = static_cast<std::size_t>(token.data() - begin_);
-    ASSIGN_OR_RETURN(request_.model, read_string("model", value));
+  Result<void> read_model(JsonWalk& walk) {
+    const std::size_t begin = walk.offset();
+    const std::size_t bytes = walk.token().size();
+    ASSIGN_OR_RETURN(request_.model, read_string("model", walk));
     RETURN_IF_ERROR(check_model(request_.model));
-    request_.model_range = ByteRange{.begin = begin, .end = begin + token.size()};
+    request_.model_range = ByteRange{.begin = begin, .end = begin + bytes};
     return {};
   }
 
   // SGLang takes a list of them for a batch; then there is not one maximum.
-  Result<void> read_sampling(ondemand::value& value) {
-    if (!token_of(value).starts_with('{')) return check_value(value, 1);
+  Result<void> read_sampling(JsonWalk& walk) {
+    if (walk.peek() != '{') return walk.check_value(1);
     const std::string_view wanted =
         request_.api == Api::kVllmGenerate ? "max_tokens" : "max_new_tokens";
-    ondemand::object object;
-    if (const auto code = value.get_object().get(object)) return invalid_json(code);
-    const auto on_member = [&](std::string_view name, ondemand::value& member) -> Result<void> {
-      if (name != wanted) return check_value(member, 2);
-      ASSIGN_OR_RETURN(output_max_, read_count(name, member));
+    return for_each_member(walk, 2, [&](std::string_view name) -> Result<void> {
+      if (name != wanted) return walk.check_value(2);
+      ASSIGN_OR_RETURN(output_max_, read_count(name, walk));
       return {};
-    };
-    return for_each_member(object, 2, on_member);
+    });
   }
 
-  const std::size_t body_bytes_;
-  const char* begin_ = nullptr;
   InferenceRequest request_;
   std::optional<std::uint64_t> output_max_;
   PromptText text_;
@@ -229,12 +220,9 @@ Result<void> check_model(std::string_view model) {
 }
 
 Result<InferenceRequest> read_json_request(Api api, std::string_view body,
-                                           const ParseOptions& options) {
-  RequestReader reader(api, body.size(), options);
-  RETURN_IF_ERROR(read_body(body, options.readable_after,
-                            [&reader](ondemand::object object, const char* begin) {
-                              return reader.read(object, begin);
-                            }));
+                                           const VideoHints& video) {
+  RequestReader reader(api, video);
+  RETURN_IF_ERROR(read_body(body, [&reader](JsonWalk& walk) { return reader.read(walk); }));
   InferenceRequest request = reader.take();
   if (!request.model_range) {
     const std::size_t after_brace = body.find('{') + 1;

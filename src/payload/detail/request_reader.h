@@ -6,8 +6,7 @@
 
 namespace rage::payload::detail {
 
-Result<InferenceRequest> read_json_request(Api api, std::string_view body,
-                                           const ParseOptions& options);
+Result<InferenceRequest> read_json_request(Api api, std::string_view body, const VideoHints& video);
 
 // Nothing a header could not carry, and no longer than a name is.
 Result<void> check_model(std::string_view model);

@@ -33,21 +33,33 @@ double Core::random() {
       [](std::mt19937_64& engine) { return std::uniform_real_distribution<double>(0, 1)(engine); });
 }
 
-// What is on its way fills the pool as much as what has arrived, as far as the detector can tell.
-double Core::saturation(std::span<const routing::Endpoint> endpoints, std::uint32_t pending) const {
-  double full = routing::staged_saturation(endpoints, options.saturation, clock.now());
-  const auto* concurrency = std::get_if<routing::ConcurrencyOptions>(&options.saturation);
-  if (concurrency != nullptr && concurrency->mode != routing::ConcurrencyMode::kTokens) {
-    full += pending / (static_cast<double>(concurrency->requests_max) *
-                       static_cast<double>(std::max<std::size_t>(endpoints.size(), 1)));
-  }
-  return full;
+double Core::saturation(std::span<const routing::Endpoint> endpoints) const {
+  return routing::staged_saturation(endpoints, options.saturation, clock.now());
 }
 
-routing::PoolState Core::pool_state(std::uint32_t pending) const {
-  const EndpointTable::View view = table.view();
-  return {.saturation = saturation(view.endpoints(), pending),
-          .has_endpoints = !view.endpoints().empty()};
+// Above so many endpoints the pool is measured once a millisecond; what was sent and has ended
+// since is counted all the same, as far as the detector looks at it.
+routing::PoolState Core::pool_state(std::uint32_t pending) {
+  constexpr std::size_t kMany = 256;
+  constexpr auto kFresh = std::chrono::milliseconds(1);
+  const SteadyTime now = clock.now();
+  std::optional<MeasuredPool> pool = measured.with([](const auto& last) { return last; });
+  if (!pool || pool->endpoints < kMany || now - pool->at >= kFresh) {
+    const std::int64_t before = charged.load();
+    const EndpointTable::View view = table.view();
+    pool = MeasuredPool{.at = now,
+                        .saturation = saturation(view.endpoints()),
+                        .endpoints = view.endpoints().size(),
+                        .charged = before};
+    measured.with([&](auto& last) { last = pool; });
+  }
+  const auto* concurrency = std::get_if<routing::ConcurrencyOptions>(&options.saturation);
+  if (concurrency != nullptr && concurrency->mode != routing::ConcurrencyMode::kTokens) {
+    const auto more = static_cast<double>(charged.load() - pool->charged + pending);
+    pool->saturation += more / (static_cast<double>(concurrency->requests_max) *
+                                static_cast<double>(std::max<std::size_t>(pool->endpoints, 1)));
+  }
+  return {.saturation = std::max(0.0, pool->saturation), .has_endpoints = pool->endpoints > 0};
 }
 
 std::shared_ptr<const PoolContents> Core::contents() const {

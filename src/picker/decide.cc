@@ -104,7 +104,7 @@ std::optional<Refusal> refuse_sheddable(const Core& core, const Prepared& prepar
   if (prepared.flow.priority >= 0) return std::nullopt;
   const EndpointTable::View view = core.table.view();
   if (view.endpoints().empty()) return no_candidates();
-  if (routing::admits_without_queue(prepared.flow.priority, core.saturation(view.endpoints(), 0))) {
+  if (routing::admits_without_queue(prepared.flow.priority, core.saturation(view.endpoints()))) {
     return std::nullopt;
   }
   return saturated(core.options.retry_after);
@@ -131,6 +131,7 @@ PickOutcome decide(const std::shared_ptr<Core>& core, Prepared& prepared) {
   }
   core->scheduler->commit(wish, candidates.endpoints(), *schedule, now);
   std::vector<Charge> charges = charge(view, candidates, *schedule);
+  core->charged.fetch_add(static_cast<std::int64_t>(charges.size()));
   const Endpoint& first = candidates.endpoints()[schedule->primary.endpoints.front()];
   core->metrics.count_schedule("success", prepared.target_model, &first);
   if (options.disaggregated) {

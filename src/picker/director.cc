@@ -94,6 +94,7 @@ class Director final : public EndpointPicker {
     contents.endpoints.clear();
     for (const TableEntry& entry : change.removed) core_->metrics.set_endpoint(entry.endpoint);
     if (scraper_) scraper_->apply(change);
+    core_->measured.with([](auto& last) { last.reset(); });
     auto known = std::make_shared<const PoolContents>(std::move(contents));
     core_->known.with([&](auto& current) { current.swap(known); });
     if (!change.added.empty() || !change.removed.empty()) {

@@ -94,7 +94,7 @@ TEST_F(DirectorFlowTest, ItsTimeInTheQueueEndsWith429AndRetryAfter) {
   begin({.request_ttl = 5s});
   const PickOutcome picked = outcome_of(*ask());
   const auto second = ask();
-  const auto third = ask({{"x-rage-request-ttl-ms", "1000"}});
+  const auto third = ask({{"x-llm-d-inference-ttl", "1s"}});
   clock_.wait_for_sleepers(2);  // The dispatcher and the gauges.
   clock_.advance(1s);
   const PickOutcome impatient = outcome_of(*third);

@@ -78,8 +78,9 @@ class TrackedExchange final : public Exchange {
   }
 
  private:
-  static void release(Charge& charge, InFlight load) {
+  void release(Charge& charge, InFlight load) {
     charge.slot->release(load);
+    core_->charged.fetch_sub(load.requests);
     charge.load.requests -= load.requests;
     charge.load.tokens -= load.tokens;
   }

@@ -149,6 +149,7 @@ struct PickerMetrics::State {
       : families(registry, pool, options) {}
   Mutex mutex;
   Families families GUARDED_BY(mutex);
+  double stale_endpoints GUARDED_BY(mutex) = 0;
 };
 
 PickerMetrics::PickerMetrics(obs::MetricRegistry& registry, std::string pool,
@@ -173,8 +174,8 @@ PickerMetrics::PickerMetrics(obs::MetricRegistry& registry, std::string pool,
   saturation = make.gauge("flow_control_pool_saturation", "0 idle, 1 and above full.",
                           {{"inference_pool", pool}, {"stage", "all"}},
                           joined(kExtension, "flow_control_pool_saturation"), in_pool);
-  stale_endpoints = make.gauge("flow_control_stale_endpoints", "Whose metrics are too old.",
-                               {{"detector", "utilization-detector"}});
+  stale_endpoints_ = make.gauge("flow_control_stale_endpoints", "Whose metrics are too old.",
+                                {{"detector", "utilization-detector"}});
   scheduler_seconds =
       make.histogram("scheduler_e2e_duration_seconds", "Of one decision.", kProcessing, {},
                      joined(kExtension, "scheduler_e2e_duration_seconds"));
@@ -194,7 +195,15 @@ PickerMetrics::PickerMetrics(obs::MetricRegistry& registry, std::string pool,
                                   {{"priority", "negative"}, {"inference_pool", pool}});
 }
 
-PickerMetrics::~PickerMetrics() = default;
+PickerMetrics::~PickerMetrics() {
+  ready_endpoints.set(0);
+  set_stale_endpoints(0);
+}
+
+void PickerMetrics::set_stale_endpoints(double count) {
+  MutexLock lock(state_->mutex);
+  stale_endpoints_.add(count - std::exchange(state_->stale_endpoints, count));
+}
 
 void PickerMetrics::pin_model(std::string_view model) {
   MutexLock lock(state_->mutex);

@@ -137,7 +137,7 @@ class PickerMetrics final {
  public:
   PickerMetrics(obs::MetricRegistry& registry, std::string pool,
                 const PickerMetricsOptions& options = {});
-  ~PickerMetrics();
+  ~PickerMetrics();  // The pool is gone: no endpoints.
   PickerMetrics(const PickerMetrics&) = delete;
   PickerMetrics& operator=(const PickerMetrics&) = delete;
 
@@ -155,6 +155,8 @@ class PickerMetrics final {
   // Gauges of one endpoint; with zeros once it has left.
   void set_endpoint(const routing::Endpoint& endpoint);
   void set_band(const routing::BandStatus& band);
+  // Of this pool; the series has no label for it and shows the sum over all pools of the process.
+  void set_stale_endpoints(double count);
 
   // Of the pool.
   GaugePair ready_endpoints;
@@ -165,7 +167,6 @@ class PickerMetrics final {
   GaugePair std_dev_queue;
   GaugePair std_dev_running;
   GaugePair saturation;
-  GaugePair stale_endpoints;
   HistogramPair scheduler_seconds;
   HistogramPair request_processing_seconds;
   CounterPair poll_errors;
@@ -177,6 +178,7 @@ class PickerMetrics final {
  private:
   struct Families;
   struct State;
+  GaugePair stale_endpoints_;
   const std::unique_ptr<State> state_;
 };
 

@@ -42,14 +42,14 @@ void refresh_gauges(Core& core) {
   metrics.std_dev_kv_usage.set(kv.deviation);
   metrics.std_dev_queue.set(queue.deviation);
   metrics.std_dev_running.set(running.deviation);
-  metrics.saturation.set(core.saturation(endpoints, 0));
+  metrics.saturation.set(core.saturation(endpoints));
   const auto* utilization = std::get_if<routing::UtilizationOptions>(&core.options.saturation);
   if (utilization != nullptr) {
     const SteadyTime now = core.clock.now();
     const auto stale = std::ranges::count_if(endpoints, [&](const auto& endpoint) {
       return routing::is_stale(endpoint.metrics, utilization->stale_after, now);
     });
-    metrics.stale_endpoints.set(static_cast<double>(stale));
+    metrics.set_stale_endpoints(static_cast<double>(stale));
   }
   for (const routing::Endpoint& endpoint : endpoints) metrics.set_endpoint(endpoint);
   if (!core.admission) return;

@@ -41,9 +41,9 @@ TEST(RequestHeaders, ReadsPreferencesAndTimes) {
   EXPECT_EQ(slo_ttft_ms({{"x-slo-ttft-ms", "250.5"}}), 250.5);
   for (const char* wrong : {"", "-1", "0", "nan", "1e99", "x"}) {
     EXPECT_EQ(slo_ttft_ms({{"x-llm-d-slo-ttft-ms", wrong}}), std::nullopt) << wrong;
-    EXPECT_EQ(request_ttl({{"x-rage-request-ttl-ms", wrong}}), std::nullopt) << wrong;
+    EXPECT_EQ(request_ttl({{"x-llm-d-inference-ttl", wrong}}), std::nullopt) << wrong;
   }
-  EXPECT_EQ(request_ttl({{"x-rage-request-ttl-ms", "1500"}}), 1500ms);
+  EXPECT_EQ(request_ttl({{"x-llm-d-inference-ttl", " 1.5s "}}), 1500ms);
 }
 
 struct Case {

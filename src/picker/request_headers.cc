@@ -3,6 +3,7 @@
 
 #include "base/strings.h"
 #include "picker/detail/request_headers.h"
+#include "routing/flow_options.h"
 
 namespace rage::picker::detail {
 namespace {
@@ -58,9 +59,7 @@ std::optional<double> slo_ttft_ms(const net::Headers& headers) {
 }
 
 std::optional<std::chrono::milliseconds> request_ttl(const net::Headers& headers) {
-  const auto value = parse_uint(trim(headers.find("x-rage-request-ttl-ms")));
-  if (!value || *value == 0 || *value > 86'400'000) return std::nullopt;
-  return std::chrono::milliseconds(*value);
+  return routing::parse_request_ttl(trim(headers.find("x-llm-d-inference-ttl")));
 }
 
 }  // namespace rage::picker::detail

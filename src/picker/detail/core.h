@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <random>
 #include <span>
 
@@ -19,6 +20,14 @@
 
 namespace rage::picker::detail {
 
+// How full a large pool was a moment ago: looking at all of it takes longer than deciding.
+struct MeasuredPool {
+  SteadyTime at;
+  double saturation = 0;
+  std::size_t endpoints = 0;
+  std::int64_t charged = 0;
+};
+
 // Resource. Thread-safe.
 struct Core {
   Core(DirectorOptions options, std::unique_ptr<routing::Scheduler> scheduler, Clock& clock,
@@ -26,8 +35,9 @@ struct Core {
 
   // Uniform in [0, 1).
   double random();
-  double saturation(std::span<const routing::Endpoint> endpoints, std::uint32_t pending) const;
-  routing::PoolState pool_state(std::uint32_t pending) const;
+  double saturation(std::span<const routing::Endpoint> endpoints) const;
+  // With `pending` requests that are on their way to endpoints which do not know of them yet.
+  routing::PoolState pool_state(std::uint32_t pending);
   std::shared_ptr<const PoolContents> contents() const;
   void on_capacity() {
     if (admission) admission->wake();
@@ -41,6 +51,8 @@ struct Core {
   InFlightRequests in_flight;
   std::atomic<bool> draining = false;
   std::atomic<std::uint64_t> next_id = 1;
+  std::atomic<std::int64_t> charged = 0;  // Requests in flight, over all endpoints.
+  Guarded<std::optional<MeasuredPool>> measured;
   Guarded<std::shared_ptr<const PoolContents>> known;  // Null until the pool is known.
   Guarded<std::mt19937_64> generator;
   std::unique_ptr<Admission> admission;  // Null: no flow control. Last: its thread uses the rest.

@@ -29,7 +29,7 @@ bool prefers_if_available(const net::Headers& headers);
 // A positive number of milliseconds in x-llm-d-slo-ttft-ms or its alias; none on anything else.
 std::optional<double> slo_ttft_ms(const net::Headers& headers);
 
-// How long the client is willing to wait in a queue: x-rage-request-ttl-ms, a positive number.
+// How long the client is willing to wait in a queue: x-llm-d-inference-ttl.
 std::optional<std::chrono::milliseconds> request_ttl(const net::Headers& headers);
 
 }  // namespace rage::picker::detail

@@ -33,8 +33,8 @@ TEST(EnvoyApi, RepliesHaveEnvoysBytes) {
   option->set_append_action(ext_proc::HeaderValueOption::OVERWRITE_IF_EXISTS_OR_ADD);
   common->mutable_header_mutation()->add_remove_headers("r");
   EXPECT_EQ(reply.SerializeAsString(),
-            bytes({0x0A, 21, 0x0A, 19, 0x12, 15, 0x0A, 10, 0x0A, 6, 0x0A, 1, 'k', 0x1A, 1, 'v',
-                   0x18, 2, 0x12, 1, 'r', 0x28, 1}));
+            bytes({0x0A, 21,   0x0A, 19,  0x12, 15, 0x0A, 10, 0x0A, 6,    0x0A, 1,
+                   'k',  0x1A, 1,    'v', 0x18, 2,  0x12, 1,  'r',  0x28, 1}));
 
   ext_proc::ProcessingResponse body;
   auto* streamed = body.mutable_request_body()

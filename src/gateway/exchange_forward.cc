@@ -99,9 +99,11 @@ void Exchange::on_upstream_failure(UpstreamFailure failure) {
   shown_.reset();
   worker_.metrics.upstream_failures.add();
   if (replying_) return abort();
-  retry_or(
-      {.what = FailedAttempt::What::kConnection, .failure = failure.kind, .reused = failure.reused},
-      status_of(failure.kind), describe(failure, destinations_[destination_]));
+  retry_or({.what = FailedAttempt::What::kConnection,
+            .failure = failure.kind,
+            .reused = failure.reused,
+            .unsent = failure.unsent},
+           status_of(failure.kind), describe(failure, destinations_[destination_]));
 }
 
 void Exchange::retry_or(const FailedAttempt& failed, int status, std::string_view message) {

@@ -37,7 +37,7 @@ void Http1Upstream::begin(UpstreamEvents& events) {
   events_ = &events;
   phase_ = Phase::kHead;
   scanner_ = HeadScanner();
-  paused_ = request_ended_ = replied_ = false;
+  paused_ = request_ended_ = replied_ = sent_ = false;
   reused_ = served_;
   if (served_) timer_.cancel();
 }
@@ -203,7 +203,8 @@ void Http1Upstream::fail(UpstreamFailure::Kind kind, std::string text) {
   UpstreamEvents* const events = std::exchange(events_, nullptr);
   close();
   if (events == nullptr) return;
-  events->on_upstream_failure({.kind = kind, .text = std::move(text), .reused = reused_});
+  events->on_upstream_failure(
+      {.kind = kind, .text = std::move(text), .reused = reused_, .unsent = !sent_});
 }
 
 void Http1Upstream::on_timeout() {
@@ -213,7 +214,9 @@ void Http1Upstream::on_timeout() {
 void Http1Upstream::on_flush() {
   if (closed_ || connecting_) return;
   const std::size_t before = socket_.queued();
-  if (!socket_.flush()) {
+  const bool flushed = socket_.flush();
+  sent_ = sent_ || socket_.queued() < before;
+  if (!flushed) {
     // What it may have answered before it left is still to be read.
     peer_closed_ = readable_ = true;
     paused_ = false;

@@ -50,7 +50,7 @@ RetryDecision plan_retry(const FailedAttempt& attempt, const RetryState& state,
   if (!state.replayable) return {};
   // A kept-alive connection that was closed under our hands says nothing about the endpoint.
   const bool stale = was_reset(attempt) && attempt.reused && !state.stale_retried;
-  if (stale && (state.idempotent || state.pool)) return {.again = Again::kSame};
+  if (stale && (state.idempotent || state.pool || attempt.unsent)) return {.again = Again::kSame};
   if (policy && state.retries < policy->attempts && policy_retries(attempt, *policy)) {
     return {.again = Again::kOther, .delay = policy->backoff};
   }

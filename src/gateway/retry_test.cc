@@ -13,6 +13,9 @@ const std::optional<gatewayapi::Retry> kNoPolicy;
 FailedAttempt connection(Kind kind, bool reused = false) {
   return {.what = What::kConnection, .failure = kind, .reused = reused};
 }
+FailedAttempt unsent() {
+  return {.what = What::kConnection, .failure = Kind::kReset, .reused = true, .unsent = true};
+}
 FailedAttempt status(int code) {
   return {.what = What::kStatus, .status = code};
 }
@@ -30,6 +33,8 @@ TEST(PlanRetry, ServicesGetNothingTwiceUnlessTheRouteSaysSo) {
   EXPECT_EQ(plan(connection(Kind::kOverload), post), Again::kOther);
   EXPECT_EQ(plan(connection(Kind::kReset), post), Again::kNo);
   EXPECT_EQ(plan(connection(Kind::kReset, true), post), Again::kNo);
+  EXPECT_EQ(plan(unsent(), post), Again::kSame);
+  EXPECT_EQ(plan(unsent(), {.stale_retried = true}), Again::kNo);
   EXPECT_EQ(plan(connection(Kind::kProtocol), post), Again::kNo);
   EXPECT_EQ(plan(status(503), post), Again::kNo);
   EXPECT_EQ(plan(connection(Kind::kConnect), {.others = 0}), Again::kNo);

@@ -58,6 +58,8 @@ class Director final : public EndpointPicker {
 
   bool ready() const override { return core_->contents() && !core_->draining.load(); }
 
+  std::string debug_state() const override { return core_->scheduler->debug_state(); }
+
   void begin_drain() override {
     core_->draining.store(true);
     if (core_->admission) core_->admission->drain();
@@ -75,12 +77,12 @@ class Director final : public EndpointPicker {
       return detail::finished_ticket();
     }
     const RequestLabels labels = prepared->labels();
-    const RequestSeries& series = core_->metrics.request(labels);
-    series.total.add();
-    series.size_bytes.observe(static_cast<double>(prepared->request.body->size()));
     if (!prepared->rewrite.empty()) {
       core_->metrics.count_rewrite(prepared->rewrite, labels.model, labels.target_model);
     }
+    const RequestSeries& series = core_->metrics.request(labels);
+    series.total.add();
+    series.size_bytes.observe(static_cast<double>(prepared->request.body->size()));
     if (core_->admission) return detail::enqueue(core_, *std::move(prepared), std::move(done));
     auto shed = detail::refuse_sheddable(*core_, *prepared);
     detail::answer(*core_, done,

@@ -271,6 +271,7 @@ TEST_F(DirectorTest, IsReadyOnceThePoolIsKnownAndRefusesAfterDraining) {
   EXPECT_FALSE(director_->ready());
   have({{0, .1}});
   EXPECT_TRUE(director_->ready());
+  EXPECT_TRUE(codec::parse_json(director_->debug_state()));
   director_->begin_drain();
   EXPECT_FALSE(director_->ready());
   const PickOutcome outcome = pick(post(prompt_for("m")));

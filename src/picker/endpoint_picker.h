@@ -102,6 +102,8 @@ class EndpointPicker {
   virtual bool ready() const = 0;
   // Refuses what waits and what comes; exchanges in flight go on.
   virtual void begin_drain() = 0;
+  // JSON for /debug/plugins/state.
+  virtual std::string debug_state() const { return "{}"; }
 };
 
 }  // namespace rage::picker

@@ -1,5 +1,6 @@
 #include "picker/endpoint_table.h"
 
+#include <algorithm>
 #include <map>
 #include <tuple>
 #include <unordered_map>
@@ -39,6 +40,15 @@ InFlight EndpointSlot::in_flight() const {
   return {.requests = requests_.load(std::memory_order_relaxed),
           .tokens = tokens_.load(std::memory_order_relaxed)};
 }
+
+namespace {
+
+bool same(const Endpoint& a, const Endpoint& b) {
+  return a.name_space == b.name_space && a.pod == b.pod && a.rank == b.rank &&
+         a.address == b.address && a.port == b.port && a.labels == b.labels;
+}
+
+}  // namespace
 
 struct EndpointTable::Topology {
   std::uint64_t generation = 0;
@@ -82,6 +92,12 @@ TableChange EndpointTable::replace(std::vector<Endpoint> endpoints) {
   };
   TableChange change;
   topology_.with([&](std::shared_ptr<const Topology>& current) {
+    // Sources tell more than changes; readers would copy all of it anew.
+    const bool news = !std::ranges::equal(
+        endpoints, current->entries, [](const Endpoint& endpoint, const TableEntry& entry) {
+          return !endpoint.metrics.updated_at && same(endpoint, entry.endpoint);
+        });
+    if (!news) return;
     std::map<Identity, TableEntry> old;
     for (const TableEntry& entry : current->entries)
       old.emplace(identity_of(entry.endpoint), entry);

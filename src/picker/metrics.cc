@@ -205,11 +205,6 @@ void PickerMetrics::set_stale_endpoints(double count) {
   stale_endpoints_.add(count - std::exchange(state_->stale_endpoints, count));
 }
 
-void PickerMetrics::pin_model(std::string_view model) {
-  MutexLock lock(state_->mutex);
-  state_->families.models.pin(model);
-}
-
 const RequestSeries& PickerMetrics::request(const RequestLabels& labels) {
   MutexLock lock(state_->mutex);
   return state_->families.request(labels);
@@ -243,6 +238,7 @@ void PickerMetrics::count_rewrite(std::string_view rewrite, std::string_view mod
                                   std::string_view target) {
   MutexLock lock(state_->mutex);
   Families& families = state_->families;
+  families.models.pin(target);
   families.rewrites
       .at({std::string(rewrite), std::string(families.models.capped(model)),
            std::string(families.models.capped(target))})

@@ -141,13 +141,13 @@ class PickerMetrics final {
   PickerMetrics(const PickerMetrics&) = delete;
   PickerMetrics& operator=(const PickerMetrics&) = delete;
 
-  void pin_model(std::string_view model);  // A rewrite's target.
   // The reference stays valid: keep it for as long as the request lasts.
   const RequestSeries& request(const RequestLabels& labels);
   void count_error(const RequestLabels& labels, std::string_view code);
   // `endpoint` null: none was found. `status`: "success" or "failure".
   void count_schedule(std::string_view status, std::string_view target_model,
                       const routing::Endpoint* endpoint);
+  // `target` comes from a resource, not from a client: it keeps its name in every label.
   void count_rewrite(std::string_view rewrite, std::string_view model, std::string_view target);
   void count_disaggregation(std::string_view model, std::string_view decision);
   // A request has left flow control.

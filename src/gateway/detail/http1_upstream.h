@@ -91,6 +91,7 @@ class Http1Upstream final : public IoHandler, public UpstreamStream {
   bool request_ended_ = false;
   bool reused_ = false;
   bool served_ = false;   // A whole exchange.
+  bool sent_ = false;     // Bytes of this request have left.
   bool replied_ = false;  // Bytes of a reply have come.
   bool closed_ = false;
 };

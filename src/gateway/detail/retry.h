@@ -17,6 +17,7 @@ struct FailedAttempt {
   What what = What::kConnection;
   UpstreamFailure::Kind failure = UpstreamFailure::Kind::kConnect;  // kConnection
   bool reused = false;                                              // kConnection
+  bool unsent = false;                                              // kConnection
   int status = 0;                                                   // kStatus
 };
 

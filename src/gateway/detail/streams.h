@@ -80,6 +80,7 @@ struct UpstreamFailure {
   std::string text;
   // The connection had served before: it may have been closed before it saw the request.
   bool reused = false;
+  bool unsent = false;  // Not a byte of the request has left.
 };
 
 class UpstreamEvents {

@@ -93,7 +93,9 @@ class AutoscalerTest : public testing::Test {
   std::vector<std::string> writes() const {
     std::vector<std::string> found;
     for (const auto& call : client_.calls()) {
-      if (call.kind == "InferenceSet") found.push_back(call.verb);
+      // The informer opens its watch when it likes.
+      const bool read = call.verb == "list" || call.verb == "watch";
+      if (call.kind == "InferenceSet" && !read) found.push_back(call.verb);
     }
     return found;
   }

@@ -198,7 +198,9 @@ TEST(FlowControl, LimitsOfABandAndOfAll) {
     for (int i = 0; i < 8; ++i) {
       const auto refusal = queue.add("a");
       if (!refusal) ++fit;
-      if (refusal) EXPECT_EQ(refusal->outcome, FlowOutcome::kRejectedCapacity) << test.what;
+      if (refusal) {
+        EXPECT_EQ(refusal->outcome, FlowOutcome::kRejectedCapacity) << test.what;
+      }
     }
     EXPECT_EQ(fit, test.fit) << test.what;
     EXPECT_EQ(queue.flow->waiting_requests(), test.fit);

@@ -257,7 +257,9 @@ TEST(SeriesSelector, Parses) {
   for (const auto& test : kCases) {
     const auto series = parse_series_selector(test.text);
     EXPECT_EQ(series.has_value(), test.series.has_value()) << test.text;
-    if (series && test.series) EXPECT_EQ(*series, *test.series) << test.text;
+    if (series && test.series) {
+      EXPECT_EQ(*series, *test.series) << test.text;
+    }
   }
 }
 

@@ -166,6 +166,8 @@ class Soak(unittest.TestCase):
         self.outcomes = collections.Counter()
         self.unexplained = []
         self.restarts = []  # (from, to)
+        self.picker_is_up = threading.Event()
+        self.picker_is_up.set()
         self.seed = random.randrange(1 << 30)
         self.numbers = iter(range(REQUESTS))
 
@@ -183,27 +185,35 @@ class Soak(unittest.TestCase):
                 status, outcome = getattr(kinds, name)(rng)
             except Exception as error:  # pylint: disable=broad-except
                 status, outcome = error, name
-            self.note(number, name, status, outcome, began, time.monotonic())
+            if self.note(number, name, status, outcome, began, time.monotonic()):
+                # Clients back off; refused at once, they would use up all requests meanwhile.
+                self.picker_is_up.wait(TIMEOUT)
+                time.sleep(0.1)
 
     def note(self, number, name, status, outcome, began, ended):
+        """Whether the request was refused because the picker restarts."""
         with self.lock:
             restarting = any(began < to and ended > at for at, to in self.restarts)
             hung = isinstance(status, TimeoutError)
             if status == 200:
                 self.outcomes[outcome] += 1
-            elif restarting and not hung and not isinstance(status, Corrupted):
+                return False
+            if restarting and not hung and not isinstance(status, Corrupted):
                 what = status if isinstance(status, int) else "connection closed"
                 self.outcomes[f"picker restarting ({what})"] += 1
-            else:
-                self.unexplained.append((number, name, repr(status), round(ended - began, 2)))
+                return True
+            self.unexplained.append((number, name, repr(status), round(ended - began, 2)))
+            return False
 
     def restart_picker(self, how):
         with self.lock:
             span = [time.monotonic() - 0.2, float("inf")]
             self.restarts.append(span)
+        self.picker_is_up.clear()
         port = self.epp.port
         getattr(self.epp, how)()
         type(self).epp = self.start_epp(port)
+        self.picker_is_up.set()
         with self.lock:
             span[1] = time.monotonic() + RESTART_GRACE
 
@@ -227,7 +237,7 @@ class Soak(unittest.TestCase):
         self.assertEqual(self.unexplained, [], f"seed {self.seed}")
         self.assertEqual(sum(self.outcomes.values()), REQUESTS)
         restarting = sum(v for k, v in self.outcomes.items() if k.startswith("picker"))
-        self.assertLess(restarting, max(REQUESTS / 4, 200))
+        self.assertLess(restarting, max(REQUESTS / 4, 200), "too few requests met a picker")
         for process, prefix in ((self.bbr, "bbr"), (self.epp, "llm_d_epp")):
             key = prefix + "_extproc_streams_inflight"
             wait_until(lambda p=process, k=key: p.metrics()[k] == 0, f"no {prefix} stream left")

@@ -147,7 +147,9 @@ void add_sim_model(CLI::App& app, int& exit_code) {
   command->footer(
       "Serves /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models, /health, "
       "/metrics.\n"
-      "A request fails as its header x-sim-fail says, with the kinds of --fail.\n"
+      "A request fails as its header x-sim-fail says, with the kinds of --fail. Answers carry the "
+      "SHA-256 of\n"
+      "the request's body as it came, in x-sim-body-sha256.\n"
       "Examples:\n"
       "  rage sim-model --model phi-4 --port 8000\n"
       "  rage sim-model --adapter sql --adapter chat --max-loras 1     adapters that compete\n"

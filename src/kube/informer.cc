@@ -108,6 +108,10 @@ Result<void> Informer::State::list(const Context& context) {
     listed = fail(ErrorCode::kDataLoss, "the list has no resourceVersion");
   }
   if (!listed) {
+    if (listed.error().code == ErrorCode::kNotFound) {
+      listed = fail(ErrorCode::kNotFound, "the cluster has no {} of {}: is the CRD installed? ({})",
+                    type.plural, type.api_version(), listed.error().message);
+    }
     MutexLock lock(mutex);
     last_error = listed.error().message;
     return fail(std::move(listed).error());

@@ -245,6 +245,17 @@ TEST_F(InformerTest, SaysWhyItIsNotSynced) {
   informer_->stop();
 }
 
+// What a person forgets first; the message says it.
+TEST_F(InformerTest, SaysThatACrdMayBeMissing) {
+  server_.add(404, "404 page not found");
+  server_.add(404, "404 page not found");
+  run(1);
+  const auto waited = informer_->wait_synced(Context::with_timeout(1ms));
+  ASSERT_FALSE(waited);
+  EXPECT_THAT(waited.error().message,
+              HasSubstr("the cluster has no pods of v1: is the CRD installed?"));
+}
+
 TEST(ControllerUidTest, IsTheControllingOwners) {
   const Object object(
       Json{{"metadata",

@@ -73,6 +73,7 @@ class ReplyWriter final {
   net::Headers headers(std::string_view content_type) const {
     net::Headers headers{{"content-type", std::string(content_type)}};
     if (!reply_.server_name.empty()) headers.set("x-sim-name", reply_.server_name);
+    headers.set("x-sim-body-sha256", reply_.body_sha256);
     return headers;
   }
 

@@ -21,6 +21,7 @@ struct ServedReply {
   const ApiRequest& request;
   std::optional<Failure> failure = {};
   std::string server_name = {};  // Empty: none is told.
+  std::string body_sha256 = {};  // Of the request as it came, hexadecimal.
   ReplyHead head = {};
   std::vector<OutputPlan> plans = {};  // One an input.
   std::uint64_t prompt_tokens = 0;

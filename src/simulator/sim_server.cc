@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "base/sha256.h"
 #include "net/http_server.h"
 #include "simulator/api_reply.h"
 #include "simulator/api_request.h"
@@ -151,16 +152,19 @@ class Server final : public SimServer {
       return send(writer,
                   error_response(404, fmt::format("The model `{}` does not exist.", model)));
     }
-    generate(context, *parsed, model, is_adapter, failure, writer);
+    ServedReply reply{.request = *parsed,
+                      .failure = failure,
+                      .server_name = options_.name,
+                      .body_sha256 = sha256_hex(request.body)};
+    generate(context, model, is_adapter, std::move(reply), writer);
   }
 
-  void generate(const Context& context, const ApiRequest& request, const std::string& model,
-                bool is_adapter, const std::optional<Failure>& failure,
-                net::ResponseWriter& writer) {
+  void generate(const Context& context, const std::string& model, bool is_adapter,
+                ServedReply reply, net::ResponseWriter& writer) {
+    const ApiRequest& request = reply.request;
     const std::string salt = model + '\n' + request.cache_salt;
     std::vector<EngineRequest> sequences;
     std::vector<OutputPlan> plans;
-    ServedReply reply{.request = request, .failure = failure, .server_name = options_.name};
     for (const Input& input : request.inputs) {
       Prompt prompt = prompt_of(input, salt);
       if (prompt.tokens >= options_.context_tokens) {

@@ -92,6 +92,7 @@ TEST(SimServer, AStreamSaysTheSameAsAWholeAnswer) {
   ASSERT_TRUE(reply);
   EXPECT_THAT(reply->headers.find("content-type"), StartsWith("text/event-stream"));
   EXPECT_EQ(reply->headers.find("x-sim-name"), "replica-1");
+  EXPECT_EQ(reply->headers.find("x-sim-body-sha256").size(), 64U);
   const auto events = events_of(reply->body);
   ASSERT_GT(events.size(), 3u);
   EXPECT_EQ(events.back(), "[DONE]");

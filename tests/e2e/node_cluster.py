@@ -59,7 +59,7 @@ class NodeCluster(Cluster):
 
     @staticmethod
     def _arguments(crds, audit):
-        return ["--node", "--audit"]
+        return ["--node", "--audit", "--crds", str(CACHE / "cluster/crds/inference")]
 
     @classmethod
     def attach(cls, folder):

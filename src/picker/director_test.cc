@@ -243,6 +243,22 @@ TEST_F(DirectorTest, AFullPoolTurnsAwayWhatIsSheddable) {
   EXPECT_TRUE(pick(post(prompt_for("m"), {{"x-llm-d-inference-objective", "batch"}})).pick);
 }
 
+// Upstream answers 500 to what its admission plug-ins deny, and clients do not come back.
+TEST_F(DirectorTest, WhatAnAdmitterDeniesIsA429) {
+  start(
+      "{apiVersion: llm-d.ai/v1, kind: EndpointPickerConfig, "
+      "plugins: [{type: probabilistic-admitter}]}");
+  const auto objectives = std::make_shared<const routing::Objectives>(
+      std::vector{an_objective("batch", -1)}, "default", "pool");
+  source_->push({.endpoints = pods({{4, .7}}), .objectives = objectives});
+  const PickOutcome shed = pick(post(prompt_for("m"), {{"x-llm-d-inference-objective", "batch"}}));
+  ASSERT_TRUE(shed.refusal);
+  EXPECT_EQ(shed.refusal->status, 429);
+  EXPECT_EQ(shed.refusal->dropped_reason, "rejected-saturated");
+  EXPECT_TRUE(shed.refusal->retry_after);
+  EXPECT_TRUE(pick(post(prompt_for("m"))).pick);
+}
+
 TEST_F(DirectorTest, PreferIfAvailableNeedsAKnownPrefix) {
   start();
   have({{0, .1}});

@@ -70,6 +70,10 @@ class World:
         to_b = {**ec.route("model_b", headers=[ec.model_is("B")]),
                 "typed_per_filter_config": override}
 
+        weighted = {"match": {"prefix": "/"}, "route": {"timeout": "0s", "weighted_clusters": {
+            "clusters": [{"name": "pool", "weight": 70},
+                         {"name": "model_b", "weight": 30, "typed_per_filter_config": override}]}}}
+
         def only(cluster, **more):
             return ec.ext_proc("epp", cluster, ec.ALL_DUPLEX, **more)
 
@@ -79,6 +83,7 @@ class World:
             ec.listener("main", [bbr, epp], [to_b, *to_pool]),
             ec.listener("tls", [ec.ext_proc("bbr", "bbr_tls", ec.REQUEST_DUPLEX),
                                 only("epp_tls")], to_pool),
+            ec.listener("weighted", [bbr, epp], [weighted]),
             ec.listener("bbr", [bbr], [ec.route("model_b")]),
             ec.listener("no_retries", [bbr, epp], [ec.route("pool")]),
             ec.listener("subset", [ec.subset([f"127.0.0.1:{self.backends.ports[1]}"]), epp],
@@ -145,7 +150,7 @@ class ExtProcTest(unittest.TestCase):
 
 class Bodies(ExtProcTest):
     def test_bodies_of_every_size_through_both_filters(self):
-        """1.7: a body without streamed_response is a 500; an RPC that ends early empties the body;
+        """A body without streamed_response is a 500; an RPC that ends early empties the body;
         pieces over 64 KiB are refused by some (here: max_receive_message_length 65536)."""
         for size in (1, 16_384, 61_999, 62_000, 62_001, 65_536, 300_000, 5_000_000):
             body = completion("m", size)
@@ -171,7 +176,7 @@ class Bodies(ExtProcTest):
         self.echoes("subset", b"x")
 
     def test_responses_of_every_size(self):
-        """1.7: RPC OK after the response headers would empty the body; both servers stream."""
+        """RPC OK after the response headers would empty the body; both servers stream."""
         for size in (1, 62_000, 62_001, 1_300_000, 5_000_000):
             reply = self.call("main", body=completion("m"), path=f"/big/{size}")
             self.assertEqual((reply.status, reply.body), (200, pattern(size)))
@@ -199,13 +204,13 @@ class Bodies(ExtProcTest):
         self.assertEqual(self.call("main", method="GET").status, 200)
 
     def test_content_length_where_the_proxy_keeps_it(self):
-        """1.7: with allow_content_length_header a wrong length would hang the request."""
+        """With allow_content_length_header a wrong length would hang the request."""
         body = completion("m", 150_000)
         reply = self.echoes("length", body)
         self.assertEqual(reply.seen("content-length"), [str(len(body))])
 
     def test_the_other_body_modes(self):
-        """1.9 rule 9. Envoy buffers at most 1 MiB in BUFFERED."""
+        """By protocol_config. Envoy buffers at most 1 MiB in BUFFERED."""
         for mode in (*MODES, "EARLY"):
             for size in (100, 60_000, 400_000):
                 with self.subTest(mode=mode, size=size):
@@ -239,7 +244,7 @@ class Streaming(ExtProcTest):
         self.assertLess(first, whole / 2)
 
     def test_the_header_is_answered_before_the_body_has_ended(self):
-        """1.7: eager mode. The model server sees the request, and answers, while the client still
+        """Eager mode. The model server sees the request, and answers, while the client still
         sends."""
         with socket.create_connection(("127.0.0.1", self.envoy.ports["bbr"]), 20) as client:
             client.sendall(b"POST /stream HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -259,7 +264,7 @@ class Streaming(ExtProcTest):
             self.assertIn(b'"p":"x"}', got)
 
     def test_trailers_end_bodies(self):
-        """1.7: HTTP/1 trailers, with enable_trailers; 1.9 rule 8. On a route without retries: with
+        """HTTP/1 trailers, with enable_trailers: they end a body. On a route without retries: with
         them, what the router keeps for a retry is sent once more when trailers go on (Envoy 1.40,
         any FULL_DUPLEX filter)."""
         body = completion("m", 100_000)
@@ -294,20 +299,32 @@ class Streaming(ExtProcTest):
 
 class Routing(ExtProcTest):
     def test_the_model_chooses_route_and_picker(self):
-        """1.7: ExtProcPerRoute overrides chosen after BBR's clear_route_cache are honoured."""
+        """ExtProcPerRoute overrides chosen after BBR's clear_route_cache are honoured."""
         self.assertEqual(self.echoes("main", completion("B")).headers["x-backend"], "3")
         others = {self.echoes("main", completion("m")).headers["x-backend"] for _ in range(6)}
         self.assertEqual(others, {"0", "1", "2"})
 
+    def test_weights_choose_the_picker_too(self):
+        """A weighted cluster's own ExtProcPerRoute counts, and clear_route_cache draws no new lot."""
+        served = []
+        for _ in range(200):
+            reply = self.echoes("weighted", completion("m"))
+            served.append(reply.headers["x-backend"] == "3")
+            chosen, = reply.seen("x-gateway-destination-endpoint")
+            port = self.world.backends.ports[3]
+            self.assertEqual(chosen.split(",")[0] == f"127.0.0.1:{port}", served[-1])
+        share = sum(served) / len(served)
+        self.assertTrue(0.15 < share < 0.45, f"{share} of 0.3: beyond 4.5 deviations")
+
     def test_a_clients_model_header_is_overwritten(self):
-        """1.7: set_headers replaces every value of a header. Who is billed for B must not get m."""
+        """set_headers replaces every value of a header. Who is billed for B must not get m."""
         reply = self.echoes("main", completion("m"), headers=[
             ("x-gateway-model-name", "B"), ("X-Gateway-Model-Name", "B")])
         self.assertEqual(reply.seen("x-gateway-model-name"), ["m"])
         self.assertNotEqual(reply.headers["x-backend"], "3")
 
     def test_a_smuggled_destination_is_overwritten(self):
-        """1.6: the header chooses the host of an ORIGINAL_DST cluster."""
+        """The header chooses the host of an ORIGINAL_DST cluster."""
         victim = f"127.0.0.1:{self.world.backends.ports[3]}"
         for listener in ("by_header", "by_metadata", "main"):
             reply = self.call(listener, body=completion("m"), headers={
@@ -319,13 +336,13 @@ class Routing(ExtProcTest):
             self.assertEqual(reply.seen("x-prefiller-host-port"), [])
 
     def test_original_destination_takes_one_address_only(self):
-        """1.7: ORIGINAL_DST by header with a list is 503; by metadata works."""
+        """ORIGINAL_DST by header with a list is 503; by metadata works."""
         self.assertEqual(self.call("by_metadata", body=completion("m")).status, 200)
         self.assertEqual(self.call("by_header", method="GET").status, 200)
         self.assertEqual(self.call("list_by_header", body=completion("m")).status, 503)
 
     def test_the_subset_is_kept(self):
-        """1.2: from metadata, address and port; empty is not the whole pool."""
+        """From metadata, address and port; empty is not the whole pool."""
         served = {self.echoes("subset", completion("m")).headers["x-backend"] for _ in range(4)}
         self.assertEqual(served, {"1"})
         reply = self.call("no_subset", body=completion("m"))
@@ -335,7 +352,7 @@ class Routing(ExtProcTest):
                                      b"endpoint candidates for serving the request")
 
     def test_retries_follow_the_list(self):
-        """1.7: override_host goes on to the next entry: 503, reset, connection refused."""
+        """override_host goes on to the next entry: 503, reset, connection refused."""
         for mood in ("503", "reset"):
             body = completion("m", 50_000)
             reply = self.echoes("main", body, headers={"x-fail": f"0={mood},1={mood}"})
@@ -346,7 +363,7 @@ class Routing(ExtProcTest):
 
 class Refusals(ExtProcTest):
     def test_bad_bodies_are_400_and_not_500(self):
-        """1.4; 1.7: an invalid header in a change is a 500 for the whole request."""
+        """An invalid header in a change is a 500 for the whole request."""
         for body in (b"no json", b'{"model":', b'{"model":"a\\r\\nx-evil: 1"}',
                      b'{"model":"a","model":"b"}'):
             reply = self.call("main", body=body)
@@ -354,7 +371,7 @@ class Refusals(ExtProcTest):
             self.assertTrue(reply.body.startswith(b"inference error: BadRequest - "), reply.body)
 
     def test_large_bodies_are_413(self):
-        """1.9 rule 10."""
+        """The largest body is ours to say: Envoy streams without a limit in this mode."""
         for listener in ("small", "bbr_small"):
             self.echoes(listener, completion("m", 9_000))
             for size in (11_000, 3_000_000):
@@ -365,19 +382,19 @@ class Refusals(ExtProcTest):
                 self.assertEqual(status, 413)
 
     def test_a_body_that_stops_is_408(self):
-        """1.7: Envoy would wait for ever; the deadline is ours."""
+        """Envoy would wait for ever; the deadline is ours."""
         for listener in ("small", "bbr_small"):
             with socket.create_connection(("127.0.0.1", self.envoy.ports[listener]), 20) as client:
                 client.sendall(b"POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{")
                 self.assertTrue(client.recv(65536).startswith(b"HTTP/1.1 408"))
 
     def test_local_replies_pass(self):
-        """1.7: Envoy's own 503 still goes through the response phase."""
+        """Envoy's own 503 still goes through the response phase."""
         self.assertEqual(self.call("nobody", body=completion("m")).status, 503)
         self.no_stream_left("epp")
 
     def test_a_dead_picker_is_an_answer(self):
-        """1.7: failure_mode_allow is for requests without body."""
+        """failure_mode_allow is for requests without body."""
         self.assertIn(self.call("dead", body=completion("m")).status, (500, 503, 504))
         self.assertIn(self.call("dead", method="GET").status, (500, 503, 504))
         self.assertEqual(self.call("dead_open", method="GET").status, 200)
@@ -390,7 +407,7 @@ class Refusals(ExtProcTest):
 
 class Lifetimes(ExtProcTest):
     def test_clients_that_leave_leave_nothing_behind(self):
-        """1.5: a disconnect is a half-close and a reset; 1.9 rule 2."""
+        """A disconnect is a half-close and a reset."""
         port = self.envoy.ports["main"]
         body = completion("m", 100_000)
         head = b"POST %s HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n"
@@ -436,7 +453,7 @@ class Lifetimes(ExtProcTest):
             "epp", "--endpoints", pool, "--fallbacks", "0", port=process.port)
 
     def test_health_over_tls(self):
-        """1.9 rule 11: Envoy's own gRPC health checks of both servers pass over TLS."""
+        """Envoy's own gRPC health checks of both servers pass over TLS."""
         for cluster in ("bbr_tls", "epp_tls"):
             wait_until(
                 lambda: f"cluster.{cluster}.membership_healthy: 1" in self.envoy.get("/stats")[1],

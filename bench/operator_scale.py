@@ -72,6 +72,7 @@ def measure(cluster, operator, chosen):
     busy = operator.cpu_seconds() - cpu
     all_requests = difference(cluster.requests_by_verb(), before)
     own = by_verb(cluster.audited())
+    quiet = wait_for_quiet(cluster)
     idle_cpu, idle_requests = operator.cpu_seconds(), sum(own.values())
     time.sleep(chosen.idle)
     idle_cpu = operator.cpu_seconds() - idle_cpu
@@ -81,6 +82,7 @@ def measure(cluster, operator, chosen):
         "sets": chosen.sets, "nodes": chosen.nodes, "children": children,
         "created_seconds": round(created, 2),
         "converge_seconds": round(converged, 2),
+        "quiet_after_seconds": round(quiet, 2),
         "operator_requests": own,
         "operator_requests_per_set": round(sum(own.values()) / chosen.sets, 2),
         "all_requests": all_requests,
@@ -92,6 +94,19 @@ def measure(cluster, operator, chosen):
         "idle_cpu_percent_of_a_core": round(100 * idle_cpu / chosen.idle, 3),
         "idle_requests": idle_requests,
     }
+
+
+def wait_for_quiet(cluster, calm=20, most=900):
+    """Until the operator has asked for nothing in `calm` seconds: stragglers are not idleness."""
+    begun = time.monotonic()
+    seen = -1
+    while time.monotonic() - begun < most:
+        now = sum(cluster.audited().values())
+        if now == seen:
+            break
+        seen = now
+        time.sleep(calm)
+    return time.monotonic() - begun
 
 
 def main():

@@ -16,8 +16,8 @@ POLICIES = {  # Name: (label, colour, dashes). Colours that a colour-blind reade
     "random": ("random", "#999999", "2 3"),
     "least-requests": ("least requests", "#CC79A7", "7 4"),
     "rage-optimized": ("RAGE, affinity filter + token load", "#56B4E9", "7 3 2 3"),
-    "rage-weighted": ("RAGE, default + new prefixes spread", "#009E73", ""),
-    "rage-default": ("RAGE, default", "#0072B2", ""),
+    "rage-default": ("RAGE, default", "#009E73", ""),
+    "llm-d-default": ("llm-d's default, our scheduler", "#0072B2", ""),
 }
 # What llm-d measured on this hardware with this workload: rate: (tokens/s, TTFT p90 in s or None),
 # from guides/optimized-baseline/benchmark-results/vllm-qwen3-32b-h100 of github.com/llm-d/llm-d.

@@ -33,14 +33,13 @@ schedulingProfiles:
 )";
 
 // Its older mix: whoever has the prefix, is idle, and got the fewest new prefixes so far.
-constexpr std::string_view kWeighted = R"(
+constexpr std::string_view kLlmdDefault = R"(
 apiVersion: llm-d.ai/v1alpha1
 kind: EndpointPickerConfig
 plugins:
 - type: queue-scorer
 - type: kv-cache-utilization-scorer
 - type: prefix-cache-scorer
-- type: no-hit-lru-scorer
 - type: max-score-picker
 schedulingProfiles:
 - name: default
@@ -48,7 +47,6 @@ schedulingProfiles:
   - {pluginRef: queue-scorer, weight: 2}
   - {pluginRef: kv-cache-utilization-scorer, weight: 2}
   - {pluginRef: prefix-cache-scorer, weight: 3}
-  - {pluginRef: no-hit-lru-scorer, weight: 2}
   - {pluginRef: max-score-picker}
 )";
 
@@ -127,7 +125,7 @@ Result<std::unique_ptr<Policy>> make_rage(std::string_view config_text, std::uin
 
 std::span<const std::string_view> policy_names() {
   static constexpr std::array<std::string_view, 6> kNames = {
-      "round-robin", "random", "least-requests", "rage-default", "rage-weighted", "rage-optimized"};
+      "round-robin", "random", "least-requests", "llm-d-default", "rage-default", "rage-optimized"};
   return kNames;
 }
 
@@ -136,7 +134,7 @@ Result<std::unique_ptr<Policy>> make_policy(std::string_view name, std::uint64_t
   if (name == "random") return std::make_unique<Random>(seed);
   if (name == "least-requests") return std::make_unique<LeastRequests>(seed);
   if (name == "rage-default") return make_rage("", seed);
-  if (name == "rage-weighted") return make_rage(kWeighted, seed);
+  if (name == "llm-d-default") return make_rage(kLlmdDefault, seed);
   if (name == "rage-optimized") return make_rage(kOptimized, seed);
   if (name.starts_with("rage:")) {
     ASSIGN_OR_RETURN(const std::string config,

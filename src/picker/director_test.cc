@@ -157,7 +157,7 @@ TEST_F(DirectorTest, RefusesWithTheTextsOfTheOriginal) {
 
 TEST_F(DirectorTest, ASubsetLimitsTheChoice) {
   start();
-  have({{0, .2}, {0, .1}, {10, .2}});
+  have({{3, .2}, {0, .1}, {10, .2}});
   const auto within = [&](std::vector<std::string> subset) {
     PickRequest request = post(prompt_for("m"));
     request.subset = std::move(subset);

@@ -36,6 +36,7 @@ constexpr std::array<std::string_view, 7> kProducerParameters = {"autoTune",
                                                                  "maxPrefixTokensToMatch",
                                                                  "lruCapacityPerServer"};
 
+// With no-hit-lru-scorer, unlike llm-d: docs/adr/0017.
 constexpr std::string_view kDefaultConfig = R"(
 apiVersion: llm-d.ai/v1
 kind: EndpointPickerConfig
@@ -44,6 +45,7 @@ plugins:
 - type: queue-scorer
 - type: kv-cache-utilization-scorer
 - type: prefix-cache-scorer
+- type: no-hit-lru-scorer
 - type: max-score-picker
 schedulingProfiles:
 - name: default
@@ -51,6 +53,7 @@ schedulingProfiles:
   - {pluginRef: queue-scorer, weight: 2}
   - {pluginRef: kv-cache-utilization-scorer, weight: 2}
   - {pluginRef: prefix-cache-scorer, weight: 3}
+  - {pluginRef: no-hit-lru-scorer, weight: 1}
   - {pluginRef: max-score-picker}
 )";
 

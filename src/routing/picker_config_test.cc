@@ -47,13 +47,13 @@ TEST(GoDuration, ReadsWhatGoWrites) {
   }
 }
 
-// A picker that is given no file must route as llm-d's does without one.
+// A picker that is given no file must route well: as llm-d's does without one, new prefixes spread.
 TEST(PickerConfig, EmptyTextIsTheDefault) {
   const PickerConfig config = parsed("");
   ASSERT_EQ(config.profiles.size(), 1U);
   EXPECT_THAT(plugins_of(config.profiles[0]),
               ElementsAre("queue-scorer", "kv-cache-utilization-scorer", "prefix-cache-scorer",
-                          "max-score-picker"));
+                          "no-hit-lru-scorer", "max-score-picker"));
   EXPECT_EQ(config.profiles[0].plugins[0].weight, 2);
   EXPECT_EQ(config.profiles[0].plugins[2].weight, 3);
 }

@@ -76,7 +76,7 @@ TEST(WeightedRandomPicker, NoFallbackWithoutScore) {
 TEST(Pickers, TheSameSeedDecidesTheSame) {
   const auto endpoints = endpoints_with(std::vector<Load>(50));
   const auto picks = [&](std::uint64_t seed) {
-    const auto scheduler = scheduler_of("", seed);
+    const auto scheduler = scheduler_of(config_of("- type: queue-scorer\n"), seed);
     std::vector<std::size_t> picked;
     for (int i = 0; i < 20; ++i) {
       picked.push_back(schedule_or_fail(*scheduler, {}, endpoints).primary.endpoints[0]);

@@ -305,7 +305,7 @@ class Routing(ExtProcTest):
         self.assertEqual(others, {"0", "1", "2"})
 
     def test_weights_choose_the_picker_too(self):
-        """A weighted cluster's own ExtProcPerRoute counts, and clear_route_cache draws no new lot."""
+        """A weighted cluster's own ExtProcPerRoute counts; clear_route_cache draws no new lot."""
         served = []
         for _ in range(200):
             reply = self.echoes("weighted", completion("m"))

@@ -24,7 +24,7 @@ from support import BINARY, CACHE, HERE, ROOT, Process, wait_until
 
 SCRIPTS = ROOT / "tests/support/cluster"
 sys.path.insert(0, str(SCRIPTS))
-from kubeapi import Api  # noqa: E402
+from kubeapi import Api, ApiError  # noqa: E402
 
 INFRA = "inference-conformance-infra"
 APP = "inference-conformance-app-backend"
@@ -32,6 +32,8 @@ CLASS = "rage"
 CONTROLLER = "rage.dev/gateway"
 GATEWAY_ADDRESS = "10.250.0.80"
 CLONE_NEWNET = 0x40000000
+# Who picks instead of `rage epp`: a program such as upstream's lwepp, or "own": the gateway itself.
+PICKER = os.environ.get("RAGE_CONFORMANCE_PICKER", "")
 
 BODY = json.dumps({"model": "conformance-fake-model", "prompt": "Write as if you were a critic: x"})
 
@@ -162,14 +164,15 @@ class Conformance:
             self._stack.enter_context(network_namespace())
             self.folder = self._stack.enter_context(cluster())
             self.api = Api(self.folder)
+            wait_until(self._serves_kinds, "CRDs are served")
             self._create_rights()
-            self.gateway = self._run("gateway", [
-                BINARY, "gateway", "--cluster", "--address", GATEWAY_ADDRESS, "--workers", 2,
-                "--drain-seconds", 1, "--kubeconfig", self._kubeconfig(INFRA, "rage-gateway")])
+            self._run_gateway()
             self._create_base()
-            self._run_pickers()
+            if PICKER != "own":
+                self._run_pickers()
             for process in self._processes:
-                process.first_line()
+                if process.name != PICKER:
+                    process.first_line()
             self._stack = self._stack.pop_all()
         return self
 
@@ -186,14 +189,36 @@ class Conformance:
         def stop():
             log = process.log()
             code = process.stop()
-            if code != 0 and name != "backends":
+            if code != 0 and name not in ("backends", PICKER):
                 raise AssertionError(f"{name} ended with {code}:\n{log}\n{process.log()}")
 
         self._stack.callback(stop)
         return process
 
+    def _run_gateway(self):
+        command = [
+            BINARY, "gateway", "--cluster", "--address", GATEWAY_ADDRESS, "--workers", 2,
+            "--drain-seconds", 1, "--kubeconfig", self._kubeconfig(INFRA, "rage-gateway")]
+        if PICKER == "own":
+            config = self.folder / "picker.yaml"
+            config.write_text(PICKER_CONFIG)
+            command += ["--own-picker", "--picker-config", config]
+        self._run("gateway", command)
+
     def create(self, document, namespace=None):
         return self.api.apply(document, namespace)
+
+    def _serves_kinds(self):
+        """A CRD is there a moment before its kind is, and who starts then is told of none."""
+        for group, kinds in ((GATEWAY_GROUP, {"gatewayclasses", "gateways", "httproutes"}),
+                             (POOL_GROUP, {"inferencepools"})):
+            try:
+                served = self.api.request("GET", f"/apis/{group}/v1")["resources"]
+            except ApiError:
+                return False
+            if not kinds <= {each["name"] for each in served}:
+                return False
+        return True
 
     # -- rights
 
@@ -251,14 +276,15 @@ class Conformance:
             self.create({"apiVersion": gateway_api, "kind": "Gateway", "metadata": {"name": name},
                          "spec": {"gatewayClassName": CLASS, "listeners": [listener]}}, INFRA)
         self._run_model_servers()
-        for number, (name, (app, ports, more, picker)) in enumerate(POOLS.items(), 1):
+        for name, (app, ports, more, picker) in POOLS.items():
             service = service_of(name)
             reference = {"name": service, "port": {"number": 9002}, **picker}
             self.create_pool(name, app, ports, reference, **more)
             self.create({"apiVersion": "v1", "kind": "Service", "metadata": {"name": service},
                          "spec": {"selector": {"app": f"{name}-epp"}, "ports": [
-                             {"port": 9002, "targetPort": 9002, "appProtocol": "http2"}]}}, APP)
-            self.create_pod(f"{name}-epp-0", f"{name}-epp", f"10.250.9.{number}")
+                             {"port": 9002, "targetPort": picker_port(name),
+                              "appProtocol": "http2"}]}}, APP)
+            self.create_pod(f"{name}-epp-0", f"{name}-epp", f"10.250.9.{picker_port(name) % 256}")
 
     def create_pool(self, name, app, ports, picker, **more):
         spec = {"selector": {"matchLabels": {"app": app}},
@@ -296,12 +322,15 @@ class Conformance:
                   stdin=subprocess.PIPE)
 
     def _run_pickers(self):
-        kubeconfig = self._kubeconfig(APP, "default")
+        environment = {**os.environ, "KUBECONFIG": str(self._kubeconfig(APP, "default"))}
         for name in POOLS:
-            self._run(f"picker of {name}", [
-                BINARY, "epp", "--pool-name", name, "--pool-namespace", APP, "--kubeconfig",
-                kubeconfig, "--config-text", PICKER_CONFIG, "--address", self.ips[f"{name}-epp-0"],
-                "--refresh-metrics-interval", "1s", "--drain-timeout", "1s"])
+            port = picker_port(name)
+            common = ["--pool-name", name, "--pool-namespace", APP, "--grpc-port", port,
+                      "--grpc-health-port", port + 1, "--metrics-port", port + 2]
+            ours = ["--config-text", PICKER_CONFIG, "--address", self.ips[f"{name}-epp-0"],
+                    "--refresh-metrics-interval", "1s", "--drain-timeout", "1s"]
+            command = [PICKER, *common] if PICKER else [BINARY, "epp", *common, *ours]
+            self._run(PICKER or f"picker of {name}", command, env=environment)
 
     # -- looking at it
 
@@ -324,6 +353,11 @@ class Conformance:
         slices = self.api.list("EndpointSlice", APP, f"kubernetes.io/service-name={name}")
         return [address for each in slices for endpoint in each.get("endpoints") or []
                 for address in endpoint["addresses"]]
+
+
+def picker_port(pool):
+    """Another one for each: there are pickers that listen on all addresses."""
+    return 9100 + 10 * list(POOLS).index(pool)
 
 
 def service_of(pool):

@@ -7,6 +7,7 @@
 #include <grpcpp/support/client_callback.h>
 
 #include <deque>
+#include <set>
 #include <utility>
 
 #include "base/mutex.h"
@@ -24,8 +25,23 @@ using Stub = ext_proc::ExternalProcessor::Stub;
 constexpr int kConnectMs = 1000;
 constexpr int kReconnectMsMax = 2000;
 
-// One RPC. gRPC owns the threads; its callbacks and ours meet under the mutex. Keeps itself alive
-// until gRPC is done with it.
+class Call;
+
+// Those calls of a picker that gRPC is not done with; it keeps them alive. Thread-safe.
+class RunningCalls final {
+ public:
+  void add(std::shared_ptr<Call> call);
+  void remove(const std::shared_ptr<Call>& call);
+  // Cancels, and waits for gRPC's threads: not to be called on one of them.
+  void end_all();
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  std::set<std::shared_ptr<Call>> calls_ GUARDED_BY(mutex_);
+};
+
+// One RPC. gRPC owns the threads; its callbacks and ours meet under the mutex.
 class Call final
     : public grpc::ClientBidiReactor<ext_proc::ProcessingRequest, ext_proc::ProcessingResponse>,
       public std::enable_shared_from_this<Call> {
@@ -33,8 +49,9 @@ class Call final
   using Done = std::function<void(picker::PickOutcome)>;
   using HeadDone = std::function<void(RemoteExchange::Headers)>;
 
-  Call(const picker::PickRequest& request, Done done)
-      : conversation_(request.body ? ExtProcConversation::Body::kSent
+  Call(const picker::PickRequest& request, Done done, std::shared_ptr<RunningCalls> running)
+      : running_(std::move(running)),
+        conversation_(request.body ? ExtProcConversation::Body::kSent
                                    : ExtProcConversation::Body::kNone),
         done_(std::move(done)) {
     for (auto& message : detail::render_pick_request(request))
@@ -42,8 +59,8 @@ class Call final
   }
 
   void start(Stub& stub) {
-    self_ = shared_from_this();
-    stub.async()->Process(&context_, this);
+    running_->add(shared_from_this());
+    stub.async()->Process(context_.get(), this);
     AddHold();  // Others than gRPC may start writes.
     StartRead(&response_);
     {
@@ -96,13 +113,16 @@ class Call final
   }
 
   void OnDone(const grpc::Status& status) override {
-    std::shared_ptr<Call> self;  // Before the lock, which is part of it.
-    MutexLock lock(mutex_);
-    self.swap(self_);
-    ended_ = true;
-    if (head_done_) std::exchange(head_done_, nullptr)({});
-    const std::string error = status.ok() ? "" : status.error_message();
-    if (auto outcome = conversation_.on_end(error)) tell(*std::move(outcome));
+    const auto self = shared_from_this();
+    {
+      MutexLock lock(mutex_);
+      ended_ = true;
+      if (head_done_) std::exchange(head_done_, nullptr)({});
+      const std::string error = status.ok() ? "" : status.error_message();
+      if (auto outcome = conversation_.on_end(error)) tell(*std::move(outcome));
+      context_.reset();
+    }
+    running_->remove(self);
   }
 
  private:
@@ -117,14 +137,16 @@ class Call final
   // Our side is over; the picker hears of it.
   void close() REQUIRES(mutex_) {
     if (std::exchange(closed_, true)) return;
-    context_.TryCancel();
+    if (context_) context_->TryCancel();
     release();
   }
   void release() REQUIRES(mutex_) {
     if (!std::exchange(released_, true)) RemoveHold();
   }
 
-  grpc::ClientContext context_;
+  const std::shared_ptr<RunningCalls> running_;
+  // Null once gRPC is done. It owns a share of the channel, see ~ExtProcPicker().
+  std::unique_ptr<grpc::ClientContext> context_ = std::make_unique<grpc::ClientContext>();
   ext_proc::ProcessingRequest request_;
   ext_proc::ProcessingResponse response_;
   Mutex mutex_;
@@ -136,8 +158,29 @@ class Call final
   bool ended_ GUARDED_BY(mutex_) = false;     // By the picker.
   bool closed_ GUARDED_BY(mutex_) = false;    // By us.
   bool released_ GUARDED_BY(mutex_) = false;  // Our hold.
-  std::shared_ptr<Call> self_;
 };
+
+void RunningCalls::add(std::shared_ptr<Call> call) {
+  MutexLock lock(mutex_);
+  calls_.insert(std::move(call));
+}
+
+void RunningCalls::remove(const std::shared_ptr<Call>& call) {
+  MutexLock lock(mutex_);
+  calls_.erase(call);
+  changed_.notify_all();
+}
+
+void RunningCalls::end_all() {
+  std::set<std::shared_ptr<Call>> calls;
+  {
+    MutexLock lock(mutex_);
+    calls = calls_;
+  }
+  for (const std::shared_ptr<Call>& call : calls) call->finish();
+  MutexLock lock(mutex_);
+  while (!calls_.empty()) changed_.wait(mutex_);
+}
 
 // Resource. The picker hears only of the reply's head; its bodies need not pass it.
 class ExtProcExchange final : public RemoteExchange {
@@ -207,6 +250,11 @@ class ExtProcPicker final : public picker::EndpointPicker {
   explicit ExtProcPicker(const ExtProcOptions& options) {
     if (!options.endpoints.empty()) stub_ = make_stub(options);
   }
+  // Each call owns a share of the channel, and gRPC lets go of calls on its own threads. The last
+  // channel of all waits for these threads to end, so it must not end on one of them.
+  ~ExtProcPicker() override { running_->end_all(); }
+  ExtProcPicker(const ExtProcPicker&) = delete;
+  ExtProcPicker& operator=(const ExtProcPicker&) = delete;
 
   std::unique_ptr<picker::PickTicket> pick(picker::PickRequest request,
                                            std::function<void(picker::PickOutcome)> done) override {
@@ -215,7 +263,7 @@ class ExtProcPicker final : public picker::EndpointPicker {
                                        .message = "no pod of the endpoint picker is ready"}});
       return nullptr;
     }
-    const auto call = std::make_shared<Call>(request, std::move(done));
+    const auto call = std::make_shared<Call>(request, std::move(done), running_);
     call->start(*stub_);
     return std::make_unique<Ticket>(call);
   }
@@ -223,7 +271,8 @@ class ExtProcPicker final : public picker::EndpointPicker {
   void begin_drain() override {}
 
  private:
-  std::unique_ptr<Stub> stub_;  // Null: nobody to ask. A running call does not need it.
+  const std::shared_ptr<RunningCalls> running_ = std::make_shared<RunningCalls>();
+  std::unique_ptr<Stub> stub_;  // Null: nobody to ask.
 };
 
 }  // namespace

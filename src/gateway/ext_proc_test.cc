@@ -4,6 +4,8 @@
 
 #include <grpcpp/server_builder.h>
 
+#include <future>
+
 #include "gateway/detail/ext_proc_conversation.h"
 #include "gateway/ext_proc_picker.h"
 #include "gateway/gateway_fixture.h"
@@ -303,6 +305,49 @@ TEST_F(ExtProc, APickerThatIsGoneFailsOpenWithTheBody) {
   EXPECT_THAT(ask(post("/v1/completions", "body")),
               AllOf(StartsWith("HTTP/1.1 200 "), EndsWith("\r\n\r\nbody")));
   EXPECT_EQ(metrics_.picks_failed_open.value(), 1);
+}
+
+// The gateway crashed when the picker's pods changed while a call was running: gRPC lets go of a
+// call on its own thread, the call had the last share of the channel, and the last channel waits
+// for that thread.
+TEST(ExtProcPicker, MayBeReplacedWhileItIsAsked) {
+  PickerServer server([](PickerServer::Stream& stream) {
+    ProcessingRequest request;
+    while (stream.Read(&request)) {
+    }
+    return grpc::Status::OK;
+  });
+  for (int i = 0; i < 10; ++i) {
+    auto picker = make_ext_proc_picker(
+        {.endpoints = {server.endpoint()}, .transport = ExtProcOptions::Transport::kPlain});
+    std::atomic<int> told = 0;
+    const auto ticket = picker->pick({.method = "GET", .path = "/"}, [&](const auto& outcome) {
+      EXPECT_TRUE(outcome.refusal);
+      ++told;
+    });
+    picker.reset();
+    EXPECT_EQ(told, 1) << "whoever waits is answered before the picker is gone";
+  }
+}
+
+// Nor when a call that has given its pick goes on to hear of the reply.
+TEST(ExtProcPicker, MayBeReplacedWhileAnExchangeGoesOn) {
+  PickerServer server(late_headers("10.0.0.1:80"));
+  auto picker = make_ext_proc_picker(
+      {.endpoints = {server.endpoint()}, .transport = ExtProcOptions::Transport::kPlain});
+  std::promise<picker::PickOutcome> promise;
+  const auto ticket =
+      picker->pick({.method = "GET", .path = "/"},
+                   [&](picker::PickOutcome outcome) { promise.set_value(std::move(outcome)); });
+  const picker::PickOutcome outcome = promise.get_future().get();
+  ASSERT_TRUE(outcome.pick);
+  picker.reset();
+  auto& exchange = dynamic_cast<RemoteExchange&>(*outcome.pick->exchange);
+  bool answered = false;
+  exchange.ask_response_headers(
+      {.status = 200}, [&](const RemoteExchange::Headers& headers) { answered = headers.empty(); });
+  EXPECT_TRUE(answered) << "nobody is left to ask";
+  exchange.finish(picker::Completion::kNormal);
 }
 
 TEST_F(ExtProc, ASilentPickerIsGivenUpAndAClientThatLeavesCancels) {

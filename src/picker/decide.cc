@@ -148,6 +148,7 @@ PickOutcome decide(const std::shared_ptr<Core>& core, Prepared& prepared) {
                                        .served_model = prepared.target_model,
                                        .streaming = prepared.parsed.stream,
                                        .read_body = prepared.parsed.api != payload::Api::kUnknown,
+                                       .report_served = options.report_served,
                                        .arrived_at = prepared.arrived_at});
   core->metrics.scheduler_seconds.observe(seconds(core->clock.now() - now));
   return {.pick = std::move(pick), .refusal = std::nullopt};
@@ -161,7 +162,7 @@ PickOutcome pick_any(Core& core, const PickRequest& request) {
   const auto index =
       static_cast<std::size_t>(core.random() * static_cast<double>(endpoints.size()));
   Pick pick{.destinations = {endpoints[std::min(index, endpoints.size() - 1)].authority()},
-            .exchange = make_plain_exchange()};
+            .exchange = make_plain_exchange(core.options.report_served)};
   return {.pick = std::move(pick), .refusal = std::nullopt};
 }
 

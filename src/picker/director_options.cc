@@ -187,6 +187,10 @@ Result<DirectorOptions> director_options(const PickerConfig& config) {
   if (const PluginSpec* identity = config.find_of_type("agent-identity")) {
     RETURN_IF_ERROR(read_agent_identity(*identity, options));
   }
+  if (const PluginSpec* verifier = config.find_of_type("destination-endpoint-served-verifier")) {
+    RETURN_IF_ERROR(refuse_unknown(*verifier, verifier->parameters, {}));
+    options.report_served = true;
+  }
   read_parsers(config, options);
   options.disaggregated = config.find_of_type("disagg-profile-handler") != nullptr;
   const PluginSpec* source = config.find_of_type("metrics-data-source");

@@ -72,6 +72,8 @@ TEST(DirectorOptions, NamesWhatIsWrong) {
       {"plugins: [{type: agent-identity, parameters: {headers: []}}]", "headers"},
       {"plugins: [{type: agent-identity, parameters: {additionalSessionHeaders: 3}}]",
        "additionalSessionHeaders"},
+      {"plugins: [{type: destination-endpoint-served-verifier, parameters: {header: x}}]",
+       "header"},
       {"plugins: [{type: metrics-data-source, parameters: {interval: soon}}]", "interval"},
       {"plugins: [{type: metrics-data-source, parameters: {port: 70000}}]", "port"},
       {"plugins: [{type: metrics-data-source, parameters: {scheme: https}}]", "http only"},

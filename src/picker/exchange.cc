@@ -14,13 +14,29 @@ double seconds(SteadyTime::duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
+// What the suite of the Gateway API Inference Extension reads. Only what the gateway said: a
+// gateway that says nothing must not pass.
+void add_served(const ResponseHead& head, Fields& fields) {
+  fields.emplace_back(
+      "x-conformance-test-served-endpoint",
+      head.served.empty() ? "fail: missing destination endpoint served metadata" : head.served);
+}
+
 class PlainExchange final : public Exchange {
  public:
-  Fields on_response_headers(const ResponseHead&) override { return {}; }
+  explicit PlainExchange(bool report_served) : report_served_(report_served) {}
+  Fields on_response_headers(const ResponseHead& head) override {
+    Fields fields;
+    if (report_served_) add_served(head, fields);
+    return fields;
+  }
   std::string on_response_body(std::string_view bytes, bool) override { return std::string(bytes); }
   void finish(Completion) override {}
   bool wants_response_body() const override { return false; }
   void on_eviction(std::function<void(Refusal)>) override {}
+
+ private:
+  const bool report_served_;
 };
 
 class TrackedExchange final : public Exchange {
@@ -49,7 +65,9 @@ class TrackedExchange final : public Exchange {
       }
       reader_ = payload::ResponseReader::create(std::move(options));
     }
-    return spec_.response_headers;
+    Fields fields = spec_.response_headers;
+    if (spec_.report_served) add_served(head, fields);
+    return fields;
   }
 
   std::string on_response_body(std::string_view bytes, bool end) override {
@@ -186,8 +204,8 @@ std::shared_ptr<Exchange> make_exchange(std::shared_ptr<Core> core, ExchangeSpec
   return std::make_shared<TrackedExchange>(std::move(core), std::move(spec));
 }
 
-std::shared_ptr<Exchange> make_plain_exchange() {
-  return std::make_shared<PlainExchange>();
+std::shared_ptr<Exchange> make_plain_exchange(bool report_served) {
+  return std::make_shared<PlainExchange>(report_served);
 }
 
 }  // namespace rage::picker::detail

@@ -130,5 +130,41 @@ TEST_F(ExchangeTest, PutsTheModelsNameBackAcrossChunks) {
   EXPECT_EQ(reply, R"({"id":1,"model":"mine","x":"theirs"})");
 }
 
+class ServedEndpointTest : public DirectorTest {
+ protected:
+  std::string reported(PickRequest request, std::string served) {
+    const PickOutcome outcome = pick(std::move(request));
+    if (!outcome.pick) return "no pick";
+    std::string value = "no header";
+    for (const auto& [name, text] : outcome.pick->exchange->on_response_headers(
+             {.status = 200, .served = std::move(served)})) {
+      if (name == "x-conformance-test-served-endpoint") value = text;
+    }
+    return value;
+  }
+};
+
+// Without it nobody can show that a gateway reports which endpoint served: upstream's suite asks
+// for this plugin by name, and a gateway that is silent must fail there, not pass on our own guess.
+TEST_F(ServedEndpointTest, IsReportedToConformanceTestsIfConfigured) {
+  start(
+      "{apiVersion: llm-d.ai/v1alpha1, kind: EndpointPickerConfig,"
+      " plugins: [{type: destination-endpoint-served-verifier}]}");
+  have({{}, {}});
+  const std::string missing = "fail: missing destination endpoint served metadata";
+  EXPECT_EQ(reported(post(prompt_for("m")), "10.0.0.9:3000"), "10.0.0.9:3000");
+  EXPECT_EQ(reported(post(prompt_for("m")), ""), missing);
+  EXPECT_EQ(reported({.method = "GET", .path = "/"}, "10.0.0.9:3000"), "10.0.0.9:3000");
+  EXPECT_EQ(reported({.method = "GET", .path = "/"}, ""), missing);
+}
+
+// Clients of ordinary pools are told no addresses.
+TEST_F(ServedEndpointTest, IsNobodysBusinessOtherwise) {
+  start();
+  have({{}, {}});
+  EXPECT_EQ(reported(post(prompt_for("m")), "10.0.0.9:3000"), "no header");
+  EXPECT_EQ(reported({.method = "GET", .path = "/"}, "10.0.0.9:3000"), "no header");
+}
+
 }  // namespace
 }  // namespace rage::picker

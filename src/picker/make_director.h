@@ -42,6 +42,8 @@ struct DirectorOptions {
                                  payload::Api::kAudio,           payload::Api::kAnthropicMessages,
                                  payload::Api::kVllmGenerate};
   bool strict_paths = false;
+  // Conformance tests of gateways: replies say which endpoint the gateway says it took them from.
+  bool report_served = false;
   bool disaggregated = false;               // Count which stages requests ran in.
   std::chrono::seconds retry_after{1};      // Of 429s that flow control does not answer.
   std::chrono::milliseconds refresh{1000};  // Of the pool's gauges, and of what schedulers keep.

@@ -75,6 +75,7 @@ constexpr auto kTypes = std::to_array<PluginType>({
      "model servers that fetch KV blocks from their peers are not supported"},
     {"probabilistic-admitter", kRequestControl},
     {"agent-identity", kRequestControl},
+    {"destination-endpoint-served-verifier", kRequestControl},
     {"disagg-headers-handler", kRequestControl, kNoEffect, kHeadersAnyway},
     {"prefill-header-handler", kRequestControl, kNoEffect, kHeadersAnyway},
     {"encode-header-handler", kRequestControl, kNoEffect, kHeadersAnyway},

@@ -34,7 +34,8 @@ def wait_until(condition, what, seconds=20):
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"after {seconds} s still not: {what}")
+            told = what() if callable(what) else what
+            raise AssertionError(f"after {seconds} s still not: {told}")
         time.sleep(0.02)
     return found
 

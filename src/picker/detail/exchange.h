@@ -35,6 +35,7 @@ struct ExchangeSpec {
   std::string served_model;  // Differs from client_model: put back.
   bool streaming = false;    // The client asked for a stream.
   bool read_body = true;
+  bool report_served = false;  // See DirectorOptions.
   SteadyTime arrived_at;
   std::uint64_t request_bytes = 0;
 };
@@ -42,6 +43,6 @@ struct ExchangeSpec {
 // `spec.series` gets one more running request.
 std::shared_ptr<Exchange> make_exchange(std::shared_ptr<Core> core, ExchangeSpec spec);
 // Of a request without body: nothing is held, nothing is counted.
-std::shared_ptr<Exchange> make_plain_exchange();
+std::shared_ptr<Exchange> make_plain_exchange(bool report_served);
 
 }  // namespace rage::picker::detail

@@ -264,6 +264,10 @@ class DiscreteEngine final : public Engine {
     sequence.computed = cached * options_.block_tokens;
     if (!sequence.admitted_before) {
       sequence.admitted_before = true;
+      if (sequence.request.prefilled_elsewhere) {
+        publish(sequence, sequence.tokens() - 1);
+        sequence.computed = sequence.tokens() - 1;
+      }
       sequence.cached = sequence.computed;
       totals_.prefix_queries += sequence.request.prompt_tokens;
       totals_.prefix_hits += sequence.cached;

@@ -41,6 +41,8 @@ struct EngineRequest {
   std::uint64_t prompt_tokens = 0;           // 0 counts as 1.
   std::uint64_t output_tokens = 0;           // 0: prefill alone, as for embeddings.
   std::string adapter;                       // Empty: the base model.
+  // The prompt's KV comes from another server: only its last token is computed here.
+  bool prefilled_elsewhere = false;
 };
 
 struct EngineEvent {

@@ -73,6 +73,9 @@ class ReplyWriter final {
   net::Headers headers(std::string_view content_type) const {
     net::Headers headers{{"content-type", std::string(content_type)}};
     if (!reply_.server_name.empty()) headers.set("x-sim-name", reply_.server_name);
+    if (reply_.request.prefilled_by) {
+      headers.set("x-sim-prefilled-by", *reply_.request.prefilled_by);
+    }
     return headers;
   }
 

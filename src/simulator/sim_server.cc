@@ -178,16 +178,33 @@ class Server final : public SimServer {
       sequences.push_back({.prompt_blocks = std::move(prompt.blocks),
                            .prompt_tokens = prompt.tokens,
                            .output_tokens = plan.tokens,
-                           .adapter = is_adapter ? model : ""});
+                           .adapter = is_adapter ? model : "",
+                           .prefilled_elsewhere = request.prefilled_by.has_value()});
     }
     reply.plans = std::move(plans);
     reply.embedding_dimensions = request.dimensions.value_or(options_.embedding_dimensions);
     reply.head = {.api = request.api,
                   .id = id_prefix(request.api) + context.request_id,
                   .model = model,
-                  .created = unix_seconds(clock_.wall_now())};
+                  .created = unix_seconds(clock_.wall_now()),
+                  .handover = handover_of(request, sequences)};
     const auto generation = runner_.start(std::move(sequences));
     metrics_.observe(write_reply(context, reply, *generation, writer));
+  }
+
+  // The cache keeps the blocks, as far as there is room: nobody fetches them from here.
+  std::optional<KvHandover> handover_of(const ApiRequest& request,
+                                        const std::vector<EngineRequest>& sequences) const {
+    if (!request.for_remote_decode) return std::nullopt;
+    std::uint64_t blocks = 0;
+    for (const EngineRequest& sequence : sequences) {
+      blocks += (sequence.prompt_tokens + options_.engine.block_tokens - 1) /
+                options_.engine.block_tokens;
+    }
+    return KvHandover{.engine = options_.name.empty() ? "sim-model" : options_.name,
+                      .host = options_.address,
+                      .port = port(),
+                      .blocks = blocks};
   }
 
   static std::string id_prefix(Api api) {

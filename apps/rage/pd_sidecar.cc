@@ -37,7 +37,7 @@ struct PdSidecarFlags {
   std::string address = "127.0.0.1";
   int port = 8000;
   int model_port = 8200;
-  int ranks = 1;
+  std::size_t ranks = 1;
   std::string connector = "nixlv2";
   bool secure = true;
   std::string cert_path;
@@ -144,11 +144,12 @@ Result<std::unique_ptr<PoolMembers>> follow_pool(const PdSidecarFlags& flags) {
 }
 
 Result<gateway::PdSidecarOptions> options_of(const PdSidecarFlags& flags) {
-  gateway::PdSidecarOptions options{.address = flags.address,
-                                    .decoder_tls = tls_of(flags, "decoder"),
-                                    .prefill_tls = tls_of(flags, "prefiller"),
-                                    .sample_prefillers = flags.sample,
-                                    .requests_max = flags.requests_max};
+  gateway::PdSidecarOptions options{
+      .address = flags.address,
+      .decoder_tls = tls_of(flags, "decoder"),
+      .prefill_tls = tls_of(flags, "prefiller"),
+      .sample_prefillers = flags.sample,
+      .requests_max = std::max<std::size_t>(1, flags.requests_max / flags.ranks)};
   ASSIGN_OR_RETURN(options.certificate, certificate_of(flags));
   ASSIGN_OR_RETURN(options.body_bytes_max, parse_byte_size(flags.body_max));
   ASSIGN_OR_RETURN(options.exchange.connector, gateway::parse_kv_connector(flags.connector));
@@ -181,9 +182,13 @@ Result<void> run(const PdSidecarFlags& flags) {
              (members && members->list.with([&](auto& list) { return list.allows(target); }));
     };
   }
+  const std::size_t last_port = std::max(flags.port, flags.model_port) + flags.ranks - 1;
+  if (last_port > 65535) {
+    return fail(ErrorCode::kInvalidArgument, "there is no port {} for the last rank", last_port);
+  }
   const auto transport = net::make_http_transport();
   std::vector<std::unique_ptr<gateway::PdSidecar>> ranks;
-  for (int rank = 0; rank < flags.ranks; ++rank) {
+  for (std::size_t rank = 0; rank < flags.ranks; ++rank) {
     options.port = static_cast<std::uint16_t>(flags.port == 0 ? 0 : flags.port + rank);
     options.decoder = fmt::format("127.0.0.1:{}", flags.model_port + rank);
     ASSIGN_OR_RETURN(auto sidecar, gateway::PdSidecar::create(options, *transport));
@@ -194,7 +199,11 @@ Result<void> run(const PdSidecarFlags& flags) {
   std::fflush(stdout);
   const int signal = shutdown.wait();
   obs::log().info("draining", {{"signal", signal}});
-  for (const auto& sidecar : ranks) sidecar->drain(drain_timeout);
+  const SteadyTime deadline = std::chrono::steady_clock::now() + drain_timeout;
+  for (const auto& sidecar : ranks) {
+    const auto left = deadline - std::chrono::steady_clock::now();
+    sidecar->drain(std::max(0ms, std::chrono::ceil<std::chrono::milliseconds>(left)));
+  }
   return {};
 }
 
@@ -220,8 +229,9 @@ void add_server_options(CLI::App& command, PdSidecarFlags& flags) {
   command.add_option("--cert-path", flags.cert_path,
                      "Directory with tls.crt and tls.key; none: a self-signed certificate");
   command
-      .add_option("--requests-max", flags.requests_max,
-                  "Requests at once, each with a thread; as many wait, past that: 503")
+      .add_option(
+          "--requests-max", flags.requests_max,
+          "Requests at once over all ranks, each with a thread; as many wait, past that: 503")
       ->check(CLI::Range(1, 32000))
       ->capture_default_str();
   command.add_option("--max-body-size", flags.body_max, "Of a request; past that: 413")

@@ -1,4 +1,4 @@
-"""The metrics port of `rage epp`: who may read it, and the state of plugins. The API server is a small one."""
+"""The metrics port of `rage epp`: who may read it, and what plugins know."""
 
 import http.server
 import json

@@ -1,0 +1,223 @@
+"""Routing by what engines say of their KV caches; publishers as vLLM has them."""
+
+import json
+import re
+import socket
+import struct
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+
+import support
+
+WORLD = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {{name: rage}}
+spec: {{controllerName: rage.dev/gateway}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: models, namespace: default}}
+spec: {{gatewayClassName: rage, listeners: [{{name: http, port: {port}, protocol: HTTP}}]}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: models, namespace: default}}
+spec:
+  parentRefs: [{{name: models}}]
+  rules:
+  - backendRefs: [{{group: inference.networking.k8s.io, kind: InferencePool, name: pool}}]
+---
+apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata:
+  name: pool
+  namespace: default
+  annotations: {{rage.dev/endpoints: "{endpoints}"}}
+spec: {{selector: {{matchLabels: {{app: pool}}}}, targetPorts: [{{number: 8000}}]}}
+"""
+PICKER = """
+apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+plugins:
+- type: endpoint-notification-source
+- type: precise-prefix-cache-producer
+  name: precise
+  parameters:
+    tokenProcessorConfig: {{blockSizeTokens: 4}}
+    kvEventsConfig: {{discoverPods: true, podDiscoveryConfig: {{socketPort: {port}}}}}
+- type: prefix-cache-scorer
+- type: max-score-picker
+schedulingProfiles:
+- name: default
+  plugins: [{{pluginRef: prefix-cache-scorer}}, {{pluginRef: max-score-picker}}]
+dataLayer:
+  sources: [{{pluginRef: endpoint-notification-source, extractors: [{{pluginRef: precise}}]}}]
+"""
+
+
+def packed(value):
+    """MessagePack of what events are made of."""
+    if value is None:
+        return b"\xc0"
+    if isinstance(value, float):
+        return b"\xcb" + struct.pack(">d", value)
+    if isinstance(value, int):
+        return b"\xcf" + struct.pack(">Q", value)
+    if isinstance(value, str):
+        return b"\xda" + struct.pack(">H", len(value)) + value.encode()
+    return b"\xdc" + struct.pack(">H", len(value)) + b"".join(map(packed, value))
+
+
+class Publisher:
+    """The PUB side of ZMTP 3.0, for one subscriber at a time."""
+
+    def __init__(self, address, port=0):
+        self.listener = socket.create_server((address, port))
+        self.port = self.listener.getsockname()[1]
+        self.sequence = 0
+        self.subscribers = 0
+        self.connection = None
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(48)
+            connection.sendall(greeting)
+            self.read(connection, 64)
+            connection.sendall(b"\x04\x19\x05READY\x0bSocket-Type\x00\x00\x00\x03PUB")
+            self.read_frame(connection)  # READY
+            assert self.read_frame(connection) == b"\x01kv@"
+            self.connection = connection
+            self.subscribers += 1
+
+    @staticmethod
+    def read(connection, size):
+        data = b""
+        while len(data) < size:
+            piece = connection.recv(size - len(data))
+            if not piece:
+                raise OSError("gone")
+            data += piece
+        return data
+
+    def read_frame(self, connection):
+        return self.read(connection, self.read(connection, 2)[1])
+
+    def publish(self, *events, skip=0):
+        self.sequence += 1 + skip
+        frames = [b"kv@pod@base", struct.pack(">Q", self.sequence),
+                  packed([0.0, list(events), None])]
+        data = b""
+        for i, frame in enumerate(frames):
+            more = 1 if i + 1 < len(frames) else 0
+            data += bytes([more | 2]) + struct.pack(">Q", len(frame)) + frame
+        self.connection.sendall(data)
+
+    def stored(self, hashes, tokens, parent=None):
+        self.publish(["BlockStored", hashes, parent, tokens, 4, None, "GPU"])
+
+    def drop(self):
+        self.connection.close()
+        self.connection = None
+
+
+class KvEvents(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.publishers = [Publisher("127.0.0.2")]
+        cls.publishers.append(Publisher("127.0.0.3", cls.publishers[0].port))
+        cls.models = [cls.start("sim-model", "--model", "base", "--name", f"pod-{i}", "--port", 0,
+                                "--address", f"127.0.0.{i + 2}", "--decode-base-ms", 1)
+                      for i in range(2)]
+        endpoints = ",".join(re.search(r"//([\d.:]+)", line)[1] for _, line in cls.models)
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        port, holder = support.closed_port()
+        holder.close()
+        cls.port = port
+        Path(cls.folder.name, "world.yaml").write_text(
+            WORLD.format(port=port, endpoints=endpoints))
+        picker = Path(cls.folder.name, "picker.cfg")
+        picker.write_text(PICKER.format(port=cls.publishers[0].port))
+        cls.start("gateway", "--config", cls.folder.name, "--picker-config", picker, "--admin", 0,
+                  "--drain-seconds", 1)
+        for publisher in cls.publishers:
+            support.wait_until(lambda: publisher.connection, "the gateway listens")
+
+    @classmethod
+    def start(cls, *command):
+        process = support.Process(command[0], [support.BINARY, *command])
+
+        def stop():
+            if process.stop() != 0:
+                raise AssertionError(f"{process.name} ended badly:\n{process.log()}")
+
+        cls.addClassCleanup(stop)
+        return process, process.first_line()
+
+    def who_answers(self, prompt, times=12):
+        names = set()
+        for _ in range(times):
+            body = json.dumps({"model": "base", "prompt": prompt, "max_tokens": 1}).encode()
+            reply = support.call(self.port, path="/v1/completions", body=body)
+            self.assertEqual(reply.status, 200, reply.body)
+            names.add(reply.headers["x-sim-name"])
+        return names
+
+    def eventually(self, prompt, names):
+        support.wait_until(lambda: self.who_answers(prompt) == names, f"{names} answer", 10)
+
+    def test_requests_go_where_their_prompt_is_cached(self):
+        first, second = self.publishers
+        prompt = list(range(100, 113))
+        first.stored([1, 2], prompt[:8])
+        first.stored([3], prompt[8:12], parent=2)
+        self.eventually(prompt, {"pod-0"})
+        # Another engine has more of another prompt.
+        other = prompt[:4] + [7] * 8
+        second.stored([11, 12, 13], other)
+        self.eventually(other + [1], {"pod-1"})
+        self.assertEqual(self.who_answers(prompt), {"pod-0"})
+        # What is gone does not count.
+        second.stored([14, 15], prompt[4:12], parent=11)
+        first.publish(["BlockRemoved", [2], "GPU"])
+        self.eventually(prompt, {"pod-1"})
+        second.publish(["AllBlocksCleared"])
+        self.eventually(prompt, {"pod-0"})
+
+    def test_a_gap_makes_an_engine_unknown(self):
+        prompt = list(range(500, 513))
+        second = self.publishers[1]
+        second.stored([21, 22, 23], prompt[:12])
+        self.eventually(prompt, {"pod-1"})
+        second.publish(["Unheard"], skip=3)
+        self.eventually(prompt, {"pod-0", "pod-1"})
+        second.stored([24, 25, 26], prompt[:12])
+        self.eventually(prompt, {"pod-1"})
+
+    def test_a_publisher_that_comes_back_is_listened_to_again(self):
+        first = self.publishers[0]
+        before = first.subscribers
+        first.drop()
+        support.wait_until(lambda: first.subscribers > before, "the gateway is back", 20)
+        prompt = list(range(900, 909))
+        first.stored([31, 32], prompt[:8])
+        self.eventually(prompt, {"pod-0"})
+
+    def test_nonsense_changes_nothing(self):
+        first = self.publishers[0]
+        prompt = list(range(700, 709))
+        first.connection.sendall(b"\x01\x03kv@\x01\x08" + bytes(8) + b"\x00\x02\xc1\xc1")
+        first.stored([41, 42], prompt[:8])
+        self.eventually(prompt, {"pod-0"})
+
+
+if __name__ == "__main__":
+    unittest.main()

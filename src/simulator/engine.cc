@@ -94,6 +94,9 @@ class DiscreteEngine final : public Engine {
     return state;
   }
 
+  void record_cache_changes() override { cache_.record_changes(); }
+  std::vector<CacheChange> take_cache_changes() override { return cache_.take_changes(); }
+
   bool is_consistent() const override {
     if (!cache_.is_consistent()) return false;
     std::set<BlockId> held;

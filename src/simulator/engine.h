@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "simulator/kv_cache.h"
 
 namespace rage::simulator {
 
@@ -86,6 +87,9 @@ class Engine {
   // Everything that happened up to `now` and was not returned yet, in order of time.
   virtual std::vector<EngineEvent> advance(VirtualTime now) = 0;
   virtual EngineState state() const = 0;
+  // What happened to the KV cache since the last call; nothing before record_cache_changes().
+  virtual void record_cache_changes() = 0;
+  virtual std::vector<CacheChange> take_cache_changes() = 0;
   // Whether blocks, queues and counters agree; for tests and fuzzers.
   virtual bool is_consistent() const = 0;
 };

@@ -1,11 +1,13 @@
 """Routing by what engines say of their KV caches; publishers as vLLM has them."""
 
+import http.client
 import json
 import re
 import socket
 import struct
 import tempfile
 import threading
+import time
 import unittest
 from pathlib import Path
 
@@ -128,28 +130,27 @@ class Publisher:
         self.connection = None
 
 
-class KvEvents(unittest.TestCase):
+class TwoPods(unittest.TestCase):
     @classmethod
-    def setUpClass(cls):
-        cls.publishers = [Publisher("127.0.0.2")]
-        cls.publishers.append(Publisher("127.0.0.3", cls.publishers[0].port))
-        cls.models = [cls.start("sim-model", "--model", "base", "--name", f"pod-{i}", "--port", 0,
-                                "--address", f"127.0.0.{i + 2}", "--decode-base-ms", 1)
-                      for i in range(2)]
-        endpoints = ",".join(re.search(r"//([\d.:]+)", line)[1] for _, line in cls.models)
+    def start_pod(cls, number, address, *flags):
+        process, line = cls.start(
+            "sim-model", "--model", "base", "--name", f"pod-{number}", "--port", 0,
+            "--address", address, "--decode-base-ms", 1, *flags)
+        return process, re.search(r"//([\d.:]+)", line)[1]
+
+    @classmethod
+    def start_gateway(cls, endpoints, kv_port):
         cls.folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.folder.cleanup)
         port, holder = support.closed_port()
         holder.close()
         cls.port = port
         Path(cls.folder.name, "world.yaml").write_text(
-            WORLD.format(port=port, endpoints=endpoints))
+            WORLD.format(port=port, endpoints=",".join(endpoints)))
         picker = Path(cls.folder.name, "picker.cfg")
-        picker.write_text(PICKER.format(port=cls.publishers[0].port))
+        picker.write_text(PICKER.format(port=kv_port))
         cls.start("gateway", "--config", cls.folder.name, "--picker-config", picker, "--admin", 0,
                   "--drain-seconds", 1)
-        for publisher in cls.publishers:
-            support.wait_until(lambda: publisher.connection, "the gateway listens")
 
     @classmethod
     def start(cls, *command):
@@ -162,17 +163,30 @@ class KvEvents(unittest.TestCase):
         cls.addClassCleanup(stop)
         return process, process.first_line()
 
+    def ask(self, port, prompt):
+        body = json.dumps({"model": "base", "prompt": prompt, "max_tokens": 1}).encode()
+        reply = support.call(port, path="/v1/completions", body=body)
+        self.assertEqual(reply.status, 200, reply.body)
+        return reply.headers["x-sim-name"]
+
     def who_answers(self, prompt, times=12):
-        names = set()
-        for _ in range(times):
-            body = json.dumps({"model": "base", "prompt": prompt, "max_tokens": 1}).encode()
-            reply = support.call(self.port, path="/v1/completions", body=body)
-            self.assertEqual(reply.status, 200, reply.body)
-            names.add(reply.headers["x-sim-name"])
-        return names
+        return {self.ask(self.port, prompt) for _ in range(times)}
 
     def eventually(self, prompt, names):
         support.wait_until(lambda: self.who_answers(prompt) == names, f"{names} answer", 10)
+
+
+class KvEvents(TwoPods):
+    """What publishers of our own say, while the pods say nothing."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.publishers = [Publisher("127.0.0.2")]
+        cls.publishers.append(Publisher("127.0.0.3", cls.publishers[0].port))
+        pods = [cls.start_pod(i, f"127.0.0.{i + 2}") for i in range(2)]
+        cls.start_gateway([address for _, address in pods], cls.publishers[0].port)
+        for publisher in cls.publishers:
+            support.wait_until(lambda: publisher.connection, "the gateway listens")
 
     def test_requests_go_where_their_prompt_is_cached(self):
         first, second = self.publishers
@@ -217,6 +231,47 @@ class KvEvents(unittest.TestCase):
         first.connection.sendall(b"\x01\x03kv@\x01\x08" + bytes(8) + b"\x00\x02\xc1\xc1")
         first.stored([41, 42], prompt[:8])
         self.eventually(prompt, {"pod-0"})
+
+
+class SimModels(TwoPods):
+    """What `rage sim-model` says itself."""
+
+    @classmethod
+    def setUpClass(cls):
+        small = ("--block-size", 4, "--num-gpu-blocks", 32, "--context", 100)
+        process, address = cls.start_pod(0, "127.0.0.4", "--kv-events-port", 0, *small)
+        kv_port = int(process.first_line().rsplit(" ", 1)[1])
+        cls.pods = [address, cls.start_pod(1, "127.0.0.5", "--kv-events-port", kv_port, *small)[1]]
+        cls.start_gateway(cls.pods, kv_port)
+
+    def tell(self, pod, prompt):
+        """Asks a pod behind the gateway's back."""
+        host, port = self.pods[pod].split(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=20)
+        connection.request("POST", "/v1/completions", json.dumps(
+            {"model": "base", "prompt": prompt, "max_tokens": 1}))
+        self.assertEqual(connection.getresponse().status, 200)
+        connection.close()
+
+    def test_prompts_are_found_where_they_are_and_not_where_they_were(self):
+        beginning = 0
+
+        # A request that is faster than the news goes anywhere, and is cached there: then once more.
+        def works():
+            nonlocal beginning
+            beginning += 10_000
+            kept = list(range(beginning, beginning + 41))
+            self.tell(0, kept)
+            time.sleep(0.1)
+            if self.who_answers(kept) != {"pod-0"}:
+                return False
+            for i in range(6):  # Each takes 20 of its 32 blocks.
+                self.tell(0, list(range(beginning + 1000 + 100 * i, beginning + 1080 + 100 * i)))
+            self.tell(1, kept)
+            time.sleep(0.1)
+            return self.who_answers(kept) == {"pod-1"}
+
+        support.wait_until(works, "prompts are found", 60)
 
 
 if __name__ == "__main__":

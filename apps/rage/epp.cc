@@ -40,6 +40,8 @@ Result<void> run_epp(const EppFlags& flags) {
   parts.server.picker = picker;
   parts.server.ready = [&] { return picker->ready(); };
   parts.server.make_machine = [&] { return std::make_unique<extproc::EppStream>(config); };
+  parts.debug_state = [picker] { return picker->debug_state(); };
+  parts.api = made.client.get();
   parts.begin_drain = [&] { picker->begin_drain(); };
   return run_extproc(flags.common, std::move(parts), registry, clock, shutdown);
 }

@@ -11,9 +11,9 @@
 #include "extproc_service.h"
 #include "kube/kubeconfig.h"
 #include "obs/log.h"
+#include "picker/listening_source.h"
 #include "picker/make_director.h"
 #include "routing/inference_pool.h"
-#include "routing/make_scheduler.h"
 #include "routing/picker_config.h"
 
 namespace rage::app {
@@ -141,10 +141,12 @@ Result<PickerOfPool> make_picker_of_pool(const PoolFlags& flags, Clock& clock,
     ASSIGN_OR_RETURN(utilization->stale_after, parse_flag_duration(flags.staleness));
   }
   options.pool = flags.name.empty() ? "default" : flags.name;
-  ASSIGN_OR_RETURN(auto scheduler, routing::make_scheduler(config, std::random_device{}()));
   ASSIGN_OR_RETURN(auto source, make_source(flags, clock, made));
-  ASSIGN_OR_RETURN(made.picker, picker::make_director(std::move(options), std::move(scheduler),
-                                                      std::move(source), clock, registry));
+  ASSIGN_OR_RETURN(auto parts,
+                   picker::make_listening_parts(config, std::random_device{}(), std::move(source)));
+  ASSIGN_OR_RETURN(made.picker,
+                   picker::make_director(std::move(options), std::move(parts.scheduler),
+                                         std::move(parts.source), clock, registry));
   return made;
 }
 

@@ -5,10 +5,12 @@
 #include <array>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/strings.h"
 #include "inspect/wait.h"
+#include "kube/access_review.h"
 #include "net/http_server.h"
 #include "obs/log.h"
 
@@ -16,6 +18,8 @@ namespace rage::app {
 namespace {
 
 using namespace std::chrono_literals;
+
+constexpr auto kReviewTimeout = 5s;
 
 struct Unit {
   std::string_view suffix;
@@ -49,28 +53,86 @@ Result<extproc::ServerOptions> server_options_of(const ExtProcFlags& flags) {
   return options;
 }
 
+// What the metrics port shows. It outlives the server.
+struct MetricsPages {
+  const obs::MetricRegistry& registry;
+  std::function<bool()> ready;
+  std::function<std::string()> debug_state;
+  std::unique_ptr<kube::AccessReviewer> reviewer;  // Null: everybody may read.
+};
+
+// None: welcome.
+std::optional<net::HttpResponse> refuse_reader(const MetricsPages& pages, const Context& context,
+                                               const net::HttpRequest& request) {
+  if (!pages.reviewer) return std::nullopt;
+  Context limited = context;
+  limited.deadline = std::chrono::steady_clock::now() + kReviewTimeout;
+  const auto access = pages.reviewer->review(limited, request.headers.find("authorization"),
+                                             request.path, to_lower_ascii(request.method));
+  if (!access) {
+    obs::log().warn("metrics: the API server did not say who may read them",
+                    {{"reason", access.error().message}});
+    return net::HttpResponse{.status = 500, .headers = {}, .body = "authorization failed\n"};
+  }
+  switch (*access) {
+    case kube::Access::kAllowed:
+      return std::nullopt;
+    case kube::Access::kUnauthenticated:
+      return net::HttpResponse{.status = 401, .headers = {}, .body = "unauthorized\n"};
+    case kube::Access::kForbidden:
+      return net::HttpResponse{.status = 403, .headers = {}, .body = "forbidden\n"};
+  }
+  return net::HttpResponse{.status = 500, .headers = {}, .body = {}};
+}
+
+// Probes need no token.
+net::HttpResponse metrics_page(const MetricsPages& pages, const Context& context,
+                               const net::HttpRequest& request) {
+  net::HttpResponse page{.headers = {{"content-type", "text/plain"}}};
+  if (request.path == "/healthz" || request.path == "/readyz") {
+    page.status = request.path == "/healthz" || pages.ready() ? 200 : 503;
+    page.body = page.status == 200 ? "ok" : "not ready";
+    return page;
+  }
+  if (auto refusal = refuse_reader(pages, context, request)) return *std::move(refusal);
+  if (request.path == "/metrics") {
+    page.headers.set("content-type", obs::kMetricsContentType);
+    page.body = pages.registry.render();
+  } else if (request.path == "/debug/plugins/state" && pages.debug_state) {
+    page.headers.set("content-type", "application/json");
+    page.body = pages.debug_state();
+  } else {
+    page.status = 404;
+  }
+  return page;
+}
+
+// Whether readers of metrics have to say who they are: by default where there is a cluster to ask.
+Result<std::unique_ptr<kube::AccessReviewer>> reviewer_of(const ExtProcFlags& flags,
+                                                          kube::KubeClient* api,
+                                                          const Clock& clock) {
+  const bool given = flags.metrics_auth_option != nullptr && flags.metrics_auth_option->count() > 0;
+  if (given ? !flags.metrics_auth : api == nullptr) return nullptr;
+  if (api == nullptr) {
+    return fail(ErrorCode::kInvalidArgument,
+                "--metrics-endpoint-auth needs a cluster's API server, which this configuration "
+                "does not use");
+  }
+  return std::make_unique<kube::AccessReviewer>(*api, clock);
+}
+
 Result<std::unique_ptr<net::HttpServer>> serve_metrics(const ExtProcFlags& flags,
-                                                       const obs::MetricRegistry& registry,
-                                                       std::function<bool()> ready) {
+                                                       MetricsPages& pages) {
   const net::HttpServerOptions options{.address = flags.address,
                                        .port = static_cast<std::uint16_t>(flags.metrics_port),
                                        .body_bytes_max = 4 << 10,
-                                       .workers = 2};
-  return net::HttpServer::create(
-      options, [&registry, ready](const Context&, const net::HttpRequest& request,
-                                  net::ResponseWriter& writer) {
-        net::HttpResponse response{.headers = {{"content-type", "text/plain"}}};
-        if (request.path == "/metrics") {
-          response.headers.set("content-type", obs::kMetricsContentType);
-          response.body = registry.render();
-        } else if (request.path == "/healthz" || request.path == "/readyz") {
-          response.status = request.path == "/healthz" || ready() ? 200 : 503;
-          response.body = response.status == 200 ? "ok" : "not ready";
-        } else {
-          response.status = 404;
-        }
-        (void)writer.send(std::move(response));  // A scraper that has gone is nobody's loss.
-      });
+                                       .workers = 4};
+  return net::HttpServer::create(options,
+                                 [&pages](const Context& context, const net::HttpRequest& request,
+                                          net::ResponseWriter& writer) {
+                                   // A scraper that has gone is nobody's loss.
+                                   (void)writer.send(metrics_page(pages, context, request));
+                                 });
 }
 
 void add_reference_flags(CLI::App& command, ExtProcFlags& flags) {
@@ -78,8 +140,10 @@ void add_reference_flags(CLI::App& command, ExtProcFlags& flags) {
   for (const char* name : {"--tracing", "--enable-pprof", "--health-checking"}) {
     command.add_flag(name, flags.ignored, kIgnored);
   }
-  command.add_flag("--metrics-endpoint-auth", flags.metrics_auth,
-                   "Accepted; metrics are served without authentication, and a warning says so");
+  flags.metrics_auth_option =
+      command.add_flag("--metrics-endpoint-auth", flags.metrics_auth,
+                       "Who reads metrics needs a token that the cluster allows it (TokenReview, "
+                       "SubjectAccessReview); default: on where endpoints come from a cluster");
   command.add_option("--v", flags.verbosity, "Verbosity; from 4 on the log has debug lines")
       ->capture_default_str();
   command
@@ -114,7 +178,7 @@ void ExtProcFlags::add_to(CLI::App& command, int default_grpc_port, int default_
       ->capture_default_str();
   port("--grpc-port", grpc_port, "ext_proc; 0: any free one, printed when ready");
   port("--grpc-health-port", health_port, "grpc.health.v1 alone, plaintext");
-  port("--metrics-port", metrics_port, "HTTP: /metrics, /healthz, /readyz");
+  port("--metrics-port", metrics_port, "HTTP: /metrics, /healthz, /readyz, /debug/plugins/state");
   command
       .add_flag("--secure-serving", secure_serving,
                 "TLS on the ext_proc port; --secure-serving=false: plaintext")
@@ -160,6 +224,7 @@ Result<void> run_extproc(const ExtProcFlags& flags, ExtProcParts parts,
   ASSIGN_OR_RETURN(const auto options, server_options_of(flags));
   ASSIGN_OR_RETURN(const auto drain_timeout, parse_flag_duration(flags.drain_timeout));
   ASSIGN_OR_RETURN(const auto lame_duck, parse_flag_duration(flags.lame_duck));
+  ASSIGN_OR_RETURN(auto reviewer, reviewer_of(flags, parts.api, clock));
   std::unique_ptr<extproc::StreamMetrics> stream_metrics;
   if (flags.stream_metrics) {
     stream_metrics = std::make_unique<extproc::StreamMetrics>(
@@ -169,11 +234,11 @@ Result<void> run_extproc(const ExtProcFlags& flags, ExtProcParts parts,
   const auto ready = parts.server.ready;
   ASSIGN_OR_RETURN(const auto server,
                    extproc::Server::create(options, std::move(parts.server), clock));
-  ASSIGN_OR_RETURN(const auto metrics, serve_metrics(flags, registry, ready));
-  if (flags.metrics_auth) {
-    obs::log().warn("metrics are served without authentication",
-                    {{"port", metrics->port()}, {"flag", "--metrics-endpoint-auth"}});
-  }
+  MetricsPages pages{.registry = registry,
+                     .ready = ready,
+                     .debug_state = std::move(parts.debug_state),
+                     .reviewer = std::move(reviewer)};
+  ASSIGN_OR_RETURN(const auto metrics, serve_metrics(flags, pages));
   fmt::print("rage {}: ready on {}:{}, health on {}, metrics on {}\n", parts.name, flags.address,
              server->port(), server->health_port(), metrics->port());
   std::fflush(stdout);

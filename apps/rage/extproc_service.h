@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "extproc/server.h"
+#include "kube/client.h"
 #include "obs/metrics.h"
 #include "shutdown.h"
 
@@ -34,7 +35,8 @@ struct ExtProcFlags {
   std::string lame_duck = "0s";
   bool stream_metrics = false;
   bool metrics_auth = false;
-  bool ignored = true;  // What is the reference's alone.
+  const CLI::Option* metrics_auth_option = nullptr;  // Given or not: the default depends.
+  bool ignored = true;                               // What is the reference's alone.
   int verbosity = 1;
   std::string log_format = "json";
 
@@ -51,6 +53,8 @@ struct ExtProcParts {
   std::string metrics_prefix;  // "bbr"
   extproc::ServerParts server;
   std::function<void()> begin_drain = [] {};
+  std::function<std::string()> debug_state = {};  // JSON for /debug/plugins/state; none: 404.
+  kube::KubeClient* api = nullptr;  // Given: readers of metrics are checked, unless told not to.
 };
 
 // Serves until a signal asks for the end, then drains.

@@ -49,6 +49,7 @@ int main(int argc, char** argv) {
   rage::app::add_gateway(app, exit_code);
   rage::app::add_bbr(app, exit_code);
   rage::app::add_epp(app, exit_code);
+  rage::app::add_pd_sidecar(app, exit_code);
   rage::app::add_get(app, exit_code);
   rage::app::add_describe(app, exit_code);
   rage::app::add_logs(app, exit_code);

@@ -50,6 +50,7 @@ Result<void> run(SimModelFlags flags) {
   }
   ASSIGN_OR_RETURN(const auto server, simulator::SimServer::create(options));
   fmt::print("rage sim-model: ready on http://{}:{}\n", options.address, server->port());
+  if (options.kv_events_port) fmt::print("KV events on {}\n", server->kv_events_port());
   std::fflush(stdout);
   const int signal = shutdown.wait();
   obs::log().info("draining", {{"signal", signal}});
@@ -87,6 +88,9 @@ void add_service_options(CLI::App& command, SimModelFlags& flags) {
       "--fail", flags.failures,
       "A failure and its probability, as status:503@0.05; repeatable. Kinds: status:CODE, "
       "reset-before-headers, reset-mid-stream[:TOKENS], hang, hang-mid-stream[:TOKENS]");
+  command.add_option(
+      "--kv-events-port", server.kv_events_port,
+      "Publish KV-cache events there, as vLLM does (ZeroMQ, 5557); 0: any free port");
   command.add_option("--seed", server.seed, "Of chance")->capture_default_str();
 }
 

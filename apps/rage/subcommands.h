@@ -21,6 +21,7 @@ void add_index(CLI::App& app, int& exit_code);
 void add_logs(CLI::App& app, int& exit_code);
 void add_model(CLI::App& app, int& exit_code);
 void add_operator(CLI::App& app, int& exit_code);
+void add_pd_sidecar(CLI::App& app, int& exit_code);
 void add_rag(CLI::App& app, int& exit_code);
 void add_retrieve(CLI::App& app, int& exit_code);
 void add_sim_model(CLI::App& app, int& exit_code);

@@ -13,7 +13,7 @@
 #include "base/files.h"
 #include "extproc/detail/health_service.h"
 #include "extproc/detail/process_stream.h"
-#include "extproc/detail/self_signed.h"
+#include "net/self_signed.h"
 
 namespace rage::extproc {
 namespace {
@@ -72,7 +72,7 @@ Result<std::shared_ptr<grpc::ServerCredentials>> make_credentials(const ServerOp
     case Tls::kOff:
       return grpc::InsecureServerCredentials();
     case Tls::kSelfSigned: {
-      ASSIGN_OR_RETURN(const auto certificate, detail::make_self_signed(now));
+      ASSIGN_OR_RETURN(const auto certificate, net::make_self_signed(now));
       return credentials_of(certificate);
     }
     case Tls::kFiles:

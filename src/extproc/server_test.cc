@@ -14,7 +14,7 @@
 #include "base/mutex.h"
 #include "envoyapi/ext_proc.h"
 #include "envoyapi/health.h"
-#include "extproc/detail/self_signed.h"
+#include "net/self_signed.h"
 #include "extproc/epp_stream.h"
 #include "extproc/messages_for_test.h"
 #include "extproc/static_picker.h"
@@ -307,7 +307,7 @@ TEST_F(ServerTest, DrainingLetsExchangesEnd) {
 
 TEST_F(ServerTest, TlsWithOwnOrGivenCertificate) {
   const auto directory = *TemporaryDirectory::create("extproc");
-  const auto pem = *detail::make_self_signed(clock_.wall_now());
+  const auto pem = *net::make_self_signed(clock_.wall_now());
   ASSERT_TRUE(write_file_atomically(directory->path() / "tls.crt", pem.chain_pem));
   ASSERT_TRUE(write_file_atomically(directory->path() / "tls.key", pem.key_pem));
   for (const bool reload : {false, true}) {

@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "extproc/detail/self_signed.h"
+#include "net/self_signed.h"
 #include "extproc/detail/wire.h"
 
 namespace rage::extproc {
@@ -141,8 +141,8 @@ TEST(Wire, ImmediateResponsesHaveStatusHeadersBodyAndDetails) {
 
 TEST(SelfSigned, EveryServerHasItsOwnKey) {
   const WallTime now{std::chrono::seconds(1'767'225'600)};
-  const auto one = detail::make_self_signed(now);
-  const auto two = detail::make_self_signed(now);
+  const auto one = net::make_self_signed(now);
+  const auto two = net::make_self_signed(now);
   ASSERT_TRUE(one && two);
   EXPECT_THAT(one->chain_pem, testing::StartsWith("-----BEGIN CERTIFICATE-----"));
   EXPECT_THAT(one->key_pem, testing::StartsWith("-----BEGIN PRIVATE KEY-----"));

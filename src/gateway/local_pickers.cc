@@ -5,10 +5,12 @@
 #include <vector>
 
 #include "obs/log.h"
+#include "picker/listening_source.h"
 #include "picker/make_director.h"
 #include "routing/make_scheduler.h"
 #include "routing/objectives.h"
 #include "routing/picker_config.h"
+#include "routing/precise_prefix.h"
 
 namespace rage::gateway {
 namespace {
@@ -43,6 +45,7 @@ Result<std::unique_ptr<LocalPickers>> LocalPickers::create(std::string configura
   }
   RETURN_IF_ERROR(picker::director_options(config));
   RETURN_IF_ERROR(routing::make_scheduler(config, 0));
+  RETURN_IF_ERROR(routing::make_precise_prefix(config));
   return std::unique_ptr<LocalPickers>(new LocalPickers(std::move(configuration), clock, registry));
 }
 
@@ -51,11 +54,13 @@ Result<LocalPickers::Made> LocalPickers::make(const gatewayapi::ObjectName& pool
                    routing::parse_picker_config(configuration_));
   ASSIGN_OR_RETURN(picker::DirectorOptions options, picker::director_options(config));
   options.pool = pool.name;
-  ASSIGN_OR_RETURN(auto scheduler, routing::make_scheduler(config, std::random_device{}()));
   auto source = std::make_unique<picker::PushSource>();
   Made made{.source = source.get()};
-  ASSIGN_OR_RETURN(made.picker, picker::make_director(std::move(options), std::move(scheduler),
-                                                      std::move(source), clock_, registry_));
+  ASSIGN_OR_RETURN(auto parts,
+                   picker::make_listening_parts(config, std::random_device{}(), std::move(source)));
+  ASSIGN_OR_RETURN(made.picker,
+                   picker::make_director(std::move(options), std::move(parts.scheduler),
+                                         std::move(parts.source), clock_, registry_));
   return made;
 }
 

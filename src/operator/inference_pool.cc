@@ -55,7 +55,10 @@ Json picker_pod(const PoolRequest& request, const Settings& settings, const std:
                     {"image", settings.rage_image},
                     {"args", Json::array({"epp", "--address", "0.0.0.0", "--pool-name",
                                           inference_pool_name(request.owner), "--pool-namespace",
-                                          request.owner.ns})}};
+                                          request.owner.ns,
+                                          // Asking the API server takes rights in the whole
+                                          // cluster, which a pool's Role cannot give.
+                                          "--metrics-endpoint-auth=false"})}};
   container["ports"] = Json::array(
       {port("grpc", kPickerPort), port("grpc-health", kHealthPort), port("metrics", kMetricsPort)});
   container["livenessProbe"] = health_probe(10, 3);

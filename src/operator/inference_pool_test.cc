@@ -45,7 +45,8 @@ TEST(InferencePool, RunsThePickerOfThePool) {
   EXPECT_EQ(pod["serviceAccountName"], "phi-inferencepool-epp");
   EXPECT_EQ(pod["containers"][0]["args"],
             Json::parse(R"(["epp", "--address", "0.0.0.0", "--pool-name",
-                            "phi-inferencepool", "--pool-namespace", "default"])"));
+                            "phi-inferencepool", "--pool-namespace", "default",
+                            "--metrics-endpoint-auth=false"])"));
   EXPECT_EQ(pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"], true);
   EXPECT_EQ(pod["securityContext"]["runAsNonRoot"], true);
   const Json service = find(objects, "Service");

@@ -1,5 +1,5 @@
 // Finds top-level fields of a JSON object while its bytes still arrive: what a body-based router
-// needs is often in the first chunk, and the rest need not be held back (spec of BBR).
+// needs is often in the first chunk, and the rest need not be held back (GIE's body-based router).
 // Reads strict JSON (RFC 8259): UTF-8, no more than 64 levels, nothing after the object.
 #pragma once
 

@@ -1,5 +1,5 @@
 // The endpoint picker's series under llm-d's names, with those of their deprecated twins that
-// dashboards and tests still read (spec, section 14). Label values that clients choose are capped.
+// dashboards and tests still read (llm-d router, GIE). Label values that clients choose are capped.
 #pragma once
 
 #include <compare>

@@ -1,4 +1,4 @@
-// Endpoints without Kubernetes: a file that lists them (spec of llm-d's router, section 5.2).
+// Endpoints without Kubernetes: a file that lists them (llm-d router, file-discovery).
 //
 //   endpoints:
 //   - {name: a, namespace: default, address: 10.0.0.1, port: "8000", labels: {llm-d.ai/role:

@@ -1,4 +1,4 @@
-// Which requests in flight make room for better ones (spec of llm-d's router, section 11). Pure.
+// Which requests in flight make room for better ones (llm-d router, enableEviction). Pure.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
 // Who waits, who goes next and who is refused when the pool is saturated: fair queues per flow in
-// priority bands (spec of llm-d's router, section 11). Pure: time and saturation come in as values.
+// priority bands (llm-d router). Pure: time and saturation come in as values.
 //
 // The highest band with something waiting is served first, and it alone: while it is closed by its
 // ceiling, nothing of a lower band passes, be there room or not (head of line across bands).

@@ -1,5 +1,5 @@
 // How requests wait when the pool is saturated: bands of priority, fairness between flows, order
-// within a flow, ceilings and limits (spec of llm-d's router, sections 11 and 13.1).
+// within a flow, ceilings and limits (llm-d router, flowControl of EndpointPickerConfig).
 #pragma once
 
 #include <chrono>

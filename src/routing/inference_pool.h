@@ -1,5 +1,5 @@
 // InferencePool v1 (inference.networking.k8s.io) as a value, and the endpoints that a pod makes in
-// it (spec of llm-d's router, sections 3.1 and 5.2).
+// it (Gateway API Inference Extension, llm-d router).
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Reads the few series that routing needs out of a model server's metrics page (Prometheus text
-// format 0.0.4, spec of llm-d's router, section 4). What is not wanted costs a search for the next
+// format 0.0.4, names as llm-d's router maps them). What is not wanted costs a search for the next
 // line end and one comparison, and no memory.
 #pragma once
 

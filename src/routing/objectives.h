@@ -1,5 +1,5 @@
 // InferenceObjective and InferenceModelRewrite (llm-d.ai/v1alpha2) as values, and what they decide:
-// a request's priority and the model it is sent to (spec of llm-d's router, sections 3.2 and 3.3).
+// a request's priority and the model it is sent to (llm-d router).
 #pragma once
 
 #include <cstdint>

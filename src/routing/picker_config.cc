@@ -234,7 +234,11 @@ class ConfigParser final {
       DataSourceSpec source{.plugin = reference(item, "pluginRef", PluginKind::kDataSource)};
       if (source.plugin.empty()) item.refuse("pluginRef", "is missing");
       for (ParameterReader& extractor : item.children("extractors")) {
-        source.extractors.push_back(reference(extractor, "pluginRef", PluginKind::kExtractor));
+        // A producer that listens to endpoints stands here as well.
+        const PluginSpec* declared = config_.find(extractor.text("pluginRef"));
+        const bool produces = declared != nullptr && declared->kind == PluginKind::kProducer;
+        source.extractors.push_back(reference(
+            extractor, "pluginRef", produces ? PluginKind::kProducer : PluginKind::kExtractor));
       }
       spec.sources.push_back(std::move(source));
     }

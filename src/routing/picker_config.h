@@ -1,6 +1,6 @@
 // EndpointPickerConfig as llm-d's picker reads it: which plugins there are and how they are put
-// together (spec section 13). Parsing checks structure, types and references; what a plugin's
-// parameters mean is checked by whoever builds it.
+// together (llm-d router, llm-d.ai/v1alpha1). Parsing checks structure, types and references; what
+// a plugin's parameters mean is checked by whoever builds it.
 #pragma once
 
 #include <chrono>
@@ -117,7 +117,7 @@ struct PickerConfig {
 
 inline constexpr std::size_t kPickerConfigBytesMax = std::size_t{1} << 20;
 
-// YAML or JSON. An empty text is the configuration of a picker that was given none (spec 10).
+// YAML or JSON. An empty text is the configuration of a picker that was given none.
 // kInvalidArgument: what is wrong and where, unknown fields and plugin types among it;
 // kUnimplemented: a plugin that llm-d has and we do not.
 Result<PickerConfig> parse_picker_config(std::string_view text);

@@ -14,9 +14,8 @@ constexpr std::string_view kNoPredictor =
     "needs a service that predicts latencies, which this picker does not call";
 constexpr std::string_view kHeadersAnyway =
     "the profile handler writes these headers itself; this plugin can be removed";
-constexpr std::string_view kNoEvents =
-    "needs the engines' KV-cache events, which this picker does not subscribe to yet; "
-    "approx-prefix-cache-producer learns from its own decisions instead";
+constexpr std::string_view kTwoPlugins =
+    "is two plugins here: precise-prefix-cache-producer listens, prefix-cache-scorer scores";
 constexpr std::string_view kNoMedia =
     "needs hashes of media items, which this picker does not take";
 constexpr std::string_view kAlwaysWatched = "endpoints are followed in any case";
@@ -55,7 +54,7 @@ constexpr auto kTypes = std::to_array<PluginType>({
     {"endpoint-attribute-scorer", kScorer},
     {"header-label-affinity-scorer", kScorer},
     {"topology-affinity-scorer", kScorer},
-    {"precise-prefix-cache-scorer", kScorer, kRefused, kNoEvents},
+    {"precise-prefix-cache-scorer", kScorer, kRefused, kTwoPlugins},
     {"latency-scorer", kScorer, kRefused, kNoPredictor},
     {"mm-embeddings-cache-scorer", kScorer, kRefused, kNoMedia},
     {"max-score-picker", kPicker},
@@ -64,7 +63,7 @@ constexpr auto kTypes = std::to_array<PluginType>({
     {"token-producer", kProducer},
     {"approx-prefix-cache-producer", kProducer},
     {"inflight-load-producer", kProducer},
-    {"precise-prefix-cache-producer", kProducer, kRefused, kNoEvents},
+    {"precise-prefix-cache-producer", kProducer},
     {"mm-embeddings-cache-producer", kProducer, kRefused, kNoMedia},
     {"predicted-latency-producer", kProducer, kRefused, kNoPredictor},
     {"burst-prefix-cache-producer", kProducer, kRefused,

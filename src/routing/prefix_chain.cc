@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "routing/detail/prefix_hash.h"
 #include "routing/endpoint_key.h"
 
 #define XXH_INLINE_ALL
@@ -23,12 +24,6 @@ constexpr std::size_t kTokenBytes = 4;
 
 std::uint64_t hash_bytes(std::string_view bytes) {
   return XXH64(bytes.data(), bytes.size(), 0);
-}
-
-std::uint64_t root_hash(const SchedulingRequest& request) {
-  std::string seed = request.target_model;
-  seed += request.cache_salt;
-  return hash_bytes(seed);
 }
 
 // Block hashes are kept apart from the chain, as the reference does.
@@ -59,7 +54,7 @@ void hash_prompt(std::string_view bytes, std::uint64_t root, const PrefixChainOp
   }
 }
 
-std::string_view bytes_of(const std::vector<std::uint32_t>& tokens) {
+std::string_view bytes_of(std::span<const std::uint32_t> tokens) {
   return {reinterpret_cast<const char*>(tokens.data()), tokens.size() * kTokenBytes};
 }
 
@@ -68,7 +63,7 @@ std::string_view bytes_of(const std::vector<std::uint32_t>& tokens) {
 PrefixChains hash_prompts(const SchedulingRequest& request, const PrefixChainOptions& options) {
   CHECK(options.block_tokens > 0);
   PrefixChains chains;
-  const std::uint64_t root = root_hash(request);
+  const std::uint64_t root = detail::prefix_root(request.target_model, request.cache_salt);
   for (const std::string& prompt : request.prompts) hash_prompt(prompt, root, options, chains);
   for (const std::vector<std::uint32_t>& tokens : request.token_prompts) {
     hash_prompt(bytes_of(tokens), root, options, chains);
@@ -92,5 +87,19 @@ std::uint64_t endpoint_key(const Endpoint& endpoint) {
   }
   return key == 0 ? 1 : key;
 }
+
+namespace detail {
+
+std::uint64_t prefix_root(std::string_view model, std::string_view salt) {
+  std::string seed(model);
+  seed += salt;
+  return hash_bytes(seed);
+}
+
+std::uint64_t chain_block(std::span<const std::uint32_t> tokens, std::uint64_t parent) {
+  return chain(hash_block(bytes_of(tokens)), parent);
+}
+
+}  // namespace detail
 
 }  // namespace rage::routing

@@ -1,5 +1,5 @@
 // The prompt as prefix caches see it: a chain of hashes over blocks of tokens, each of them
-// standing for all that came before (spec of llm-d's router, 9.2).
+// standing for all that came before (llm-d router, approx-prefix-cache-producer).
 #pragma once
 
 #include <cstdint>

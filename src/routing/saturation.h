@@ -1,4 +1,4 @@
-// How full a pool is, and who is turned away for it (spec of llm-d's router, sections 6.1 and 11).
+// How full a pool is, and who is turned away for it (llm-d router, saturation detectors).
 // Pure functions of endpoints. 0: idle, 1 and above: full.
 #pragma once
 

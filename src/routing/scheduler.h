@@ -1,5 +1,5 @@
 // Picks endpoints for a request: profiles of filters, scorers and a picker, as an
-// EndpointPickerConfig names them (spec of llm-d's router, sections 9, 10, 13).
+// EndpointPickerConfig names them (llm-d router).
 #pragma once
 
 #include <cstdint>

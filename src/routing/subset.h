@@ -1,5 +1,5 @@
 // Endpoints as proxies and test clients name them: `ip:port`, `[ipv6]:port`, or an address alone,
-// which means all its ports (spec of llm-d's router, sections 1.2 and 1.4).
+// which means all its ports (GIE's endpoint picker protocol).
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// Up to which saturation of the pool a band of requests may be dispatched (spec of llm-d's router,
-// section 11, usage limits). Pure.
+// Up to which saturation of the pool a band of requests may be dispatched (llm-d router,
+// usage limit policies). Pure.
 #pragma once
 
 #include <cstddef>

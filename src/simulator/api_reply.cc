@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <iterator>
+#include <utility>
 
 #include "codec/json.h"
 #include "simulator/prompt.h"
@@ -35,6 +36,17 @@ Json usage_json(const UsageCount& usage) {
 
 Json head_json(const ReplyHead& head, std::string_view object) {
   return {{"id", head.id}, {"object", object}, {"created", head.created}, {"model", head.model}};
+}
+
+Json handover_json(const KvHandover& handover) {
+  Json blocks = Json::array();
+  for (std::uint64_t i = 0; i < handover.blocks; ++i) blocks.push_back(i);
+  return {{"do_remote_prefill", true},
+          {"do_remote_decode", false},
+          {"remote_block_ids", std::move(blocks)},
+          {"remote_engine_id", handover.engine},
+          {"remote_host", handover.host},
+          {"remote_port", handover.port}};
 }
 
 std::string quoted(std::string_view text) {
@@ -92,6 +104,7 @@ std::string render_reply(const ReplyHead& head, std::span<const Choice> choices,
     list.push_back(std::move(entry));
   }
   reply["usage"] = usage_json(usage);
+  if (head.handover) reply["kv_transfer_params"] = handover_json(*head.handover);
   return codec::render_json(reply);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,12 +23,21 @@ struct UsageCount {
   std::uint64_t cached_tokens = 0;
 };
 
+// Where another server finds a prompt's KV (vLLM's kv_transfer_params).
+struct KvHandover {
+  std::string engine;
+  std::string host;
+  std::uint16_t port = 0;
+  std::uint64_t blocks = 0;
+};
+
 // What all parts of one reply share.
 struct ReplyHead {
   Api api = Api::kChat;
   std::string id;
   std::string model;  // As the client named it.
   std::int64_t created = 0;
+  std::optional<KvHandover> handover = {};  // In whole replies.
 };
 
 struct Choice {

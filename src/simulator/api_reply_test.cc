@@ -51,6 +51,15 @@ TEST(Reply, HasWhatClientsRead) {
   EXPECT_EQ(reply["usage"]["prompt_tokens_details"]["cached_tokens"], 16);
 }
 
+TEST(Reply, SaysWhereAnotherServerFindsTheKv) {
+  ReplyHead head = kHead;
+  head.handover = {.engine = "p", .host = "10.0.0.1", .port = 8000, .blocks = 2};
+  const Json params = parse(render_reply(head, {}, {}))["kv_transfer_params"];
+  EXPECT_EQ(params["do_remote_prefill"], true);
+  EXPECT_EQ(params["remote_engine_id"], "p");
+  EXPECT_EQ(params["remote_block_ids"].size(), 2u);
+}
+
 TEST(ChunkRenderer, EachPieceIsAnEventOfJson) {
   const ChunkRenderer renderer(kHead);
   EXPECT_EQ(data_of(renderer.role(0))["choices"][0]["delta"]["role"], "assistant");

@@ -125,6 +125,22 @@ Result<void> read_generation(const Json& body, ApiRequest& request) {
   return {};
 }
 
+Result<void> read_kv_transfer(const Json& body, ApiRequest& request) {
+  const Json* params = find_value(body, "kv_transfer_params");
+  if (!params) return {};
+  if (!params->is_object()) return bad("kv_transfer_params must be an object");
+  ASSIGN_OR_RETURN(request.for_remote_decode, read_flag(*params, "do_remote_decode"));
+  ASSIGN_OR_RETURN(const bool remote_prefill, read_flag(*params, "do_remote_prefill"));
+  if (!remote_prefill) return {};
+  const Json* engine = find_value(*params, "remote_engine_id");
+  const Json* blocks = find_value(*params, "remote_block_ids");
+  if (!engine || !engine->is_string() || !blocks || !blocks->is_array()) {
+    return bad("kv_transfer_params: remote_engine_id and remote_block_ids must say where KV is");
+  }
+  request.prefilled_by = engine->get<std::string>();
+  return {};
+}
+
 Result<void> read_embedding(const Json& body, ApiRequest& request) {
   const std::string format = codec::string_or(body, "encoding_format", "float");
   if (format != "float" && format != "base64") return bad("encoding_format: float or base64");
@@ -154,6 +170,7 @@ Result<ApiRequest> parse_api_request(Api api, std::string_view body) {
     ASSIGN_OR_RETURN(request.inputs,
                      read_inputs(json, api == Api::kCompletions ? "prompt" : "input"));
   }
+  RETURN_IF_ERROR(read_kv_transfer(json, request));
   RETURN_IF_ERROR(api == Api::kEmbeddings ? read_embedding(json, request)
                                           : read_generation(json, request));
   return request;

@@ -32,6 +32,10 @@ struct ApiRequest {
   std::uint64_t output_tokens_min = 0;
   bool base64 = false;  // Embeddings as bytes.
   std::optional<std::uint32_t> dimensions;
+  // vLLM's kv_transfer_params: this server prefills for another one ...
+  bool for_remote_decode = false;
+  // ... or gets the prompt's KV from this engine.
+  std::optional<std::string> prefilled_by = {};
 };
 
 // kInvalidArgument: not JSON, wrong types, nothing to read, more than one choice wanted, or more

@@ -98,5 +98,19 @@ TEST(PlanOutput, LimitsAndWishes) {
   }
 }
 
+TEST(ApiRequest, KvTransferParamsSayWhoPrefills) {
+  const auto with = [](std::string_view params) {
+    return parse_api_request(Api::kCompletions,
+                             fmt::format(R"({{"prompt": "a", "kv_transfer_params": {}}})", params));
+  };
+  EXPECT_TRUE(with(R"({"do_remote_decode": true, "remote_engine_id": null})")->for_remote_decode);
+  const auto decode =
+      with(R"({"do_remote_prefill": true, "remote_engine_id": "p", "remote_block_ids": [0]})");
+  EXPECT_EQ(decode->prefilled_by, "p");
+  EXPECT_FALSE(with("null")->prefilled_by || with("null")->for_remote_decode);
+  EXPECT_FALSE(with(R"({"do_remote_prefill": true})"));
+  EXPECT_FALSE(with("7"));
+}
+
 }  // namespace
 }  // namespace rage::simulator

@@ -94,6 +94,9 @@ class DiscreteEngine final : public Engine {
     return state;
   }
 
+  void record_cache_changes() override { cache_.record_changes(); }
+  std::vector<CacheChange> take_cache_changes() override { return cache_.take_changes(); }
+
   bool is_consistent() const override {
     if (!cache_.is_consistent()) return false;
     std::set<BlockId> held;
@@ -264,6 +267,10 @@ class DiscreteEngine final : public Engine {
     sequence.computed = cached * options_.block_tokens;
     if (!sequence.admitted_before) {
       sequence.admitted_before = true;
+      if (sequence.request.prefilled_elsewhere) {
+        publish(sequence, sequence.tokens() - 1);
+        sequence.computed = sequence.tokens() - 1;
+      }
       sequence.cached = sequence.computed;
       totals_.prefix_queries += sequence.request.prompt_tokens;
       totals_.prefix_hits += sequence.cached;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "simulator/kv_cache.h"
 
 namespace rage::simulator {
 
@@ -41,6 +42,8 @@ struct EngineRequest {
   std::uint64_t prompt_tokens = 0;           // 0 counts as 1.
   std::uint64_t output_tokens = 0;           // 0: prefill alone, as for embeddings.
   std::string adapter;                       // Empty: the base model.
+  // The prompt's KV comes from another server: only its last token is computed here.
+  bool prefilled_elsewhere = false;
 };
 
 struct EngineEvent {
@@ -84,6 +87,9 @@ class Engine {
   // Everything that happened up to `now` and was not returned yet, in order of time.
   virtual std::vector<EngineEvent> advance(VirtualTime now) = 0;
   virtual EngineState state() const = 0;
+  // What happened to the KV cache since the last call; nothing before record_cache_changes().
+  virtual void record_cache_changes() = 0;
+  virtual std::vector<CacheChange> take_cache_changes() = 0;
   // Whether blocks, queues and counters agree; for tests and fuzzers.
   virtual bool is_consistent() const = 0;
 };

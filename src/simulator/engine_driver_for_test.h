@@ -69,8 +69,10 @@ class EngineDriver final {
   };
 
   void submit(const EngineStep& step) {
-    EngineRequest request{
-        .id = ++last_id_, .prompt_tokens = step.prompt_tokens, .output_tokens = step.output_tokens};
+    EngineRequest request{.id = ++last_id_,
+                          .prompt_tokens = step.prompt_tokens,
+                          .output_tokens = step.output_tokens,
+                          .prefilled_elsewhere = step.what / 4 % 4 == 3};
     if (step.prefix % 5 == 4) request.adapter = "adapter-" + std::to_string(step.prefix % 7);
     std::uint64_t hash = step.prefix % 8;  // Few distinct chains, so that many are shared.
     for (std::uint64_t i = 0; i < request.prompt_tokens / options_.block_tokens; ++i) {

@@ -28,11 +28,14 @@ Result<std::vector<Progress>> Generation::next(std::stop_token stop) {
   return shared_->progress;
 }
 
-EngineRunner::EngineRunner(const EngineOptions& options, double time_scale)
+EngineRunner::EngineRunner(const EngineOptions& options, double time_scale, OnCache on_cache)
     : time_scale_(time_scale),
+      on_cache_(std::move(on_cache)),
       began_at_(steady_clock::now()),
-      engine_(Engine::create(options)),
-      thread_([this] { run(); }) {}
+      engine_(Engine::create(options)) {
+  if (on_cache_) engine_->record_cache_changes();
+  thread_ = std::jthread([this] { run(); });
+}
 
 EngineRunner::~EngineRunner() {
   MutexLock lock(mutex_);
@@ -60,7 +63,7 @@ std::unique_ptr<Generation> EngineRunner::start(std::vector<EngineRequest> reque
 
 EngineState EngineRunner::state() {
   MutexLock lock(mutex_);
-  deliver_locked(engine_->advance(now()));
+  advance_locked();
   return engine_->state();
 }
 
@@ -79,7 +82,7 @@ VirtualTime EngineRunner::now() const {
 void EngineRunner::run() {
   MutexLock lock(mutex_);
   while (!stopping_) {
-    deliver_locked(engine_->advance(now()));
+    advance_locked();
     const auto next = engine_->next_step();
     if (!next) {
       changed_.wait(mutex_);
@@ -89,6 +92,16 @@ void EngineRunner::run() {
                                                         time_scale_);
     changed_.wait_until(mutex_, began_at_ + std::chrono::ceil<std::chrono::nanoseconds>(real));
   }
+}
+
+void EngineRunner::advance_locked() {
+  const std::vector<EngineEvent> events = engine_->advance(now());
+  // Before anybody hears of tokens: who asks then whether a prompt is cached is told the truth.
+  if (on_cache_) {
+    const std::vector<CacheChange> changes = engine_->take_cache_changes();
+    if (!changes.empty()) on_cache_(changes);
+  }
+  deliver_locked(events);
 }
 
 void EngineRunner::deliver_locked(const std::vector<EngineEvent>& events) {

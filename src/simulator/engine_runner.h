@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <span>
 #include <stop_token>
 #include <thread>
 #include <unordered_map>
@@ -58,8 +60,11 @@ class Generation final {
 // Resource. Thread-safe. Outlives its generations.
 class EngineRunner final {
  public:
-  // `time_scale`: virtual seconds in a real one.
-  EngineRunner(const EngineOptions& options, double time_scale);
+  // Called in order, while requests wait: quick, and without calling back.
+  using OnCache = std::function<void(std::span<const CacheChange> changes)>;
+
+  // `time_scale`: virtual seconds in a real one. `on_cache`: may be empty.
+  EngineRunner(const EngineOptions& options, double time_scale, OnCache on_cache = {});
   ~EngineRunner();
   EngineRunner(const EngineRunner&) = delete;
   EngineRunner& operator=(const EngineRunner&) = delete;
@@ -76,11 +81,13 @@ class EngineRunner final {
   };
 
   void run();
+  void advance_locked() REQUIRES(mutex_);
   void deliver_locked(const std::vector<EngineEvent>& events) REQUIRES(mutex_);
   void abort(const std::vector<std::uint64_t>& ids);
   VirtualTime now() const;
 
   const double time_scale_;
+  const OnCache on_cache_;
   const std::chrono::steady_clock::time_point began_at_;
   Mutex mutex_;
   CondVar changed_;

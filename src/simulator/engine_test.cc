@@ -202,5 +202,21 @@ TEST_P(EngineProperty, AnyUseKeepsTheAccounts) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, EngineProperty, testing::Range(1u, 21u));
 
+// Prefill on another server is what disaggregation is for: decode that computes the prompt again
+// would hide in a study that it is worth nothing.
+TEST(Engine, APromptThatWasPrefilledElsewhereCostsOneToken) {
+  auto engine = Engine::create(round_numbers());
+  EngineRequest prefilled = with_chain(request(1, 50, 2), 1);
+  prefilled.prefilled_elsewhere = true;
+  engine->submit(std::move(prefilled), 0ms);
+  const auto events = engine->advance(kLong);
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[0].at, 2100us);  // 1 + 1 + 0.1
+  EXPECT_EQ(events[0].cached_tokens, 49u);
+  // Its blocks are in the cache now, as if they had been computed here.
+  engine->submit(with_chain(request(2, 50, 1), 1), kLong);
+  EXPECT_EQ(engine->advance(2 * kLong).back().cached_tokens, 48u);
+}
+
 }  // namespace
 }  // namespace rage::simulator

@@ -41,7 +41,9 @@ void KvCache::publish(BlockId id, std::uint64_t hash) {
   CHECK(block.references > 0);
   if (!caching_ || block.published) return;
   block.published = by_hash_.insert(hash, id);
-  if (block.published) block.hash = hash;
+  if (!block.published) return;
+  block.hash = hash;
+  if (recording_) changes_.push_back({.hash = hash, .stored = true});
 }
 
 void KvCache::release(std::vector<BlockId>& held) {
@@ -75,6 +77,7 @@ BlockId KvCache::take_oldest() {
   unlink(id);
   Block& block = blocks_[id];
   if (block.published) by_hash_.erase(block.hash);
+  if (block.published && recording_) changes_.push_back({.hash = block.hash, .stored = false});
   block.published = false;
   block.references = 1;
   return id;

@@ -5,11 +5,18 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "simulator/block_index.h"
 
 namespace rage::simulator {
+
+// A block's content is found by its hash from now on, or no more.
+struct CacheChange {
+  std::uint64_t hash = 0;
+  bool stored = false;
+};
 
 // Resource. One thread.
 class KvCache final {
@@ -29,6 +36,10 @@ class KvCache final {
   void publish(BlockId block, std::uint64_t hash);
   // Gives all of them back; the last is taken first when room is needed.
   void release(std::vector<BlockId>& held);
+
+  // From now on take_changes() tells, in order, what was not told yet; somebody has to ask.
+  void record_changes() { recording_ = true; }
+  std::vector<CacheChange> take_changes() { return std::exchange(changes_, {}); }
 
   std::uint32_t blocks() const { return static_cast<std::uint32_t>(blocks_.size()); }
   std::uint32_t free_blocks() const { return free_; }
@@ -52,6 +63,8 @@ class KvCache final {
   BlockId take_oldest();
 
   const bool caching_;
+  bool recording_ = false;
+  std::vector<CacheChange> changes_;
   std::vector<Block> blocks_;
   Block ends_;  // `next` is the oldest free block, `previous` the newest.
   std::uint32_t free_ = 0;

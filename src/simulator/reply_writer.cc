@@ -74,6 +74,9 @@ class ReplyWriter final {
     net::Headers headers{{"content-type", std::string(content_type)}};
     if (!reply_.server_name.empty()) headers.set("x-sim-name", reply_.server_name);
     headers.set("x-sim-body-sha256", reply_.body_sha256);
+    if (reply_.request.prefilled_by) {
+      headers.set("x-sim-prefilled-by", *reply_.request.prefilled_by);
+    }
     return headers;
   }
 

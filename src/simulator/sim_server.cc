@@ -16,6 +16,8 @@
 #include "simulator/api_reply.h"
 #include "simulator/api_request.h"
 #include "simulator/engine_runner.h"
+#include "simulator/kv_journal.h"
+#include "simulator/kv_publisher.h"
 #include "simulator/prompt.h"
 #include "simulator/reply_writer.h"
 #include "simulator/vllm_metrics.h"
@@ -44,11 +46,19 @@ class Server final : public SimServer {
  public:
   explicit Server(const SimServerOptions& options)
       : options_(options),
-        runner_(options.engine, options.time_scale),
+        journal_(KvJournal(options.engine.block_tokens, options.engine.blocks)),
+        runner_(options.engine, options.time_scale, on_cache()),
         metrics_(options.model, options.engine),
         created_(unix_seconds(clock_.wall_now())) {}
 
   Result<void> listen() {
+    if (options_.kv_events_port) {
+      const std::string name = options_.name.empty() ? "sim-model" : options_.name;
+      ASSIGN_OR_RETURN(publisher_,
+                       KvPublisher::create({.address = options_.address,
+                                            .port = *options_.kv_events_port,
+                                            .topic = "kv@" + name + "@" + options_.model}));
+    }
     const net::HttpServerOptions listener{.address = options_.address,
                                           .port = options_.port,
                                           .connections_max = 2 * options_.requests_max + 256,
@@ -65,9 +75,31 @@ class Server final : public SimServer {
   }
 
   std::uint16_t port() const override { return http_->port(); }
+  std::uint16_t kv_events_port() const override { return publisher_ ? publisher_->port() : 0; }
   void drain(std::chrono::milliseconds limit) override { http_->drain(limit); }
 
  private:
+  EngineRunner::OnCache on_cache() {
+    if (!options_.kv_events_port) return {};
+    return [this](std::span<const CacheChange> changes) {
+      std::string batch = journal_.with([&](KvJournal& journal) { return journal.batch(changes); });
+      if (!batch.empty()) publisher_->publish(std::move(batch));
+    };
+  }
+
+  // Before the engine sees it.
+  void note(const Input& input, const Prompt& prompt, std::string_view adapter) {
+    if (!options_.kv_events_port) return;
+    std::string_view bytes;
+    if (const auto* text = std::get_if<std::string>(&input)) {
+      bytes = *text;
+    } else {
+      const auto& tokens = std::get<std::vector<std::uint32_t>>(input);
+      bytes = {reinterpret_cast<const char*>(tokens.data()), tokens.size() * sizeof(tokens[0])};
+    }
+    journal_.with([&](KvJournal& journal) { journal.learn(prompt.blocks, bytes, adapter); });
+  }
+
   void handle(const Context& context, const net::HttpRequest& request,
               net::ResponseWriter& writer) {
     if (const auto api = api_of(request.path)) {
@@ -179,19 +211,38 @@ class Server final : public SimServer {
       }
       reply.prompt_tokens += prompt.tokens;
       plans.push_back(plan);
+      // A salt would have to be told, too; blocks that nobody knows of are not.
+      if (request.cache_salt.empty()) note(input, prompt, is_adapter ? model : "");
       sequences.push_back({.prompt_blocks = std::move(prompt.blocks),
                            .prompt_tokens = prompt.tokens,
                            .output_tokens = plan.tokens,
-                           .adapter = is_adapter ? model : ""});
+                           .adapter = is_adapter ? model : "",
+                           .prefilled_elsewhere = request.prefilled_by.has_value()});
     }
     reply.plans = std::move(plans);
     reply.embedding_dimensions = request.dimensions.value_or(options_.embedding_dimensions);
     reply.head = {.api = request.api,
                   .id = id_prefix(request.api) + context.request_id,
                   .model = model,
-                  .created = unix_seconds(clock_.wall_now())};
+                  .created = unix_seconds(clock_.wall_now()),
+                  .handover = handover_of(request, sequences)};
     const auto generation = runner_.start(std::move(sequences));
     metrics_.observe(write_reply(context, reply, *generation, writer));
+  }
+
+  // The cache keeps the blocks, as far as there is room: nobody fetches them from here.
+  std::optional<KvHandover> handover_of(const ApiRequest& request,
+                                        const std::vector<EngineRequest>& sequences) const {
+    if (!request.for_remote_decode) return std::nullopt;
+    std::uint64_t blocks = 0;
+    for (const EngineRequest& sequence : sequences) {
+      blocks += (sequence.prompt_tokens + options_.engine.block_tokens - 1) /
+                options_.engine.block_tokens;
+    }
+    return KvHandover{.engine = options_.name.empty() ? "sim-model" : options_.name,
+                      .host = options_.address,
+                      .port = port(),
+                      .blocks = blocks};
   }
 
   static std::string id_prefix(Api api) {
@@ -216,6 +267,8 @@ class Server final : public SimServer {
 
   const SimServerOptions options_;
   const SystemClock clock_;
+  Guarded<KvJournal> journal_;
+  std::unique_ptr<KvPublisher> publisher_;  // Null: events are not wanted.
   EngineRunner runner_;
   VllmMetrics metrics_;
   Mutex metrics_mutex_;  // One render at a time.

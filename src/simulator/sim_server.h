@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct SimServerOptions {
   std::uint64_t output_tokens_mean =
       128;  // Where the model stops by itself: half to one and a half.
   std::uint32_t embedding_dimensions = 384;
+  // Where KV-cache events are published (ZeroMQ, as vLLM's); none: not at all. 0: any free port.
+  std::optional<std::uint16_t> kv_events_port;
   double time_scale = 1;  // Virtual seconds in a real one.
   EngineOptions engine;
   std::vector<FailureRule> failures;  // By chance; a request's header x-sim-fail comes first.
@@ -41,6 +44,7 @@ class SimServer {
   static Result<std::unique_ptr<SimServer>> create(const SimServerOptions& options);
   virtual ~SimServer() = default;
   virtual std::uint16_t port() const = 0;
+  virtual std::uint16_t kv_events_port() const = 0;  // 0: none.
   // Stops accepting, lets requests end for at most `limit`. Idempotent.
   virtual void drain(std::chrono::milliseconds limit) = 0;
 };

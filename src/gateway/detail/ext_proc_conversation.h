@@ -1,6 +1,6 @@
 // What a picker's ext_proc answers amount to. Pure.
 //
-// Pickers differ (spec of GIE's lwepp, of llm-d's): the answer to the headers comes at once or
+// Pickers differ (GIE's lwepp, llm-d's router): the answer to the headers comes at once or
 // after the whole body; pieces of the body are answered by empty acknowledgements, before that or
 // not at all, or by the body itself, changed. The body is still ours, so none of this can lose it.
 #pragma once

@@ -1,5 +1,5 @@
 // Every way a request is turned away, with the texts and codes that clients of llm-d's picker see
-// (spec, sections 1.4 and 21.1). Pure.
+// (Envoy ext_proc, ImmediateResponse). Pure.
 #pragma once
 
 #include <string>

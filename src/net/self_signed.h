@@ -6,9 +6,9 @@
 #include "base/error.h"
 #include "net/http_server.h"
 
-namespace rage::extproc::detail {
+namespace rage::net {
 
 // P-256, its own issuer, ten years from a day before `now`. kInternal if OpenSSL fails.
-Result<net::ServerCertificate> make_self_signed(WallTime now);
+Result<ServerCertificate> make_self_signed(WallTime now);
 
-}  // namespace rage::extproc::detail
+}  // namespace rage::net

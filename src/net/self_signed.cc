@@ -11,9 +11,9 @@
 #include <memory>
 #include <string>
 
-#include "extproc/detail/self_signed.h"
+#include "net/self_signed.h"
 
-namespace rage::extproc::detail {
+namespace rage::net {
 namespace {
 
 template <auto kFree>
@@ -69,7 +69,7 @@ std::string to_pem(Write write) {
 
 }  // namespace
 
-Result<net::ServerCertificate> make_self_signed(WallTime now) {
+Result<ServerCertificate> make_self_signed(WallTime now) {
   const KeyPtr key(EVP_EC_gen("P-256"));
   const CertificatePtr certificate(X509_new());
   const bool made =
@@ -77,7 +77,7 @@ Result<net::ServerCertificate> make_self_signed(WallTime now) {
       set_serial(certificate.get()) && set_times(certificate.get(), now) &&
       set_names(certificate.get()) && X509_set_pubkey(certificate.get(), key.get()) == 1 &&
       X509_sign(certificate.get(), key.get(), EVP_sha256()) > 0;
-  net::ServerCertificate pem;
+  ServerCertificate pem;
   if (made) {
     pem.chain_pem = to_pem([&](BIO* bio) { return PEM_write_bio_X509(bio, certificate.get()); });
     pem.key_pem = to_pem([&](BIO* bio) {
@@ -91,4 +91,4 @@ Result<net::ServerCertificate> make_self_signed(WallTime now) {
   return pem;
 }
 
-}  // namespace rage::extproc::detail
+}  // namespace rage::net

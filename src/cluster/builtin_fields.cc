@@ -50,7 +50,10 @@ void complete_pod(Json& pod) {
   if (codec::string_or(spec, "serviceAccountName", "").empty()) {
     spec["serviceAccountName"] = "default";
   }
-  if (!spec.contains("serviceAccount")) spec["serviceAccount"] = spec["serviceAccountName"];
+  if (!spec.contains("serviceAccount")) {
+    Json account = spec["serviceAccountName"];  // A new key moves its siblings.
+    spec["serviceAccount"] = std::move(account);
+  }
   if (!spec.contains("preemptionPolicy")) spec["preemptionPolicy"] = "PreemptLowerPriority";
   if (!spec.contains("priority")) spec["priority"] = 0;
 }

@@ -133,7 +133,9 @@ void service(Json& spec) {
     const Json* number = codec::find_key(port, "port");
     const Json* target = codec::find_key(port, "targetPort");
     const bool none = target == nullptr || *target == 0 || *target == "";
-    if (number != nullptr && none) port["targetPort"] = *number;
+    if (number == nullptr || !none) continue;
+    Json same_port = *number;
+    port["targetPort"] = std::move(same_port);
   }
 }
 
@@ -159,10 +161,11 @@ void webhooks(Json& object) {
 }
 
 void secret(Json& object) {
-  const auto plain = object.find("stringData");
-  if (plain != object.end() && plain->is_object()) {
+  const Json* stated = codec::find_key(object, "stringData");
+  if (stated != nullptr && stated->is_object()) {
+    const Json plain = *stated;  // A new key moves its siblings.
     Json& encoded = section(object, "data");
-    for (const auto& [key, value] : plain->items()) {
+    for (const auto& [key, value] : plain.items()) {
       if (value.is_string()) encoded[key] = detail::base64(value.get_ref<const std::string&>());
     }
   }

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "kubeobjects/builtin_defaults.h"
 #include "kubeobjects/selectors.h"
 #include "kubeobjects/writes.h"
 
@@ -48,6 +49,18 @@ TEST(Creation, PrunesFillsInAndNames) {
   EXPECT_EQ(written->object["spec"].dump(), R"({"size":"s","count":1})");
   EXPECT_EQ(written->object["metadata"]["generation"], 1);
   EXPECT_THAT(written->warnings, testing::ElementsAre("unknown field \"spec.other\""));
+}
+
+// Found by the address sanitizer: defaults that are made of a sibling read it after it had moved.
+TEST(Creation, DefaultsMadeOfSiblingsAreWhole) {
+  const Registry registry;
+  Json secret = parsed(R"({"stringData":{"a":"one","b":"two"}})");
+  fill_in_defaults(*registry.find("", "v1", "secrets"), secret);
+  EXPECT_EQ(secret["data"].dump(), R"({"a":"b25l","b":"dHdv"})");
+  Json service = parsed(R"({"spec":{"ports":[{"port":80},{"port":81,"targetPort":"web"}]}})");
+  fill_in_defaults(*registry.find("", "v1", "services"), service);
+  EXPECT_EQ(service["spec"]["ports"][0]["targetPort"], 80);
+  EXPECT_EQ(service["spec"]["ports"][1]["targetPort"], "web");
 }
 
 // All that is wrong at once, each with its path: a person fixes it in one go.

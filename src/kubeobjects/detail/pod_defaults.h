@@ -10,10 +10,9 @@ namespace rage::kubeobjects::detail {
 
 using codec::Json;
 
-// Sets a field that is absent.
-template <class T>
-void fill(Json& object, const char* key, T&& value) {
-  if (object.is_object() && !object.contains(key)) object[key] = std::forward<T>(value);
+// Sets a field that is absent. By value: a new key moves its siblings, which `value` may be one of.
+inline void fill(Json& object, const char* key, Json value) {
+  if (object.is_object() && !object.contains(key)) object[key] = std::move(value);
 }
 
 // The object at `key`, made if absent.

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -83,14 +84,17 @@ Result<std::string> load_tokens(const ApiServerFlags& flags) {
 Result<std::vector<std::string>> admit(const kubeobjects::Resource& resource, const Json& object,
                                        const Json& live) {
   if (resource.group != "kaito.sh") return std::vector<std::string>{};
-  Error refusal;
+  std::optional<Error> refusal;
   for (const auto provisioner :
        {apis::Provisioner::kByo, apis::Provisioner::kAzureGpu, apis::Provisioner::kKarpenter}) {
-    const apis::Verdict verdict = apis::validate(object, live, {.provisioner = provisioner});
+    const apis::Verdict verdict = apis::validate(
+        object, live, {.provisioner = provisioner, .mig = true, .accelerator = true});
     if (verdict.violations.empty()) return verdict.warnings;
-    refusal = kubeobjects::bad_request("admission denied the request: " + verdict.message());
+    if (!refusal) {
+      refusal = kubeobjects::bad_request("admission denied the request: " + verdict.message());
+    }
   }
-  return fail(std::move(refusal));
+  return fail(*std::move(refusal));
 }
 
 Result<void> run(const ApiServerFlags& flags) {

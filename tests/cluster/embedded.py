@@ -64,7 +64,7 @@ class Embedded:
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(timeout=60)
         self.process.stdout.close()
-        told = self.log_tail()
+        told = self.log_tail(20000)
         shutil.rmtree(self._folder, ignore_errors=True)
         if code != 0:
             raise AssertionError(f"rage apiserver ended with {code}:\n{told}")

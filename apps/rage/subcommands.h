@@ -7,6 +7,7 @@
 
 namespace rage::app {
 
+void add_apiserver(CLI::App& app, int& exit_code);
 void add_ask(CLI::App& app, int& exit_code);
 void add_auto_index(CLI::App& app, int& exit_code);
 void add_bbr(CLI::App& app, int& exit_code);

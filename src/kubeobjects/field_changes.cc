@@ -1,0 +1,205 @@
+// How objects differ, merge and shrink, field by field.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "kubeobjects/detail/items.h"
+#include "kubeobjects/detail/same.h"
+#include "kubeobjects/field_set.h"
+
+namespace rage::kubeobjects {
+namespace {
+
+// Structs that a built-in object always has, empty or not: they are never added as such.
+constexpr auto kAlwaysThere = std::to_array<std::string_view>(
+    {"spec", "status", "template", "metadata", "resources", "strategy", "updateStrategy",
+     "jobTemplate", "roleRef", "involvedObject", "source", "names", "containers"});
+
+bool is_always_there(const SchemaView& schema, std::string_view key) {
+  const SchemaView field = schema.field(key);
+  const bool builtin = field.is_reference() || field.items().is_reference();
+  return builtin && schema.declares(key) && std::ranges::count(kAlwaysThere, key) > 0;
+}
+
+bool is_associative(const SchemaView& schema, const Json& value) {
+  return value.is_array() && schema.list_kind() != ListKind::kAtomic;
+}
+
+// Has parts that are owned one by one.
+bool is_granular(const SchemaView& schema, const Json& value) {
+  return (value.is_object() && !schema.is_atomic_map()) || is_associative(schema, value);
+}
+
+const Json* find_item(const SchemaView& schema, const Json& list, const std::string& key) {
+  const auto it = std::ranges::find_if(
+      list, [&](const Json& item) { return detail::item_key(schema, item) == key; });
+  return it == list.end() ? nullptr : &*it;
+}
+
+// Every path in a value that came or went as a whole.
+void mark(const SchemaView& schema, const Json& value, FieldSet& set, bool is_struct) {
+  if (!is_granular(schema, value) || value.empty()) {
+    set.member = true;
+    return;
+  }
+  if (!is_struct) set.member = true;
+  if (value.is_object()) {
+    for (const auto& [key, inner] : value.items()) {
+      if (key == "metadata" && inner.is_object() && inner.empty()) continue;
+      mark(schema.field(key), inner, set.children["f:" + key],
+           is_always_there(schema, key) && inner.is_structured());
+    }
+    return;
+  }
+  for (const Json& item : value) {
+    FieldSet& child = set.children[detail::item_key(schema, item)];
+    if (schema.list_kind() == ListKind::kMap) mark(schema.items(), item, child, false);
+    child.member = true;
+  }
+}
+
+void compare_values(const SchemaView& schema, const Json& before, const Json& after,
+                    Comparison& out);
+
+// One child of both, either null where it is not there.
+void compare_child(const SchemaView& schema, const std::string& key, const Json* before,
+                   const Json* after, bool always, Comparison& out) {
+  Comparison inner;
+  if (before == nullptr) {
+    mark(schema, *after, inner.changed, always && after->is_structured());
+  } else if (after == nullptr) {
+    mark(schema, *before, inner.removed, always && before->is_structured());
+  } else {
+    compare_values(schema, *before, *after, inner);
+  }
+  if (!inner.changed.empty()) out.changed.children[key] = std::move(inner.changed);
+  if (!inner.removed.empty()) out.removed.children[key] = std::move(inner.removed);
+}
+
+void compare_objects(const SchemaView& schema, const Json& before, const Json& after,
+                     Comparison& out) {
+  for (const auto& [key, value] : after.items()) {
+    compare_child(schema.field(key), "f:" + key, codec::find_key(before, key), &value,
+                  is_always_there(schema, key), out);
+  }
+  for (const auto& [key, value] : before.items()) {
+    if (codec::find_key(after, key) != nullptr) continue;
+    compare_child(schema.field(key), "f:" + key, &value, nullptr, is_always_there(schema, key),
+                  out);
+  }
+}
+
+void compare_lists(const SchemaView& schema, const Json& before, const Json& after,
+                   Comparison& out) {
+  for (const Json& item : after) {
+    const std::string key = detail::item_key(schema, item);
+    const Json* known = find_item(schema, before, key);
+    if (schema.list_kind() == ListKind::kSet && known != nullptr) continue;
+    compare_child(schema.items(), key, known, &item, false, out);
+  }
+  for (const Json& item : before) {
+    const std::string key = detail::item_key(schema, item);
+    if (find_item(schema, after, key) == nullptr) {
+      compare_child(schema.items(), key, &item, nullptr, false, out);
+    }
+  }
+}
+
+void compare_values(const SchemaView& schema, const Json& before, const Json& after,
+                    Comparison& out) {
+  const bool granular = is_granular(schema, before) && is_granular(schema, after) &&
+                        before.type() == after.type() && !(before.empty() && after.empty());
+  if (!granular) {
+    if (!detail::same(before, after)) out.changed.member = true;
+  } else if (before.is_object()) {
+    compare_objects(schema, before, after, out);
+  } else {
+    compare_lists(schema, before, after, out);
+  }
+}
+
+Json merge_lists(const SchemaView& schema, const Json& live, const Json& config) {
+  Json result = Json::array();
+  const auto is_stated = [&](const Json& item) {
+    return find_item(schema, config, detail::item_key(schema, item)) != nullptr;
+  };
+  std::size_t at = 0;
+  const auto take_others = [&] {
+    while (at < live.size() && !is_stated(live[at])) result.push_back(live[at++]);
+  };
+  take_others();
+  for (const Json& item : config) {
+    const Json* known = find_item(schema, live, detail::item_key(schema, item));
+    const bool merges = known != nullptr && schema.list_kind() == ListKind::kMap;
+    result.push_back(merges ? merge_applied(schema.items(), *known, item) : item);
+    if (at < live.size()) ++at;
+    take_others();
+  }
+  for (; at < live.size(); ++at) {
+    if (!is_stated(live[at])) result.push_back(live[at]);
+  }
+  return result;
+}
+
+void prune_list(const SchemaView& schema, Json& list, const FieldSet& last, const FieldSet& owned) {
+  Json kept = Json::array();
+  for (Json& item : list) {
+    const std::string key = detail::item_key(schema, item);
+    const auto was = last.children.find(key);
+    const auto still = owned.children.find(key);
+    if (was != last.children.end()) {
+      if (still == owned.children.end()) continue;
+      prune_unowned(schema.items(), item, was->second, still->second);
+    }
+    kept.push_back(std::move(item));
+  }
+  list = std::move(kept);
+}
+
+}  // namespace
+
+Comparison compare(const SchemaView& schema, const Json& before, const Json& after) {
+  Comparison result;
+  compare_values(schema, before, after, result);
+  result.changed.member = false;
+  return result;
+}
+
+Json merge_applied(const SchemaView& schema, const Json& live, const Json& config) {
+  if (!is_granular(schema, config) || live.type() != config.type()) return config;
+  if (config.is_array()) return merge_lists(schema, live, config);
+  Json result = live;
+  for (const auto& [key, value] : config.items()) {
+    const Json* before = codec::find_key(live, key);
+    if (value.is_null()) {
+      result.erase(key);
+    } else {
+      result[key] = before == nullptr ? value : merge_applied(schema.field(key), *before, value);
+    }
+  }
+  return result;
+}
+
+void prune_unowned(const SchemaView& schema, Json& value, const FieldSet& last,
+                   const FieldSet& owned) {
+  if (is_associative(schema, value)) {
+    prune_list(schema, value, last, owned);
+    return;
+  }
+  if (!value.is_object()) return;
+  for (const auto& [key, was] : last.children) {
+    if (!key.starts_with("f:")) continue;
+    const auto it = value.find(key.substr(2));
+    if (it == value.end()) continue;
+    const auto still = owned.children.find(key);
+    if (still == owned.children.end()) {
+      value.erase(it);
+      continue;
+    }
+    const bool had_parts = it->is_structured() && !it->empty();
+    prune_unowned(schema.field(key.substr(2)), *it, was, still->second);
+    if (had_parts && it->empty() && !still->second.member) value.erase(it);
+  }
+}
+
+}  // namespace rage::kubeobjects

@@ -1,0 +1,80 @@
+#include "kubeobjects/patch.h"
+
+#include <gmock/gmock.h>
+
+#include "kubeobjects/status.h"
+
+namespace rage::kubeobjects {
+namespace {
+
+Json parsed(std::string_view text) {
+  auto json = codec::parse_json(text);
+  EXPECT_TRUE(json.has_value()) << text;
+  return json ? *json : Json();
+}
+
+std::string patched(std::string_view document, std::string_view patch) {
+  const auto result = json_patch(parsed(document), parsed(patch));
+  return result ? result->dump() : fmt::format("{}", http_status_of(result.error()));
+}
+
+// RFC 6902, appendix A, in short.
+TEST(JsonPatch, DoesWhatTheRfcSays) {
+  EXPECT_EQ(patched(R"({"a":1})", R"([{"op":"add","path":"/b","value":2}])"), R"({"a":1,"b":2})");
+  EXPECT_EQ(patched(R"([1,3])", R"([{"op":"add","path":"/1","value":2}])"), "[1,2,3]");
+  EXPECT_EQ(patched(R"([1])", R"([{"op":"add","path":"/-","value":2}])"), "[1,2]");
+  EXPECT_EQ(patched(R"({"a":1,"b":2})", R"([{"op":"remove","path":"/a"}])"), R"({"b":2})");
+  EXPECT_EQ(patched(R"({"a":{"b":1}})", R"([{"op":"move","from":"/a/b","path":"/c"}])"),
+            R"({"a":{},"c":1})");
+  EXPECT_EQ(patched(R"({"a":1})", R"([{"op":"copy","from":"/a","path":"/b"}])"),
+            R"({"a":1,"b":1})");
+  EXPECT_EQ(patched(R"({"a/b":1})", R"([{"op":"replace","path":"/a~1b","value":2}])"),
+            R"({"a/b":2})");
+}
+
+// All or nothing: half a patch would leave an object that nobody asked for.
+TEST(JsonPatch, RefusesAsAWhole) {
+  EXPECT_EQ(patched(R"({"a":1})", R"([{"op":"add","path":"/b","value":2},{"op":"test","path":"/a",
+      "value":2}])"),
+            "422");
+  EXPECT_EQ(patched(R"({})", R"([{"op":"remove","path":"/a"}])"), "422");
+  EXPECT_EQ(patched(R"([])", R"([{"op":"add","path":"/2","value":1}])"), "422");
+  EXPECT_EQ(patched(R"({})", R"({"op":"add"})"), "400");
+  EXPECT_EQ(patched(R"({"a":{}})", R"([{"op":"move","from":"/a","path":"/a/b"}])"), "422");
+}
+
+TEST(MergePatch, ReplacesMergesAndRemoves) {
+  EXPECT_EQ(merge_patch(parsed(R"({"a":{"b":1,"c":2},"d":[1]})"),
+                        parsed(R"({"a":{"b":null,"e":3},"d":[2]})"))
+                .dump(),
+            R"({"a":{"c":2,"e":3},"d":[2]})");
+}
+
+std::string pod_patched(std::string_view patch) {
+  const SchemaView pod(find_builtin_type("core.v1.Pod"));
+  const Json live = parsed(R"({"spec":{"containers":[{"name":"a","image":"1",
+      "env":[{"name":"X","value":"1"}]},{"name":"b","image":"2"}],"nodeSelector":{"k":"v"}},
+      "metadata":{"finalizers":["f","g"]}})");
+  const auto result = strategic_merge_patch(pod, live, parsed(patch));
+  return result ? result->dump() : result.error().message;
+}
+
+// Setting one container's image must keep its other fields, and the other container.
+TEST(StrategicMergePatch, MergesListsByTheirKeys) {
+  EXPECT_THAT(
+      pod_patched(R"({"spec":{"containers":[{"name":"a","image":"9"}]}})"),
+      testing::AllOf(testing::HasSubstr(R"("image":"9")"), testing::HasSubstr(R"("name":"X")"),
+                     testing::HasSubstr(R"({"name":"b","image":"2"})")));
+  EXPECT_THAT(pod_patched(R"({"spec":{"containers":[{"name":"a","$patch":"delete"}]}})"),
+              testing::HasSubstr(R"("containers":[{"name":"b","image":"2"}])"));
+  EXPECT_THAT(pod_patched(R"({"spec":{"$setElementOrder/containers":[{"name":"b"},{"name":"a"}],
+      "containers":[{"name":"a","image":"9"}]}})"),
+              testing::HasSubstr(R"("containers":[{"name":"b")"));
+  EXPECT_THAT(pod_patched(R"({"metadata":{"$deleteFromPrimitiveList/finalizers":["f"]}})"),
+              testing::HasSubstr(R"("finalizers":["g"])"));
+  EXPECT_THAT(pod_patched(R"({"spec":{"containers":[{"image":"9"}]}})"),
+              testing::HasSubstr("merge key"));
+}
+
+}  // namespace
+}  // namespace rage::kubeobjects

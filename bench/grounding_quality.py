@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Grades answers: the share right, wrong facts shown, unanswerable ones declined. JSON.
 
-usage: bench/grounding_quality.py [--binary build/release/rage] [--llm-url URL] [--verbose]
+usage: bench/grounding_quality.py [--set scale23x|catalogue] [--binary build/release/rage]
+                                  [--llm-url URL] [--verbose]
 
 The rules of the set: comparisons ignore case; every string of must_include and one of each any_of
 group must occur, none of must_not_include. A reply of over 900 characters to a question for one
@@ -19,6 +20,10 @@ from service import ROOT, Service
 
 SHORT_TYPES = {"single-fact", "paraphrase", "typo", "follow-up", "unanswerable"}
 LENGTH_MAX = 900
+SETS = {
+    "scale23x": ("schedule_index.json", "questions-dev.jsonl"),
+    "catalogue": ("catalogue_index.json", "questions.jsonl"),
+}
 DECLINES = re.compile(
     r"do(es)? not (say|tell|answer|mention|list|have|name|give|contain|state|show|include|announce)"
     r"|no (session|document|source|talk|entry|information)"
@@ -51,7 +56,7 @@ def grade(question, answer):
 
 def evaluate(ask, path, verbose=False):
     questions = [json.loads(line) for line in Path(path).read_text().splitlines() if line.strip()]
-    right = declined = wrong = unanswerable = 0
+    right = declined = wrong = unanswerable = declined_answerable = answered = 0
     by_type, failures = {}, []
     for question in questions:
         answer = ask(question["question"], question.get("history") or [])
@@ -60,6 +65,8 @@ def evaluate(ask, path, verbose=False):
         wrong += wrong_fact
         unanswerable += not question["answerable"]
         declined += said_no and not question["answerable"]
+        declined_answerable += said_no and not ok and question["answerable"]
+        answered += ok and question["answerable"]
         entry = by_type.setdefault(question["type"], [0, 0])
         entry[0] += ok
         entry[1] += 1
@@ -75,6 +82,8 @@ def evaluate(ask, path, verbose=False):
         "right": right,
         "right_share": round(right / len(questions), 4),
         "wrong_facts": wrong,
+        "answerable_right_share": round(answered / max(1, len(questions) - unanswerable), 4),
+        "answerable_declined": declined_answerable,
         "declined_share": round(declined / max(1, unanswerable), 4),
         "right_by_type": {kind: f"{a} of {b}" for kind, (a, b) in by_type.items()},
         "failures": failures,
@@ -86,16 +95,16 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--binary", default=ROOT / "build/release/rage")
-    parser.add_argument(
-        "--documents", type=Path, default=ROOT / "examples/scale23x/schedule_index.json"
-    )
-    parser.add_argument(
-        "--questions", type=Path, default=ROOT / "examples/scale23x/questions-dev.jsonl"
-    )
+    parser.add_argument("--set", choices=SETS, default="scale23x", help="a folder of examples/")
+    parser.add_argument("--documents", type=Path, help="another corpus, as POST /index takes it")
+    parser.add_argument("--questions", type=Path, help="other questions")
     parser.add_argument("--llm-url", help="a model; without it answers are extractive")
     parser.add_argument("--answers", default="auto")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
+    documents, questions = (ROOT / "examples" / options.set / name for name in SETS[options.set])
+    options.documents = options.documents or documents
+    options.questions = options.questions or questions
     with tempfile.TemporaryDirectory() as data:
         flags = (
             ["--llm-url", options.llm_url, "--answers", options.answers]

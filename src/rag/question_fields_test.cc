@@ -94,7 +94,7 @@ TEST(QuestionFields, ADateIsSaidWithItsName) {
   EXPECT_THAT(answer("When was the Alder Chair released?"), Not(HasSubstr("takes place")));
 }
 
-// "Ira Brun" is not Ida Brun, and Paris is no part of anything.
+// "Idan Adams" is somebody else than Ida Brun.
 TEST(QuestionFields, AnotherNameIsNoTypingError) {
   EXPECT_THAT(parse_question("Which chairs did Idan Adams make?", shop()).persons, IsEmpty());
 }

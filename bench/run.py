@@ -41,6 +41,7 @@ BENCHES = {
     "embed": [str(BUILD / "embed_bench")],
     "rag_service": [str(ROOT / "bench/rag_service.py")],
     "grounding": [str(ROOT / "bench/grounding_quality.py")],
+    "grounding_catalogue": [str(ROOT / "bench/grounding_quality.py"), "--set", "catalogue"],
     "first_token": [str(ROOT / "bench/first_token.py")],
 }
 

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <optional>
 
 #include "base/strings.h"
+#include "rag/question_fields.h"
 #include "rag/question_passage.h"
 #include "text/sentences.h"
 #include "text/unicode.h"
@@ -43,6 +46,35 @@ std::string duration_of(int minutes) {
   const std::string m = fmt::format("{} minute{}", rest, rest == 1 ? "" : "s");
   if (hours == 0) return m;
   return rest == 0 ? h : h + " and " + m;
+}
+
+std::string capitalized(std::string text) {
+  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 32);
+  return text;
+}
+
+std::string values_of(const Record& record, std::size_t field) {
+  std::vector<std::string> values;
+  for (const auto* list : {&record.categories, &record.others}) {
+    for (const FieldValue& value : *list) {
+      if (value.field == field) values.push_back(value.value);
+    }
+  }
+  return and_list(values);
+}
+
+// "released" if the date of a record is that of its release; empty if it is when it takes place.
+std::string date_label(const CorpusIndex& corpus) {
+  if (corpus.has_role(FieldRole::kStart)) return {};
+  for (const FieldSchema& field : corpus.schema()) {
+    if (field.role != FieldRole::kDate) continue;
+    static constexpr std::array<std::string_view, 4> kEvent = {"date", "day", "when", "held"};
+    const bool event = std::ranges::any_of(field.words, [](const std::string& word) {
+      return std::ranges::find(kEvent, word) != kEvent.end();
+    });
+    return event && field.words.size() == 1 ? std::string() : field.key;
+  }
+  return {};
 }
 
 class Composer {
@@ -191,7 +223,7 @@ class Composer {
             ? std::string::npos
             : kShortBytesMax;
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      const std::string next = describe_record(corpus_, ids[i]);
+      const std::string next = describe_record(corpus_, ids[i], query_.asked_fields);
       if (i == kListLinesMax || (i > 0 && out_.text.size() + next.size() > bytes_max)) {
         out_.text += fmt::format("\n… and {} more.", ids.size() - i);
         return;
@@ -338,6 +370,8 @@ class Composer {
   std::string slot_sentence(RecordId id, bool named) const {
     const Record& r = record(id);
     if (r.places.empty() && !r.date && !r.start) return {};
+    if (const std::string label = date_label(corpus_); !label.empty())
+      return dated_sentence(r, named ? title(id) : "It", label);
     std::string text =
         (named ? title(id) : "It") + std::string(r.start || r.date ? " takes place" : " is");
     if (!r.places.empty()) text += " in " + and_list(r.places);
@@ -348,19 +382,24 @@ class Composer {
     return text + ".";
   }
 
+  // Of what has a date but takes no place: "It is in the Mill Store. Released: May 6, 2021."
+  static std::string dated_sentence(const Record& r, const std::string& subject,
+                                    const std::string& label) {
+    std::string text;
+    if (!r.places.empty()) text = fmt::format("{} is in {}.", subject, and_list(r.places));
+    if (!r.date) return text;
+    const std::string date = fmt::format("{}: {}.", label, render_date(*r.date));
+    if (text.empty()) return subject + " – " + date;
+    return text + " " + capitalized(date);
+  }
+
   std::string field_sentence(RecordId id) const {
     const Record& r = record(id);
     std::vector<std::string> parts;
     for (const std::size_t field : query_.asked_fields) {
-      std::vector<std::string> values;
-      for (const FieldValue& value : r.categories) {
-        if (value.field == field) values.push_back(value.value);
-      }
-      for (const FieldValue& value : r.others) {
-        if (value.field == field) values.push_back(value.value);
-      }
-      if (!values.empty())
-        parts.push_back(fmt::format("{}: {}", corpus_.schema()[field].key, and_list(values)));
+      const std::string value = values_of(r, field);
+      if (!value.empty())
+        parts.push_back(fmt::format("{}: {}", corpus_.schema()[field].key, value));
     }
     if (parts.empty()) return {};
     return fmt::format("{} – {}.", title(id), join(parts, "; "));
@@ -389,15 +428,44 @@ class Composer {
         });
         break;
       case Comparison::kNone:
-        out_.text = fmt::format("{} {}:", ids.size(), noun(true));
+        if (query_.extreme) {
+          furthest(ids);
+        } else {
+          out_.text = fmt::format("{} {}:", ids.size(), noun(true));
+        }
         break;
     }
     if (out_.kind != PlanKind::kAbstain) lines(ids);
   }
 
+  // "Which is lighter, A or B?"
+  void furthest(const std::vector<RecordId>& ids) {
+    std::optional<RecordId> best;
+    std::optional<Quantity> limit;
+    bool tie = false;
+    for (const RecordId id : ids) {
+      const auto number = number_of(record(id), query_.extreme->field);
+      if (!number || (limit && limit->unit != number->unit)) {
+        abstain(fmt::format("{} do not say its {} ({}). {}", kSources,
+                            corpus_.schema()[query_.extreme->field].key, title(id), cite(id)));
+        return;
+      }
+      tie = tie || (limit && number->value == limit->value);
+      const bool better = !limit || (query_.extreme->smallest ? number->value < limit->value
+                                                              : number->value > limit->value);
+      if (better) tie = false;
+      if (better) best = id;
+      if (better) limit = number;
+    }
+    const std::string& key = corpus_.schema()[query_.extreme->field].key;
+    const std::string_view degree = query_.extreme->smallest ? "lowest" : "highest";
+    out_.text = tie ? fmt::format("The {} {} is the same:", degree, key)
+                    : fmt::format("{} has the {} {}:", title(*best), degree, key);
+  }
+
   bool all_timed(const std::vector<RecordId>& ids) {
     for (const RecordId id : ids) {
-      if (record(id).date && record(id).start) continue;
+      if (record(id).date && (record(id).start || !corpus_.has_role(FieldRole::kStart))) continue;
       abstain(fmt::format("{} do not say when {} is. {}", kSources, title(id), cite(id)));
       return false;
     }
@@ -409,7 +477,7 @@ class Composer {
     const Record& a = record(ids[0]);
     const Record& b = record(ids[1]);
     const bool tie = a.date == b.date && a.start == b.start;
-    out_.text = tie ? "They start at the same time:"
+    out_.text = tie ? "They come at the same time:"
                     : fmt::format("{} comes first. In order:", title(ids[0]));
   }
 
@@ -450,17 +518,24 @@ class Composer {
 
 }  // namespace
 
-std::string describe_record(const CorpusIndex& corpus, RecordId id) {
+std::string describe_record(const CorpusIndex& corpus, RecordId id,
+                            const std::vector<std::size_t>& fields) {
   const Record& r = corpus.records()[id];
   std::string text = in_quotes(r.title);
   std::vector<std::string> parts;
   if (!r.persons.empty()) parts.push_back(and_list(r.persons));
   if (!r.places.empty()) parts.push_back(and_list(r.places));
-  std::string when = r.date ? render_date(*r.date) : std::string();
+  const std::string label = date_label(corpus);
+  std::string when = label.empty() ? "" : label + " ";
+  when = r.date ? when + render_date(*r.date) : std::string();
   if (r.start) when += (when.empty() ? "" : ", ") + time_range(r, "–");
   if (!when.empty()) parts.push_back(when);
   if (parts.size() < 2) {
     for (const FieldValue& value : r.categories) parts.push_back(value.value);
+  }
+  for (const std::size_t field : fields) {
+    const std::string value = values_of(r, field);
+    if (!value.empty()) parts.push_back(corpus.schema()[field].key + ": " + value);
   }
   if (!parts.empty()) text += " – " + join(parts, "; ");
   return text;

@@ -26,6 +26,8 @@ Composed compose_answer(const Query& query, const CorpusIndex& corpus, const Sel
                         const Evidence& evidence);
 
 // "“Title” – speakers; room; day, start–end", without a citation.
-std::string describe_record(const CorpusIndex& corpus, RecordId id);
+// `fields`: schema indices of further values to show.
+std::string describe_record(const CorpusIndex& corpus, RecordId id,
+                            const std::vector<std::size_t>& fields = {});
 
 }  // namespace rage::rag

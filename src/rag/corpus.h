@@ -41,6 +41,8 @@ struct FieldSchema {
   std::string key;                 // As in the metadata.
   std::vector<std::string> words;  // "StartTime" -> start, time; stems.
   FieldRole role = FieldRole::kOther;
+  bool numeric = false;   // kOther and kCategory: the values are numbers, perhaps with a unit.
+  std::string unit = {};  // Of all these numbers, as in quantity.h; empty: none, or not one.
 };
 
 // Learns the roles of all keys that occur in `metadata` (objects), in order of first appearance.

@@ -7,6 +7,7 @@
 
 #include "base/strings.h"
 #include "rag/corpus.h"
+#include "rag/quantity.h"
 #include "text/analyzer.h"
 
 namespace rage::rag {
@@ -25,6 +26,8 @@ struct KeyStats {
   std::size_t times = 0;
   std::size_t urls = 0;
   std::size_t numbers = 0;
+  std::size_t quantities = 0;
+  std::unordered_set<std::string> units = {};
   std::unordered_set<std::string> distinct = {};
 
   bool mostly(std::size_t count) const { return filled > 0 && count * 10 >= filled * 8; }
@@ -69,12 +72,15 @@ FieldRole role_of(const KeyStats& stats, const std::vector<std::string>& words,
     if (any_of(words, {"end", "finish", "until"})) return FieldRole::kOther;
     return FieldRole::kDate;
   }
-  if (any_of(words, {"speaker", "speakers", "author", "presenter", "instructor", "teacher",
-                     "lecturer", "artist", "people", "person", "by", "host", "moderator",
-                     "panelist", "contributor", "writer"})) {
+  if (any_of(words, {"speaker", "speakers", "author",       "presenter",  "instructor",
+                     "teacher", "lecturer", "artist",       "people",     "person",
+                     "by",      "host",     "moderator",    "panelist",   "contributor",
+                     "writer",  "designer", "creator",      "maker",      "inventor",
+                     "editor",  "composer", "photographer", "maintainer", "owner"})) {
     return FieldRole::kPerson;
   }
-  if (any_of(words, {"location", "room", "venue", "place", "hall", "where", "stage"}))
+  if (any_of(words, {"location", "room", "venue", "place", "hall", "where", "stage", "store",
+                     "shop", "branch", "building", "warehouse"}))
     return FieldRole::kPlace;
   const std::size_t mean = stats.bytes / std::max<std::size_t>(stats.filled, 1);
   const bool varied = stats.distinct.size() * 2 > stats.filled;
@@ -103,6 +109,10 @@ void count_value(KeyStats& stats, const std::string& value) {
   if (value.size() > 48) return;
   const std::string_view trimmed = trim(value);
   if (parse_double(trimmed)) ++stats.numbers;
+  if (const auto quantity = parse_quantity(trimmed)) {
+    ++stats.quantities;
+    if (stats.units.size() < 2) stats.units.insert(quantity->unit);
+  }
   if (parse_date(trimmed)) ++stats.dates;
   if (parse_time(trimmed)) ++stats.times;
 }
@@ -131,7 +141,9 @@ std::vector<std::string> metadata_values(const Json& value) {
       const auto text = trim(item.get_ref<const std::string&>());
       if (!text.empty()) values.emplace_back(text);
     } else if (item.is_number()) {
-      values.push_back(item.dump());
+      std::string number = item.dump();
+      if (number.ends_with(".0")) number.resize(number.size() - 2);
+      values.push_back(std::move(number));
     } else if (item.is_object()) {
       for (const std::string_view key : {"name", "title", "label", "value"}) {
         const std::string text = codec::string_or(item, key, "");
@@ -170,7 +182,14 @@ std::vector<FieldSchema> learn_schema(std::span<const Json* const> metadata) {
   for (const KeyStats& key : stats) {
     auto words = key_words(key.key);
     const FieldRole role = role_of(key, words, metadata.size());
-    schema.push_back(FieldSchema{.key = key.key, .words = std::move(words), .role = role});
+    const bool numeric =
+        (role == FieldRole::kOther || role == FieldRole::kCategory) && key.mostly(key.quantities);
+    schema.push_back(
+        FieldSchema{.key = key.key,
+                    .words = std::move(words),
+                    .role = role,
+                    .numeric = numeric,
+                    .unit = numeric && key.units.size() == 1 ? *key.units.begin() : ""});
   }
   keep_one_title(schema);
   return schema;

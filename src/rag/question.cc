@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/strings.h"
+#include "rag/question_fields.h"
 #include "rag/question_words.h"
 #include "text/analyzer.h"
 #include "text/unicode.h"
@@ -15,31 +16,6 @@ namespace {
 
 bool one_of(std::string_view word, std::initializer_list<std::string_view> words) {
   return std::ranges::find(words, word) != words.end();
-}
-
-// Fields that people call by other words.
-bool names_field(const FieldSchema& field, const Token& token) {
-  const auto has = [&](std::initializer_list<std::string_view> stems) {
-    return std::ranges::any_of(field.words, [&](const std::string& word) {
-      return std::ranges::any_of(stems,
-                                 [&](std::string_view stem) { return word == text::stem(stem); });
-    });
-  };
-  if (std::ranges::find(field.words, token.stem) != field.words.end()) return true;
-  const std::string& word = token.folded;
-  if (one_of(word, {"level", "levels", "audience", "difficulty"}))
-    return has({"audience", "level", "difficulty"});
-  if (one_of(word, {"track", "tracks", "topic", "topics", "category", "categories", "theme"})) {
-    return has({"track", "topic", "category", "theme"});
-  }
-  if (one_of(word, {"price", "prices", "cost", "costs", "fee"}))
-    return has({"price", "cost", "fee", "amount"});
-  if (one_of(word, {"employer", "company", "affiliation", "organization", "organisation"})) {
-    return has({"company", "employer", "affiliation", "organization"});
-  }
-  if (one_of(word, {"phone", "telephone"})) return has({"phone", "telephone"});
-  if (one_of(word, {"mail", "email"})) return has({"email", "mail"});
-  return false;
 }
 
 class Parser {
@@ -55,18 +31,23 @@ class Parser {
   Query parse() {
     for (std::size_t i = 0; i < size(); ++i) {
       if (is_function_word(word(i))) q_.use[i] = TokenUse::kFunction;
-      if (is_structure_word(word(i))) q_.use[i] = TokenUse::kStructure;
+      if (is_structure_word(word(i)) || names_typed_field(i)) q_.use[i] = TokenUse::kStructure;
     }
     if (corpus_.structured()) {
       q_.titles = find_titles(q_.tokens, corpus_);
       for (const TitleMention& mention : q_.titles)
         mark(mention.token_begin, mention.token_end, TokenUse::kTitle);
     }
+    read_date_ranges(q_, corpus_);
     read_times();
     if (corpus_.structured()) {
       read_persons();
       read_places();
       read_categories();
+      read_numbers(q_, corpus_);
+      if (q_.extreme) {
+        for (CategoryMention& mention : q_.categories) mention.hard = true;
+      }
     }
     read_absent();
     read_intent();
@@ -111,6 +92,20 @@ class Parser {
   }
   bool free(std::size_t i) const {
     return q_.use[i] != TokenUse::kTitle && q_.use[i] != TokenUse::kConstraint;
+  }
+
+  // "designed", "store", "released" where records have a designer, a store, a date of release.
+  bool names_typed_field(std::size_t i) const {
+    return std::ranges::any_of(corpus_.schema(), [&](const FieldSchema& field) {
+      const bool typed = field.role == FieldRole::kPerson || field.role == FieldRole::kPlace ||
+                         field.role == FieldRole::kDate;
+      return typed && std::ranges::find(field.words, q_.tokens[i].stem) != field.words.end();
+    });
+  }
+  bool names_role(FieldRole role, const Token& token) const {
+    return std::ranges::any_of(corpus_.schema(), [&](const FieldSchema& field) {
+      return field.role == role && std::ranges::find(field.words, token.stem) != field.words.end();
+    });
   }
 
   // In "WHO SPEAKS ON MARS" and "Who Speaks On Mars" capitals tell nothing.
@@ -444,13 +439,19 @@ class Parser {
       return;  // "everyone"
     if (!preferred.empty()) mention.facets = std::move(preferred);
     const bool plural_follows = end < size() && is_plural_record_noun(word(end));
+    // "lamps" names what a thing is if the value itself is "Lamps"; "5 years" is no word of a text.
+    const Facet& first = corpus_.facets()[mention.facets.front()];
+    const Token& last = first.tokens.back();
+    const bool kind = end - begin == first.tokens.size() && last.folded == word(end - 1) &&
+                      last.folded.size() > 3 && last.folded.back() == 's' &&
+                      last.folded != last.stem;
+    const bool number = corpus_.schema()[first.field].numeric;
     const bool record_noun = end == begin + 1 && is_record_noun(word(begin));
     const bool soft_noun =
         record_noun && word(begin) != "keynote" && !is_plural_record_noun(word(begin));
-    mention.hard =
-        noun || plural_follows || (record_noun && !soft_noun) || for_people ||
-        (begin > 0 && names_field(corpus_.schema()[corpus_.facets()[mention.facets.front()].field],
-                                  q_.tokens[begin - 1]));
+    mention.hard = noun || plural_follows || (record_noun && !soft_noun) || for_people || kind ||
+                   number ||
+                   (begin > 0 && names_field(corpus_.schema()[first.field], q_.tokens[begin - 1]));
     if (soft_noun && !mention.hard) return;
     mark(begin, noun ? *noun + 1 : end, TokenUse::kConstraint);
     q_.categories.push_back(std::move(mention));
@@ -575,8 +576,12 @@ class Parser {
   void read_ordinal() {
     for (std::size_t i = 0; i < size(); ++i) {
       if (q_.use[i] == TokenUse::kTitle) continue;
-      const bool first = one_of(word(i), {"first", "opening", "earliest"});
-      const bool last = one_of(word(i), {"last", "closing", "final", "latest"});
+      // What has no hour is old or new, not early or late.
+      const bool dated = corpus_.has_role(FieldRole::kDate) && !corpus_.has_role(FieldRole::kStart);
+      const bool first = one_of(word(i), {"first", "opening", "earliest"}) ||
+                         (dated && one_of(word(i), {"oldest", "older"}));
+      const bool last = one_of(word(i), {"last", "closing", "final", "latest"}) ||
+                        (dated && one_of(word(i), {"newest", "newer"}));
       if (!first && !last) continue;
       if (last && has_phrase({"how", "long"})) continue;  // "how long does it last"
       if (one_of(word_or_empty(i + 1), {"year", "edition", "month"})) continue;
@@ -653,6 +658,11 @@ class Parser {
       if (!q_.next_in_place && !q_.previous_in_place && before(i) != "same")
         q_.asked |= kAskedWhere;
     }
+    if ((asks_which || the_of) && names_role(FieldRole::kPerson, q_.tokens[i]))
+      q_.asked |= kAskedWho;
+    if ((asks_which || before(i) == "in") && before(i) != "same" &&
+        names_role(FieldRole::kPlace, q_.tokens[i]) && q_.places.empty())
+      q_.asked |= kAskedWhere;
     if (w == "when") q_.asked |= kAskedWhen;
     if (one_of(w, {"time", "times"}) && (asks_which || the_of) && before(i) != "same")
       q_.asked |= kAskedTime;
@@ -674,10 +684,10 @@ class Parser {
       const FieldSchema& field = corpus_.schema()[f];
       const bool category = field.role == FieldRole::kCategory;
       if ((!category && field.role != FieldRole::kOther) || !names_field(field, probe)) continue;
-      if (std::ranges::find(q_.asked_fields, f) != q_.asked_fields.end()) continue;
-      q_.asked_fields.push_back(f);
-      q_.asked |= kAskedCategory;
       q_.use[i] = TokenUse::kStructure;
+      q_.asked |= kAskedCategory;
+      if (std::ranges::find(q_.asked_fields, f) == q_.asked_fields.end())
+        q_.asked_fields.push_back(f);
     }
     if (q_.wants_money) {
       const Token price{.folded = "price", .stem = "price"};
@@ -701,13 +711,14 @@ class Parser {
         take_attribute(i + 1);
       } else if (one_of(word(i), {"which", "what"})) {
         read_which(i);
-      } else if (word(i) == "how" && i + 1 < size() &&
-                 one_of(word(i + 1), {"old", "tall", "big", "expensive", "far"})) {
+      } else if (word(i) == "how" && i + 1 < size() && q_.use[i + 1] == TokenUse::kContent &&
+                 !one_of(word(i + 1), {"many", "much", "long", "come"})) {
         q_.attribute.push_back(i + 1);
         q_.use[i + 1] = TokenUse::kContent;
       }
     }
-    if (!q_.attribute.empty() || q_.wants_money) q_.asked |= kAskedAttribute;
+    const bool priced = q_.wants_money && q_.asked_fields.empty();
+    if (!q_.attribute.empty() || priced) q_.asked |= kAskedAttribute;
   }
 
   void take_attribute(std::size_t i) {

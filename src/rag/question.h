@@ -10,6 +10,7 @@
 
 #include "rag/corpus.h"
 #include "rag/facts.h"
+#include "rag/quantity.h"
 
 namespace rage::rag {
 
@@ -44,6 +45,27 @@ struct TimeConstraint {
 struct DayPart {
   int begin = 0;
   int end = 24 * 60;
+};
+
+enum class NumberRelation { kLess, kMore, kAtMost, kAtLeast };
+
+// "costs less than 100 euros"
+struct NumberConstraint {
+  std::size_t field = 0;  // Schema index.
+  NumberRelation relation = NumberRelation::kLess;
+  Quantity limit;
+};
+
+// "in October 2024"; both ends belong to it. Days may lie outside of their month.
+struct DateRange {
+  Date begin;
+  Date end;
+};
+
+// "the cheapest", "the lighter one"
+struct Extreme {
+  std::size_t field = 0;  // Schema index.
+  bool smallest = false;
 };
 
 // Part of the question that repeats a title.
@@ -96,6 +118,9 @@ struct Query {
   std::vector<Date> dates;
   std::vector<TimeConstraint> times;
   std::optional<DayPart> day_part;
+  std::vector<DateRange> date_ranges;
+  std::vector<NumberConstraint> numbers;
+  std::optional<Extreme> extreme;
   std::vector<std::uint32_t> persons;  // Facets.
   std::vector<std::uint32_t> places;
   std::vector<CategoryMention> categories;  // All must hold.
@@ -110,7 +135,8 @@ struct Query {
     return !attribute.empty() && tokens[attribute.front()].mixed;
   }
   bool has_when() const {
-    return !weekdays.empty() || !dates.empty() || !times.empty() || day_part.has_value();
+    return !weekdays.empty() || !dates.empty() || !times.empty() || day_part.has_value() ||
+           !date_ranges.empty();
   }
 };
 

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "base/strings.h"
+#include "rag/question_fields.h"
 #include "rag/question_passage.h"
 #include "rag/question_words.h"
 #include "text/sentences.h"
@@ -84,7 +85,12 @@ class Selector {
     }
     if (auto found = compared()) return *found;
     if (query_.asks(kAskedAttribute)) return attribute();
-    if (!query_.titles.empty()) return titled();
+    if (query_.extreme && query_.titles.empty() && anchors_.empty()) return extreme();
+    if (!query_.titles.empty()) {
+      Selection found = titled();
+      if (auto priced = price_in_text(found)) return *priced;
+      return found;
+    }
     if (!anchors_.empty()) return anchored();
     if (query_.content.empty()) return structural();
     if (query_.list) {
@@ -111,7 +117,7 @@ class Selector {
   }
   bool constrained() const {
     return query_.has_when() || !query_.persons.empty() || !query_.places.empty() ||
-           !query_.categories.empty();
+           !query_.categories.empty() || !query_.numbers.empty();
   }
   float dense(RecordId id) const {
     const auto found = evidence_.find(id);
@@ -144,13 +150,58 @@ class Selector {
       return std::pair(record.date.value_or(Date{}), record.start.value_or(0));
     };
     std::vector<RecordId> dated;
+    const bool hours = corpus_.has_role(FieldRole::kStart);
     for (const RecordId id : ids) {
-      if (corpus_.records()[id].date && corpus_.records()[id].start) dated.push_back(id);
+      const Record& record = corpus_.records()[id];
+      if (record.date && (record.start || !hours)) dated.push_back(id);
     }
     if (dated.empty()) return ids;
     const auto end = query_.ordinal == Ordinal::kFirst ? key(dated.front()) : key(dated.back());
     std::erase_if(dated, [&](RecordId id) { return key(id) != end; });
     return dated;
+  }
+
+  // "What does a new zip cost in the repair workshop?": the page has no price, its text has one.
+  std::optional<Selection> price_in_text(const Selection& found) const {
+    if (found.finding != Finding::kRecords || found.records.size() != 1 || query_.content.empty())
+      return std::nullopt;
+    const Token price{.folded = "price", .stem = "price"};
+    const bool asked = std::ranges::any_of(query_.asked_fields, [&](std::size_t field) {
+      return names_field(corpus_.schema()[field], price);
+    });
+    const bool known = std::ranges::any_of(query_.asked_fields, [&](std::size_t field) {
+      return number_of(corpus_.records()[found.records[0]], field).has_value();
+    });
+    if (!asked || known) return std::nullopt;
+    Query text = query_;
+    text.wants_money = true;
+    text.attribute = text.content;
+    const auto passage = find_attribute(text, corpus_, found.records, true);
+    if (!passage) return std::nullopt;
+    Selection result;
+    result.finding = Finding::kPassage;
+    result.records = {passage->record};
+    result.passage = passage->text;
+    result.confidence = 0.8;
+    return result;
+  }
+
+  // All that tie for the smallest or largest number, of those that fit.
+  Selection extreme() const {
+    std::vector<RecordId> best;
+    std::optional<double> limit;
+    for (const RecordId id : filtered(everyone())) {
+      if (!query_.content.empty() && cover(query_, corpus_, id).prominent < 1) continue;
+      const auto number = number_of(corpus_.records()[id], query_.extreme->field);
+      if (!number) continue;
+      const bool better =
+          !limit || (query_.extreme->smallest ? number->value < *limit : number->value > *limit);
+      if (better) best.clear();
+      if (better || number->value == *limit) best.push_back(id);
+      if (better) limit = number->value;
+    }
+    if (best.empty()) return {};
+    return records(std::move(best), 1);
   }
 
   Selection no_match(std::vector<RecordId> related) const {
@@ -598,6 +649,8 @@ class Selector {
     open.dates.clear();
     open.times.clear();
     open.day_part.reset();
+    open.date_ranges.clear();
+    open.numbers.clear();
     open.places.clear();
     open.categories.clear();
     const Selection found = Selector(open, corpus_, evidence_, {}).single();
@@ -630,6 +683,9 @@ Evidence collect_evidence(const std::vector<RetrievedChunk>& retrieved, const Co
 bool satisfies(const Query& query, const CorpusIndex& corpus, RecordId id) {
   const Record& record = corpus.records()[id];
   if (!fits_day(query, record)) return false;
+  const auto holds = [&](const auto& constraint) { return fits(constraint, record); };
+  if (!std::ranges::all_of(query.date_ranges, holds)) return false;
+  if (!std::ranges::all_of(query.numbers, holds)) return false;
   for (const TimeConstraint& time : query.times) {
     if (!fits_time(time, record)) return false;
   }

@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <span>
 #include <unordered_map>
 
+#include "base/strings.h"
 #include "rag/question.h"
 #include "rag/question_words.h"
 
@@ -8,6 +10,7 @@ namespace rage::rag {
 namespace {
 
 constexpr std::size_t kCandidatesMax = 4000;  // Titles compared for one question.
+constexpr double kNumberWeight = 100;         // Nothing else is meant.
 
 bool is_title_content(const Token& token) {
   return !is_function_word(token.folded);
@@ -88,10 +91,36 @@ std::vector<RecordId> candidates(const std::vector<Token>& tokens, const CorpusI
   return ids;
 }
 
+bool has_letter_and_digit(std::string_view value) {
+  return std::ranges::any_of(value, is_ascii_digit) && std::ranges::any_of(value, is_ascii_alpha) &&
+         value.find(' ') == std::string_view::npos && value.size() >= 4 && value.size() <= 40;
+}
+
+// "OR-608": the number under which a record is listed names it as its title does.
+std::vector<TitleMention> find_numbers(const std::vector<Token>& tokens,
+                                       const CorpusIndex& corpus) {
+  std::vector<TitleMention> found;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    for (const Posting& posting : corpus.postings(tokens[i].stem)) {
+      for (const FieldValue& other : corpus.records()[posting.record].others) {
+        if (!has_letter_and_digit(other.value)) continue;
+        const auto parts = tokenize(other.value);
+        if (parts.empty() || parts.front().folded != tokens[i].folded) continue;
+        const bool all = i + parts.size() <= tokens.size() &&
+                         std::ranges::equal(parts, std::span(tokens).subspan(i, parts.size()), {},
+                                            &Token::folded, &Token::folded);
+        if (all && found.size() < kCandidatesMax)
+          found.push_back({i, i + parts.size(), kNumberWeight, 1, {posting.record}});
+      }
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 std::vector<TitleMention> find_titles(const std::vector<Token>& tokens, const CorpusIndex& corpus) {
-  std::vector<TitleMention> found;
+  std::vector<TitleMention> found = find_numbers(tokens, corpus);
   for (const RecordId id : candidates(tokens, corpus)) {
     const Record& record = corpus.records()[id];
     const Run run = best_run(tokens, record.title_tokens, corpus);
@@ -114,7 +143,11 @@ std::vector<TitleMention> find_titles(const std::vector<Token>& tokens, const Co
   }
   std::ranges::sort(found, [](const TitleMention& a, const TitleMention& b) {
     if (a.weight != b.weight) return a.weight > b.weight;
-    return a.coverage != b.coverage ? a.coverage > b.coverage : a.records < b.records;
+    if (a.coverage != b.coverage) return a.coverage > b.coverage;
+    // "Larch Two" says more than "Larch" of "Larch One".
+    const std::size_t a_length = a.token_end - a.token_begin;
+    const std::size_t b_length = b.token_end - b.token_begin;
+    return a_length != b_length ? a_length > b_length : a.records < b.records;
   });
   std::vector<TitleMention> kept;
   for (TitleMention& mention : found) {

@@ -7,11 +7,17 @@
 namespace rage::rag {
 namespace {
 
+bool names_key(const Token& token, const CorpusIndex& corpus) {
+  return std::ranges::any_of(corpus.schema(), [&](const FieldSchema& field) {
+    return std::ranges::find(field.words, token.stem) != field.words.end();
+  });
+}
+
 bool is_known(const Token& token, const CorpusIndex& corpus) {
-  return corpus.knows_word(token.folded) || corpus.knows_stem(token.stem) ||
-         is_function_word(token.folded) || is_structure_word(token.folded) ||
-         is_everyday_word(token.folded) || number_of_word(token.folded) ||
-         !weekday_of_word(token.folded).empty();
+  return names_key(token, corpus) || corpus.knows_word(token.folded) ||
+         corpus.knows_stem(token.stem) || is_function_word(token.folded) ||
+         is_structure_word(token.folded) || is_everyday_word(token.folded) ||
+         number_of_word(token.folded) || !weekday_of_word(token.folded).empty();
 }
 
 void replace(Token& token, std::string_view word) {
@@ -54,6 +60,10 @@ std::string_view nearest_corpus_word(std::string_view word, bool capital,
       if (edits >= best_edits && !tie) continue;
       // Four letters: only a swap or a lost letter is sure enough.
       if (word.size() == 4 && !is_transposition(word, candidate) && candidate.size() != 5) continue;
+      // "Paris" is a name of its own, not mistyped "parts".
+      if (capital && word.size() < 7 && candidate.size() == word.size() &&
+          !is_transposition(word, candidate))
+        continue;
       // A grammatical ending is not a typing error: "jail" and "jails" would share their stem.
       best = candidate;
       best_edits = edits;

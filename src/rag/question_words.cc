@@ -91,6 +91,7 @@ constexpr std::string_view kStructure =
     "url urls link links website webpage "
     "come comes coming follow follows following meant aimed suitable intended targeted stand "
     "stands focus "
+    "sell sells sold selling stock stocks stocked "
     "focuses focused concern concerns address addresses attend join go listen watch";
 
 // Not function words: they matter for what is asked, but no corpus word is meant by them.
@@ -135,7 +136,10 @@ constexpr std::string_view kEveryday =
     "second third next "
     "previous opening closing final keynote favorite favourite best worst good bad big small long "
     "short new "
-    "popular cheapest longest shortest most least hard easy difficult beginner advanced expert "
+    "popular cheap cheaper cheapest dear dearer dearest light lighter lightest heavy heavier "
+    "heaviest longer longest shorter shortest taller tallest bigger biggest larger largest smaller "
+    "smallest faster fastest newer newest older oldest weigh weighs most least hard easy difficult "
+    "beginner advanced expert "
     "write read listen think feel understand believe remember forget buy sell build fix break open "
     "close send receive "
     "install test testing protect stop pay store storing private public secret secrets safe safely "

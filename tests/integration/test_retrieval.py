@@ -3,7 +3,7 @@
 import json
 import unittest
 
-from support import EMBEDDER, ROOT, SCHEDULE, ServiceTest
+from support import BINARY, EMBEDDER, ROOT, SCHEDULE, ServiceTest
 
 
 class Retrieval(ServiceTest):
@@ -51,16 +51,18 @@ class Retrieval(ServiceTest):
 
     @unittest.skipIf(EMBEDDER == "hashing", "paraphrases need a model of meaning")
     def test_the_questions_of_the_example(self):
-        """No wrong fact may be shown; see bench/grounding_quality.py for the grader."""
+        """No wrong fact may be shown; `rage eval` grades."""
         import sys
 
         sys.path.insert(0, str(ROOT / "bench"))
         import grounding_quality
 
         report = grounding_quality.evaluate(
-            lambda question, history: self.ask(question, history),
+            BINARY,
+            self.service.url,
+            "schedule",
             ROOT / "examples/scale23x/questions-dev.jsonl",
         )
-        self.assertEqual(report["wrong_facts"], 0, report)
-        self.assertEqual(report["declined_share"], 1.0, report)
-        self.assertGreaterEqual(report["right_share"], 0.85, report)
+        self.assertEqual(report["wrongFacts"], 0, report)
+        self.assertEqual(report["refusalRecall"], 1.0, report)
+        self.assertGreaterEqual(report["right"], 0.85, report)

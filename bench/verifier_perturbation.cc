@@ -1,12 +1,14 @@
 // How often the verifier drops a sentence that was tampered with, and how often a true one: for
 // every record of a schedule, or of the corpus given as the first argument ({"documents": [...]}).
-// A second argument, "examples", prints what went wrong as well.
+// The second argument takes every so many-th record only; a third, "examples", prints what went
+// wrong as well.
 #include <fmt/format.h>
 
 #include <chrono>
 #include <fstream>
 #include <sstream>
 
+#include "base/strings.h"
 #include "codec/json.h"
 #include "rag/perturb_for_test.h"
 
@@ -48,7 +50,8 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "{}: no documents\n", path);
     return 1;
   }
-  const auto statements = for_test::Perturbations(corpus).generate(1);
+  const std::size_t stride = argc > 2 ? rage::parse_uint(argv[2]).value_or(1) : 1;
+  const auto statements = for_test::Perturbations(corpus).generate(stride == 0 ? 1 : stride);
   const auto begin = std::chrono::steady_clock::now();
   const for_test::Rates rates = for_test::measure(statements, corpus);
   const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - begin;
@@ -56,6 +59,6 @@ int main(int argc, char** argv) {
       {"faithful", render_rate(rates.faithful, false)},
       {"unfaithful", render_rate(rates.unfaithful, false)},
       {"microseconds_per_answer", took.count() / static_cast<double>(statements.size())}};
-  for (const auto& [kind, rate] : rates.kinds) report["kinds"][kind] = render_rate(rate, argc > 2);
+  for (const auto& [kind, rate] : rates.kinds) report["kinds"][kind] = render_rate(rate, argc > 3);
   fmt::print("{}\n", rage::codec::render_json(report));
 }

@@ -26,7 +26,8 @@ struct Statement {
   std::string kind;  // "room", "weekday form", ...
   bool faithful = false;
   std::string text;
-  std::vector<RecordId> sources;  // The record it is about, the one a fact was taken from, others.
+  RecordId subject = 0;
+  std::vector<RecordId> sources;  // The subject, the record a fact was taken from, others.
 };
 
 using Slots = std::map<std::string, std::string, std::less<>>;
@@ -36,7 +37,7 @@ struct Template {
   std::string_view text;
 };
 
-inline constexpr std::array<Template, 34> kTemplates = {{
+inline constexpr std::array<Template, 35> kTemplates = {{
     {"speaker", "“{title}” is presented by {people}."},
     {"speaker", "The speaker of {title} is {person}."},
     {"speaker", "{person} speaks about {title}."},
@@ -69,6 +70,7 @@ inline constexpr std::array<Template, 34> kTemplates = {{
     {"list line", "- **{title}** – {people}; {room}; {weekday}, {monthday}, {start}–{end}"},
     {"list line", "{start} {title} ({person}, {room})"},
     {"duration", "{title} lasts {minutes} minutes."},
+    {"duration", "{title} takes {long}."},
     {"duration", "“{title}” is a {minutes}-minute session in {room}."},
     {"day part", "{title} is on {weekday} {part}."},
     {"category", "{title} belongs to the {category} track."},
@@ -81,7 +83,7 @@ inline const std::map<std::string, std::vector<std::string>, std::less<>>& slot_
       {"title", {"title"}},      {"speaker", {"person", "people"}},
       {"room", {"room"}},        {"day", {"weekday", "monthday", "daymonth", "iso"}},
       {"weekday", {"weekday"}},  {"start", {"start", "start12", "start12c"}},
-      {"end", {"end", "end12"}}, {"duration", {"minutes"}},
+      {"end", {"end", "end12"}}, {"duration", {"minutes", "long"}},
       {"day part", {"part"}},    {"category", {"category"}},
       {"url", {"url"}}};
   return kGroups;
@@ -128,8 +130,15 @@ inline Slots slots_of(const Record& record) {
     slots["end"] = render_time(*record.end);
     slots["end12"] = twelve_hours(*record.end);
   }
-  if (record.start && record.end && *record.end > *record.start)
-    slots["minutes"] = std::to_string(*record.end - *record.start);
+  if (record.start && record.end && *record.end > *record.start) {
+    const int minutes = *record.end - *record.start;
+    slots["minutes"] = std::to_string(minutes);
+    slots["long"] = minutes == 60       ? "an hour"
+                    : minutes == 90     ? "an hour and a half"
+                    : minutes % 60 == 0 ? fmt::format("{} hours", minutes / 60)
+                    : minutes > 60      ? fmt::format("1 hour and {} minutes", minutes - 60)
+                                        : fmt::format("{} minutes", minutes);
+  }
   std::erase_if(slots, [](const auto& slot) { return slot.second.empty(); });
   return slots;
 }
@@ -183,7 +192,8 @@ class Perturbations {
   }
   void add(std::string_view kind, bool faithful, std::string text, RecordId id, RecordId donor) {
     if (text.empty()) return;
-    statements_.push_back({std::string(kind), faithful, std::move(text), sources_of(id, donor)});
+    statements_.push_back(
+        {std::string(kind), faithful, std::move(text), id, sources_of(id, donor)});
   }
   void add_true(std::string_view kind, std::string text, RecordId id) {
     add(kind, true, std::move(text), id, id);
@@ -279,7 +289,9 @@ class Perturbations {
           "“{title}” in {room} is followed by {person2} in {room} at {start}.",
           "{title} is presented by {person}. It takes place in {room2} at {start2}.",
           "{person} presents {title}. The session starts at {start2} in {room2}.",
-          "{title} is in {room}. The speaker is {person2}."}) {
+          "{title} is in {room}. The speaker is {person2}.",
+          "It takes place in {room2} at {start2}.", "The speaker is {person2}.",
+          "{title2} is a marvel. It takes place in {room2} at {start2}."}) {
       add_false("sessions merged", fill_in(form, both), id, donor);
     }
     for (const std::string_view form :
@@ -287,7 +299,8 @@ class Perturbations {
           "at {start}.",
           "{person} presents {title}. The session starts at {start} in "
           "{room}.",
-          "{title} is in {room}. The speaker is {person}."}) {
+          "{title} is in {room}. The speaker is {person}.", "It takes place in {room} at {start}.",
+          "The speaker is {person}."}) {
       add_true("second sentence", fill_in(form, both), id);
     }
   }
@@ -412,21 +425,28 @@ class Perturbations {
   std::vector<Statement> statements_;
 };
 
-// True if the sentence that counts was shown.
-inline bool is_shown(const Statement& statement, const CorpusIndex& corpus) {
+struct Outcome {
+  bool shown = false;  // The sentence that counts.
+  std::string reason;  // Why not.
+};
+
+inline Outcome judge(const Statement& statement, const CorpusIndex& corpus) {
   AnswerPlan plan;
   plan.kind = PlanKind::kAskModel;
   plan.answer = "The composed answer.";
   for (const RecordId id : statement.sources)
     plan.sources.push_back(RetrievedChunk{.chunk = corpus.records()[id].chunks.front()});
+  plan.citations = {
+      {.number = 0, .doc_id = corpus.records()[statement.subject].doc_id, .title = {}, .url = {}}};
   const auto verifier = AnswerVerifier::create(plan, corpus);
   (void)verifier->feed(statement.text);
   (void)verifier->finish();
-  const auto& report = verifier->report();
-  if (report.empty()) return false;
-  const auto kept = [](const SentenceReport& one) { return one.verdict == Verdict::kSupported; };
-  // A title with a question mark may cut a sentence in two: all of it must be shown.
-  return statement.faithful ? std::ranges::all_of(report, kept) : kept(report.back());
+  if (verifier->report().empty()) return {false, "nothing was judged"};
+  for (const SentenceReport& one : verifier->report()) {
+    const bool counts = statement.faithful || &one == &verifier->report().back();
+    if (counts && one.verdict == Verdict::kUnsupported) return {false, one.reason};
+  }
+  return {true, {}};
 }
 
 struct Rate {
@@ -446,11 +466,13 @@ inline Rates measure(const std::vector<Statement>& statements, const CorpusIndex
   for (const Statement& statement : statements) {
     Rate& total = statement.faithful ? rates.faithful : rates.unfaithful;
     Rate& kind = rates.kinds[(statement.faithful ? "+ " : "- ") + statement.kind];
-    const bool wrong = is_shown(statement, corpus) != statement.faithful;
+    const Outcome outcome = judge(statement, corpus);
+    const bool wrong = outcome.shown != statement.faithful;
     for (Rate* rate : {&total, &kind}) {
       ++rate->sentences;
       rate->wrong += wrong ? 1 : 0;
-      if (wrong && rate->examples.size() < 200) rate->examples.push_back(statement.text);
+      if (wrong && rate->examples.size() < 200)
+        rate->examples.push_back(outcome.reason + ": " + statement.text);
     }
   }
   return rates;

@@ -67,8 +67,8 @@ struct Record {
   std::string doc_id;
   std::string title;  // Or the file's name; may be empty.
   std::string url;
-  std::string
-      body;  // The long text without what fields repeat, if a field holds it; else all text.
+  std::string body;  // The long text without what fields repeat, if a field holds it; else all
+                     // text. trusted_text(): nothing hidden, no orders to an assistant.
   std::vector<std::string> persons;
   std::vector<std::string> places;
   std::vector<FieldValue> categories;

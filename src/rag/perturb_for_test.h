@@ -16,7 +16,7 @@
 #include "rag/corpus.h"
 #include "rag/facts.h"
 #include "rag/grounding.h"
-#include "rag/question_passage.h"
+#include "rag/untrusted.h"
 #include "text/sentences.h"
 
 namespace rage::rag::for_test {

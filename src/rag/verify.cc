@@ -202,6 +202,7 @@ class Judge {
   // The source sentence that says most of this must deny if and only if this denies. Fields deny
   // nothing.
   bool negation_agrees(const TextFacts& window) const {
+    if (said_.negation && !said_.titles.empty() && said_.only_slots()) return false;
     const TextFacts::Sentence* nearest = nullptr;
     std::size_t most = 0;
     for (const TextFacts::Sentence& one : window.sentences) {

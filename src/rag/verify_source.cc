@@ -3,7 +3,7 @@
 #include <string_view>
 
 #include "base/strings.h"
-#include "rag/question_passage.h"
+#include "rag/untrusted.h"
 #include "rag/verify.h"
 #include "text/sentences.h"
 
@@ -47,7 +47,7 @@ void add_text(TextFacts& out, std::string_view text) {
 }
 
 void add_fields(TextFacts& out, const Record& record) {
-  add_text(out, record.title);
+  if (!is_instruction(record.title)) add_text(out, record.title);
   for (const std::string& person : record.persons) add_text(out, person);
   for (const std::string& place : record.places) add_text(out, place);
   for (const FieldValue& value : record.categories) add_text(out, value.value);
@@ -80,7 +80,6 @@ std::vector<TextFacts> windows_of(std::string_view text) {
     TextFacts window;
     for (std::size_t k = i; k < spans.size() && k < i + kWindow; ++k) {
       const std::string_view sentence = spans[k].of(text);
-      if (is_instruction(sentence)) continue;
       add_text(window, sentence);
       window.sentences.push_back(read_source_sentence(sentence));
     }
@@ -123,7 +122,7 @@ std::vector<SourceView> read_sources(const AnswerPlan& plan, const CorpusIndex& 
     SourceView view;
     view.number = views.size() + 1;
     view.record = corpus.find_document(source.chunk.doc_id);
-    std::string_view text = source.chunk.text;
+    std::string text = trusted_text(source.chunk.text, "");
     if (view.record) {
       const Record& record = corpus.records()[*view.record];
       add_fields(view.fields, record);

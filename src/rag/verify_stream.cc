@@ -6,6 +6,7 @@
 #include "base/strings.h"
 #include "rag/corpus.h"
 #include "rag/grounding.h"
+#include "rag/untrusted.h"
 #include "rag/verify.h"
 #include "rag/verify_split.h"
 #include "text/analyzer.h"
@@ -255,7 +256,7 @@ class Verifier final : public AnswerVerifier {
       report.verdict = Verdict::kSupported;
       report.citations = judgement.sources;
       if (shown_) out = line_break_ || marker > 0 ? "\n" : " ";
-      out += std::string(prefix) + capitalised(text);
+      out += std::string(prefix) + inert(capitalised(text));
       for (const std::size_t number : judgement.sources) {
         out += " [" + std::to_string(number) + "]";
         cite(number);

@@ -76,6 +76,11 @@ class Judge {
 
   // Says of something named elsewhere when or where it is.
   bool is_dependent() const {
+    const bool bare = said_.tokens.size() > 2 && said_.tokens[0].folded == "the" &&
+                      is_structure_word(said_.tokens[1].folded) &&
+                      (said_.tokens[2].folded == "is" || said_.tokens[2].folded == "was");
+    // A person may be a title as well: "The speaker is" says of whom in no case.
+    if (bare && corpus_.structured()) return true;
     if (said_.tokens.empty() || !said_.titles.empty()) return false;
     if (is_pronoun(said_.tokens.front().folded)) return true;
     if (!corpus_.structured()) return false;
@@ -226,6 +231,9 @@ class Judge {
   bool denies_the_same(const TextFacts& window, const TextFacts::Sentence& denial) const {
     const bool facts = std::ranges::all_of(
         said_.facts, [&](const Fact& fact) { return window.facts.contains(fact_key(fact)); });
+    const bool names = std::ranges::all_of(said_.names, [&](const NameSpan& name) {
+      return window.words.find(said_.words_of(name)) != std::string::npos;
+    });
     double all = 0;
     double found = 0;
     for (std::size_t i = 0; i < said_.tokens.size(); ++i) {
@@ -235,7 +243,7 @@ class Judge {
       all += 1;
       found += denial.stems.contains(said_.tokens[i].stem) ? 1 : 0;
     }
-    return facts && all > 0 && found >= kDenied * all;
+    return facts && names && all > 0 && found >= kDenied * all;
   }
 
   // "until 3 PM" is an end, "more about it" no comparison.

@@ -95,6 +95,7 @@ TEST(Verify, UnitsCountsAndStatesAreFacts) {
         "Rust on Lighthouses is over at 11:00.", "Rust on Lighthouses is on Friday afternoon.",
         "Rust on Lighthouses is by someone other than Ruth O'Connell.",
         "Rust on Lighthouses is anywhere but in Room 14.",
+        "OpenBeacon: Light for Sensors does not need a gateway in Room 12.",
         "Ruth O'Connell refuses to speak about Rust on Lighthouses.",
         "Panel Without a Name is the only session in Hall A.",
         "OpenBeacon: Light for Sensors in Room 12 reports.",

@@ -114,10 +114,9 @@ class Judge {
 
   // A sentence that names a title is about that record alone.
   bool may_support(const SourceView& source) const {
-    if (dependent_) {
-      return antecedent_.any ||
-             std::ranges::find(antecedent_.sources, source.number) != antecedent_.sources.end();
-    }
+    if (dependent_ && !antecedent_.any &&
+        std::ranges::find(antecedent_.sources, source.number) == antecedent_.sources.end())
+      return false;
     if (said_.titles.empty()) return true;
     const auto& records = said_.titles.front().records;
     return source.record && std::ranges::find(records, *source.record) != records.end();

@@ -441,7 +441,7 @@ class Composer {
   // "Which is lighter, A or B?"
   void furthest(const std::vector<RecordId>& ids) {
     std::optional<RecordId> best;
-    std::optional<Quantity> limit;
+    std::optional<Amount> limit;
     bool tie = false;
     for (const RecordId id : ids) {
       const auto number = number_of(record(id), query_.extreme->field);

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/strings.h"
+#include "rag/untrusted.h"
 
 namespace rage::rag {
 namespace {
@@ -74,6 +75,11 @@ bool CorpusIndex::has_role(FieldRole role) const {
 void CorpusIndex::read_field(const FieldSchema& field, std::size_t index, const Json& value,
                              Record& record) {
   for (std::string& text : metadata_values(value)) {
+    if (field.role != FieldRole::kUrl && field.role != FieldRole::kBody) {
+      text = visible_text(text);
+      // A talk may be called "Ignore All Previous Instructions"; a room or a level may not.
+      if (field.role != FieldRole::kTitle && is_instruction(text)) continue;
+    }
     switch (field.role) {
       case FieldRole::kTitle:
         record.title = std::move(text);
@@ -102,7 +108,7 @@ void CorpusIndex::read_field(const FieldSchema& field, std::size_t index, const 
         record.categories.push_back({index, std::move(text)});
         break;
       case FieldRole::kUrl:
-        if (record.url.empty() && field.words.size() <= 1) record.url = std::move(text);
+        if (record.url.empty() && field.words.size() <= 1) record.url = safe_url(text);
         break;
       case FieldRole::kBody:
         if (record.body.size() < text.size()) record.body = std::move(text);
@@ -124,8 +130,8 @@ void CorpusIndex::add_record(const std::vector<const Chunk*>& chunks) {
     if (const Json* value = codec::find_key(metadata, schema_[i].key))
       read_field(schema_[i], i, *value, record);
   }
-  if (record.title.empty()) record.title = file_name(metadata);
-  if (record.url.empty()) record.url = codec::string_or(metadata, "url", "");
+  if (record.title.empty()) record.title = visible_text(file_name(metadata));
+  if (record.url.empty()) record.url = safe_url(codec::string_or(metadata, "url", ""));
   std::string all;
   for (const Chunk* chunk : chunks) {
     record.chunks.push_back(*chunk);
@@ -135,6 +141,7 @@ void CorpusIndex::add_record(const std::vector<const Chunk*>& chunks) {
   }
   // A description that the text repeats stands for it; a short teaser does not.
   if (record.body.size() * 2 < all.size()) record.body = std::move(all);
+  record.body = trusted_text(record.body, "");
   record.title_tokens = tokenize(record.title);
   by_document_.emplace(record.doc_id, static_cast<RecordId>(records_.size()));
   records_.push_back(std::move(record));

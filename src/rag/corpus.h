@@ -42,7 +42,7 @@ struct FieldSchema {
   std::vector<std::string> words;  // "StartTime" -> start, time; stems.
   FieldRole role = FieldRole::kOther;
   bool numeric = false;   // kOther and kCategory: the values are numbers, perhaps with a unit.
-  std::string unit = {};  // Of all these numbers, as in quantity.h; empty: none, or not one.
+  std::string unit = {};  // Of all these numbers, as in amount.h; empty: none, or not one.
 };
 
 // Learns the roles of all keys that occur in `metadata` (objects), in order of first appearance.
@@ -69,8 +69,8 @@ struct Record {
   std::string doc_id;
   std::string title;  // Or the file's name; may be empty.
   std::string url;
-  std::string
-      body;  // The long text without what fields repeat, if a field holds it; else all text.
+  std::string body;  // The long text without what fields repeat, if a field holds it; else all
+                     // text. trusted_text(): nothing hidden, no orders to an assistant.
   std::vector<std::string> persons;
   std::vector<std::string> places;
   std::vector<FieldValue> categories;

@@ -7,7 +7,7 @@
 
 #include "base/strings.h"
 #include "rag/corpus.h"
-#include "rag/quantity.h"
+#include "rag/amount.h"
 #include "text/analyzer.h"
 
 namespace rage::rag {
@@ -109,9 +109,9 @@ void count_value(KeyStats& stats, const std::string& value) {
   if (value.size() > 48) return;
   const std::string_view trimmed = trim(value);
   if (parse_double(trimmed)) ++stats.numbers;
-  if (const auto quantity = parse_quantity(trimmed)) {
+  if (const auto amount = parse_amount(trimmed)) {
     ++stats.quantities;
-    if (stats.units.size() < 2) stats.units.insert(quantity->unit);
+    if (stats.units.size() < 2) stats.units.insert(amount->unit);
   }
   if (parse_date(trimmed)) ++stats.dates;
   if (parse_time(trimmed)) ++stats.times;

@@ -9,6 +9,7 @@
 #include "rag/grounding_prompt.h"
 #include "rag/question_history.h"
 #include "rag/question_select.h"
+#include "rag/untrusted.h"
 
 namespace rage::rag {
 namespace {
@@ -81,7 +82,7 @@ AnswerPlan plan_of(Decision decision, const std::vector<ChatTurn>& turns,
   AnswerPlan plan;
   plan.standalone_question = now.conversation.standalone;
   plan.kind = decision.ask_model ? PlanKind::kAskModel : decision.composed.kind;
-  plan.answer = std::move(decision.composed.text);
+  plan.answer = inert(decision.composed.text);
   for (const RecordId id : decision.composed.cited) {
     plan.sources.push_back(source_of(id, retrieved, corpus));
     plan.citations.push_back(citation_of(plan.sources.size(), corpus.records()[id].doc_id, corpus));

@@ -10,7 +10,7 @@
 
 #include "rag/corpus.h"
 #include "rag/facts.h"
-#include "rag/quantity.h"
+#include "rag/amount.h"
 
 namespace rage::rag {
 
@@ -53,7 +53,7 @@ enum class NumberRelation { kLess, kMore, kAtMost, kAtLeast };
 struct NumberConstraint {
   std::size_t field = 0;  // Schema index.
   NumberRelation relation = NumberRelation::kLess;
-  Quantity limit;
+  Amount limit;
 };
 
 // "in October 2024"; both ends belong to it. Days may lie outside of their month.

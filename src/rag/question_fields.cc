@@ -134,7 +134,7 @@ class NumberReader {
     const std::string_view digits = std::string_view(fact.normal).substr(fact.normal.find(' ') + 1);
     const auto value = parse_double(digits);
     if (!value) return;
-    Quantity limit{.value = *value, .unit = {}};
+    Amount limit{.value = *value, .unit = {}};
     if (fact.kind == FactKind::kMoney) {
       limit.unit = fact.normal.substr(0, fact.normal.find(' '));
       if (word(end) == limit.unit || with_unit(1, word(end))) ++end;
@@ -153,12 +153,12 @@ class NumberReader {
   bool holds_money(std::size_t field) const {
     return has_key(corpus_.schema()[field], {"price", "cost", "fee", "amount"});
   }
-  static bool is_money(const Quantity& limit) {
+  static bool is_money(const Amount& limit) {
     return one_of(limit.unit, {"eur", "usd", "gbp", "chf"});
   }
 
   // The field that the question names or the comparison implies, else the only one of that unit.
-  std::optional<std::size_t> field_for(const Quantity& limit, std::size_t begin) const {
+  std::optional<std::size_t> field_for(const Amount& limit, std::size_t begin) const {
     std::vector<std::size_t> named;
     std::vector<std::size_t> of_unit;
     for (const std::size_t f : numeric_) {
@@ -291,10 +291,10 @@ void read_date_ranges(Query& query, const CorpusIndex& corpus) {
   }
 }
 
-std::optional<Quantity> number_of(const Record& record, std::size_t field) {
+std::optional<Amount> number_of(const Record& record, std::size_t field) {
   for (const auto* values : {&record.others, &record.categories}) {
     for (const FieldValue& value : *values) {
-      if (value.field == field) return parse_quantity(value.value);
+      if (value.field == field) return parse_amount(value.value);
     }
   }
   return std::nullopt;

@@ -18,7 +18,7 @@ void read_numbers(Query& query, const CorpusIndex& corpus);
 void read_date_ranges(Query& query, const CorpusIndex& corpus);
 
 // The number that the record has in the field.
-std::optional<Quantity> number_of(const Record& record, std::size_t field);
+std::optional<Amount> number_of(const Record& record, std::size_t field);
 
 bool fits(const NumberConstraint& constraint, const Record& record);
 bool fits(const DateRange& range, const Record& record);

@@ -1,7 +1,6 @@
 #include "rag/question_passage.h"
 
 #include <algorithm>
-#include <array>
 #include <unordered_set>
 
 #include "base/strings.h"
@@ -122,16 +121,6 @@ std::string shorten(const Query& query, std::string_view sentence) {
 
 }  // namespace
 
-bool is_instruction(std::string_view sentence) {
-  static constexpr std::array<std::string_view, 14> kOrders = {
-      "ignore all",   "ignore any",   "ignore the",      "ignore previous", "ignore your",
-      "disregard",    "forget all",   "forget previous", "you are now",     "system prompt",
-      "respond with", "respond only", "reply with",      "as an ai"};
-  const std::string lower = to_lower_ascii(sentence);
-  return std::ranges::any_of(
-      kOrders, [&](std::string_view order) { return lower.find(order) != std::string::npos; });
-}
-
 std::optional<Passage> find_attribute(const Query& query, const CorpusIndex& corpus,
                                       std::span<const RecordId> records, bool anchored) {
   if (query.attribute.empty() && !query.wants_money) return std::nullopt;
@@ -152,7 +141,6 @@ std::optional<Passage> find_attribute(const Query& query, const CorpusIndex& cor
       if (!has_all(query, scored) || !says_what_costs(query, scored) ||
           !tells_value(query, sentence))
         continue;
-      if (is_instruction(sentence)) continue;
       const double coverage = content_coverage(query, corpus, scored);
       if (!anchored && coverage < 0.8) continue;
       // A number must stand with what it counts, not elsewhere in a long sentence.
@@ -178,7 +166,7 @@ std::vector<Passage> find_passages(const Query& query, const CorpusIndex& corpus
     const Record& record = corpus.records()[id];
     for (const text::TextSpan& span : text::split_sentences(record.body)) {
       const std::string_view sentence = span.of(record.body);
-      if (sentence.size() > 900 || is_instruction(sentence)) continue;
+      if (sentence.size() > 900) continue;
       const double coverage = content_coverage(query, corpus, read_span(sentence));
       if (coverage > 0) found.push_back({id, std::string(sentence), coverage});
     }

@@ -18,10 +18,6 @@ struct Passage {
   double coverage = 0;  // Of the question's content words, by idf.
 };
 
-// Text that gives orders to whoever reads it ("ignore all previous instructions"): data, but never
-// an answer.
-bool is_instruction(std::string_view sentence);
-
 // The clause or sentence of these records that names the attribute (and holds a number or an amount
 // of money if one is wanted). `anchored`: the records are known to be meant; else the passage must
 // cover nearly all content words.

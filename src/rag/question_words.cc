@@ -91,7 +91,6 @@ constexpr std::string_view kStructure =
     "url urls link links website webpage "
     "come comes coming follow follows following meant aimed suitable intended targeted stand "
     "stands focus "
-    "sell sells sold selling stock stocks stocked "
     "focuses focused concern concerns address addresses attend join go listen watch";
 
 // Not function words: they matter for what is asked, but no corpus word is meant by them.

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -13,16 +14,20 @@
 
 #include "rag/corpus.h"
 #include "rag/grounding.h"
+#include "rag/verify_sentence.h"
 
 namespace rage::rag {
 
 // Words and facts of a stretch of text.
 struct TextFacts {
   std::unordered_set<std::string> stems;
-  std::unordered_set<std::string> facts;  // Kind and normal form: "t:14:30".
+  std::unordered_set<std::string> facts;  // Kind and normal form: "t:14:30", "q:second:3600".
   std::string words;  // Folded words between spaces, for names: " mark russinovich ".
+  std::vector<Counted> counted;
   struct Sentence {
     std::unordered_set<std::string> stems;
+    std::string words;       // Folded, between spaces.
+    std::size_t length = 0;  // In words.
     bool negation = false;
   };
   std::vector<Sentence> sentences;  // Of a window.
@@ -38,14 +43,30 @@ struct SourceView {
 
 std::vector<SourceView> read_sources(const AnswerPlan& plan, const CorpusIndex& corpus);
 
+// A fact as TextFacts::facts holds it.
+std::string fact_key(const Fact& fact);
+
+// What "it", or a sentence that names neither title nor person, is about: these sources, or any.
+struct Antecedent {
+  bool any = true;
+  std::vector<std::size_t> sources;  // Numbers; none: nothing that was said tells.
+};
+
 struct Judgement {
   bool supported = false;
   std::vector<std::size_t> sources;  // Numbers.
   std::string reason;
+  // What the next sentence's "it" is about, whether this one is shown or not; unchanged if none.
+  std::optional<Antecedent> next = {};
 };
 
 // `sentence` without list marker and citations.
 Judgement judge_sentence(std::string_view sentence, const std::vector<SourceView>& sources,
-                         const CorpusIndex& corpus);
+                         const CorpusIndex& corpus, const Antecedent& antecedent);
+
+// Start is not end, a speaker is not somebody the text mentions, a room is not another session's:
+// why the sentence cannot be about this record; empty if it can.
+std::string slot_conflict(const ReadSentence& sentence, const Record& record,
+                          const CorpusIndex& corpus);
 
 }  // namespace rage::rag

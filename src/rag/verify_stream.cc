@@ -6,7 +6,9 @@
 #include "base/strings.h"
 #include "rag/corpus.h"
 #include "rag/grounding.h"
+#include "rag/untrusted.h"
 #include "rag/verify.h"
+#include "rag/verify_split.h"
 #include "text/analyzer.h"
 #include "text/sentences.h"
 #include "text/unicode.h"
@@ -140,6 +142,12 @@ class Verifier final : public AnswerVerifier {
         fallback_citations_(plan.citations),
         said_(plan.standalone_question) {
     for (const RetrievedChunk& source : plan.sources) documents_.push_back(source.chunk.doc_id);
+    for (const SourceView& source : sources_) {
+      if (!source.record) continue;
+      std::string title = to_lower_ascii(corpus.records()[*source.record].title);
+      if (title.find_first_of(".?!") != std::string::npos) titles_.push_back(std::move(title));
+    }
+    if (corpus.structured()) shown_about_ = meant_ = asked_about(plan);
   }
 
   std::string feed(std::string_view delta) override {
@@ -165,13 +173,36 @@ class Verifier final : public AnswerVerifier {
  private:
   enum class Rest { kHold, kTake };
 
+  // What the question is about, if that is one document.
+  Antecedent asked_about(const AnswerPlan& plan) const {
+    Antecedent about{.any = false, .sources = {}};
+    if (plan.citations.size() == 1 || documents_.size() == 1) {
+      const std::string& id = plan.citations.empty() ? documents_[0] : plan.citations[0].doc_id;
+      for (std::size_t i = 0; i < documents_.size(); ++i) {
+        if (documents_[i] == id) about.sources.push_back(i + 1);
+      }
+    }
+    return about;
+  }
+
+  // What "it" is both for the model and for a reader, who has not seen the dropped sentences.
+  Antecedent antecedent() const {
+    if (shown_about_.any) return meant_;
+    if (meant_.any) return shown_about_;
+    Antecedent both = shown_about_;
+    std::erase_if(both.sources, [this](std::size_t number) {
+      return std::ranges::find(meant_.sources, number) == meant_.sources.end();
+    });
+    return both;
+  }
+
   // Whole sentences in `pending_`; the last is held back, for it may go on.
   std::string drain(Rest rest) {
     std::string out;
     const std::size_t safe =
         rest == Rest::kTake || pending_.size() > kPendingBytesMax ? pending_.size() : safe_end();
     const std::string_view ready = std::string_view(pending_).substr(0, safe);
-    const auto spans = text::split_sentences(ready);
+    const auto spans = split_around_titles(ready, titles_);
     const bool hold_last = rest == Rest::kHold && pending_.size() <= kPendingBytesMax;
     std::size_t consumed = 0;
     for (std::size_t i = 0; i < spans.size(); ++i) {
@@ -215,7 +246,9 @@ class Verifier final : public AnswerVerifier {
     Judgement judgement =
         said_.adds_nothing(text)
             ? Judgement{.supported = false, .sources = {}, .reason = "it says nothing new"}
-            : judge_sentence(text, sources_, corpus_);
+            : judge_sentence(text, sources_, corpus_, antecedent());
+    if (judgement.next) meant_ = *judgement.next;
+    if (judgement.supported) shown_about_ = meant_;
     report.reason = std::move(judgement.reason);
     std::string out;
     if (judgement.supported) {
@@ -223,7 +256,7 @@ class Verifier final : public AnswerVerifier {
       report.verdict = Verdict::kSupported;
       report.citations = judgement.sources;
       if (shown_) out = line_break_ || marker > 0 ? "\n" : " ";
-      out += std::string(prefix) + capitalised(text);
+      out += std::string(prefix) + inert(capitalised(text));
       for (const std::size_t number : judgement.sources) {
         out += " [" + std::to_string(number) + "]";
         cite(number);
@@ -268,6 +301,9 @@ class Verifier final : public AnswerVerifier {
   const std::vector<Citation> fallback_citations_;
   Said said_;
   std::vector<std::string> documents_;
+  std::vector<std::string> titles_;  // That a full stop, a question mark or the like is part of.
+  Antecedent meant_;                 // What the model's last sentence was about.
+  Antecedent shown_about_;           // The last one shown.
   std::string pending_;
   std::unordered_set<std::string> seen_;
   std::vector<SentenceReport> report_;

@@ -86,6 +86,74 @@ TEST(Verify, FalseSentencesAreDropped) {
   }
 }
 
+// Found by the perturbation bed: each class of wrong facts that was shown once.
+TEST(Verify, UnitsCountsAndStatesAreFacts) {
+  for (const char* sentence :
+       {"Rust on Lighthouses lasts 60 hours.", "Rust on Lighthouses lasts 60 seconds.",
+        "Rust on Lighthouses lasts two hours.", "Queues for Beginners lasts an hour.",
+        "Queues for Beginners has 14 seats.", "Queues for Beginners has sixteen rooms.",
+        "Rust on Lighthouses is over at 11:00.", "Rust on Lighthouses is on Friday afternoon.",
+        "Rust on Lighthouses is by someone other than Ruth O'Connell.",
+        "Rust on Lighthouses is anywhere but in Room 14.",
+        "OpenBeacon: Light for Sensors does not need a gateway in Room 12.",
+        "Ruth O'Connell refuses to speak about Rust on Lighthouses.",
+        "Panel Without a Name is the only session in Hall A.",
+        "OpenBeacon: Light for Sensors in Room 12 reports.",
+        "More about Rust on Lighthouses is at evil.example/rust."}) {
+    const Shown result = run(sentence);
+    EXPECT_TRUE(result.fell_back) << sentence << "\n" << result.text;
+  }
+  for (const char* sentence :
+       {"Rust on Lighthouses lasts an hour.", "Rust on Lighthouses is a 60-minute session.",
+        "Queues for Beginners lasts 45 minutes.", "Rust on Lighthouses is on Friday morning.",
+        "Rust on Lighthouses goes from 11 AM until 12 PM.",
+        "More about Rust on Lighthouses is at https://example.org/talks/5"}) {
+    const Shown result = run(sentence);
+    EXPECT_FALSE(result.fell_back) << sentence << "\n" << result.report.at(0).reason;
+  }
+}
+
+// "It" with the room of another session is a wrong fact, though some source has that room.
+TEST(Verify, ItIsWhatTheReaderReadLast) {
+  EXPECT_THAT(run("Rust on Lighthouses is by Ruth O'Connell. It is in Room 14 at 11:00.").text,
+              HasSubstr("It is in Room 14"));
+  EXPECT_THAT(run("Rust on Lighthouses is by Ruth O'Connell. It is in Room 12 at 14:00.").text,
+              Not(HasSubstr("Room 12")));
+  EXPECT_THAT(run("Rust on Lighthouses is by Ruth O'Connell. The room is Hall A.").text,
+              Not(HasSubstr("Hall A")));
+  // The session meant by the model was dropped, so that a reader would take it for the one before.
+  EXPECT_THAT(
+      run("Rust on Lighthouses is in Room 14. Queues for Beginners is marvellous. It starts "
+          "at 10:30.")
+          .text,
+      Not(HasSubstr("10:30")));
+  EXPECT_THAT(run("It starts at 9:00 in Hall A.").text, HasSubstr("Hall A"));  // What was asked.
+  EXPECT_TRUE(run("It starts at 10:30 in Room 14.").fell_back);
+}
+
+TEST(Verify, ATitleWithAQuestionMarkIsNotTwoSentences) {
+  auto rows = for_test::talk_rows();
+  rows[5].title = "Rust on Lighthouses: Are We There Yet?";
+  std::vector<Chunk> chunks;
+  for (const auto& row : rows) chunks.push_back(for_test::chunk_of(row, chunks.size()));
+  const CorpusIndex corpus(chunks);
+  AnswerPlan plan;
+  plan.answer = "fall-back";
+  plan.sources = for_test::retrieved(chunks);
+  for (const std::size_t part : {3U, 200U}) {
+    const std::string_view answer =
+        "“Rust on Lighthouses: Are We There Yet?” (Ruth O'Connell) is in Room 12. Rust on "
+        "Lighthouses: Are We There Yet? is in Room 14.";
+    const auto verifier = AnswerVerifier::create(plan, corpus);
+    std::string shown;
+    for (std::size_t at = 0; at < answer.size(); at += part)
+      shown += verifier->feed(answer.substr(at, part));
+    shown += verifier->finish();
+    EXPECT_EQ(shown, "Rust on Lighthouses: Are We There Yet? is in Room 14. [6]");
+    EXPECT_EQ(verifier->report().size(), 2U);
+  }
+}
+
 TEST(Verify, SaysWhyASentenceWasDropped) {
   const Shown result = run("Rust on Lighthouses takes place in Room 305.");
   ASSERT_EQ(result.report.size(), 1U);

@@ -1,4 +1,4 @@
-#include "rag/quantity.h"
+#include "rag/amount.h"
 
 #include <algorithm>
 #include <array>
@@ -97,13 +97,13 @@ std::size_t number_end(std::string_view text) {
 
 }  // namespace
 
-std::optional<Quantity> with_unit(double value, std::string_view folded_word) {
+std::optional<Amount> with_unit(double value, std::string_view folded_word) {
   const Unit* unit = find_unit(folded_word);
   if (unit == nullptr) return std::nullopt;
-  return Quantity{.value = value * unit->factor, .unit = std::string(unit->unit)};
+  return Amount{.value = value * unit->factor, .unit = std::string(unit->unit)};
 }
 
-std::optional<Quantity> parse_quantity(std::string_view value) {
+std::optional<Amount> parse_amount(std::string_view value) {
   if (value.size() > kValueBytesMax) return std::nullopt;
   const std::string text = to_lower_ascii(trim(value));
   std::string_view rest = text;
@@ -116,12 +116,12 @@ std::optional<Quantity> parse_quantity(std::string_view value) {
   const auto number = parse_double(digits);
   if (!number) return std::nullopt;
   const std::string_view tail = trim(rest.substr(end));
-  if (lead.empty() && tail.empty()) return Quantity{.value = *number, .unit = {}};
+  if (lead.empty() && tail.empty()) return Amount{.value = *number, .unit = {}};
   if (!lead.empty() && !tail.empty()) return std::nullopt;
   if (const auto known = with_unit(*number, lead.empty() ? tail : lead)) return known;
   const bool word = lead.empty() && std::ranges::all_of(tail, is_ascii_alpha);
   if (!word) return std::nullopt;
-  return Quantity{.value = *number, .unit = std::string(tail)};
+  return Amount{.value = *number, .unit = std::string(tail)};
 }
 
 bool comparable(std::string_view unit, std::string_view other) {

@@ -9,17 +9,17 @@ namespace rage::rag {
 
 // Value. Units are "g", "m", "l", "minute", "month", "eur" and other currencies' codes, or the word
 // as written; empty: none.
-struct Quantity {
+struct Amount {
   double value = 0;
   std::string unit;
-  bool operator==(const Quantity&) const = default;
+  bool operator==(const Amount&) const = default;
 };
 
 // "62 g", "1.2 kg", "24.50", "1,200 EUR", "€ 45", "5 years": the whole value, not a part of it.
-std::optional<Quantity> parse_quantity(std::string_view value);
+std::optional<Amount> parse_amount(std::string_view value);
 
 // `value` of the unit that a folded word names; none if it names no unit known here.
-std::optional<Quantity> with_unit(double value, std::string_view folded_word);
+std::optional<Amount> with_unit(double value, std::string_view folded_word);
 
 // Of the same kind, or one of them without a unit.
 bool comparable(std::string_view unit, std::string_view other);

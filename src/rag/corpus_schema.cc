@@ -6,8 +6,8 @@
 #include <unordered_set>
 
 #include "base/strings.h"
-#include "rag/corpus.h"
 #include "rag/amount.h"
+#include "rag/corpus.h"
 #include "text/analyzer.h"
 
 namespace rage::rag {

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "rag/amount.h"
 #include "rag/corpus.h"
 #include "rag/facts.h"
-#include "rag/amount.h"
 
 namespace rage::rag {
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """What BBR and EPP cost behind a real Envoy: wrk through Envoy with both, with each, with neither.
 
-usage: ext_proc_throughput.py [--seconds 8] [--connections 32] [--bytes 1000]
+usage: ext_proc_throughput.py [--seconds 8] [--connections 32] [--bytes 1000] [--endpoints 100]
 
-Envoy has one worker; the model server is another Envoy that answers at once. All share this
-machine, so that only the ratios of one run mean something.
+Envoy has one worker; the model servers are another Envoy that answers at once. With --endpoints the
+picker has so many, scraped every 50 ms, and schedules; without, one that it takes without looking.
+All share this machine, so that only the ratios of one run mean something.
 """
 
 import argparse
@@ -14,11 +15,14 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/gateway"))
 import envoy_config as ec  # noqa: E402
-from support import Envoy, ExtProc, completion, need_envoy  # noqa: E402
+from support import (  # noqa: E402
+    BINARY, Envoy, ExtProc, Process, call, completion, need_envoy,
+)
 
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 SCRIPT = """
@@ -34,10 +38,44 @@ def cpu_seconds(process):
     return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
 
 
-def model_server():
-    answer = {"match": {"prefix": "/"}, "direct_response": {
-        "status": 200, "body": {"inline_string": json.dumps({"choices": [{"text": "x" * 200}]})}}}
-    return Envoy(ec.bootstrap([ec.listener("model", [], [answer])], []))
+def metrics_page():
+    """Of a simulated vLLM."""
+    model = Process("sim-model", [BINARY, "sim-model", "--port", 0])
+    port = int(model.first_line().rsplit(":", 1)[1])
+    page = call(port, "GET", "/metrics").body.decode()
+    model.kill()
+    return page
+
+
+def model_servers(count):
+    def says(prefix, text):
+        return {"match": {"prefix": prefix},
+                "direct_response": {"status": 200, "body": {"inline_string": text}}}
+
+    routes = [says("/metrics", metrics_page()),
+              says("/", json.dumps({"choices": [{"text": "x" * 200}]}))]
+    listeners = [ec.listener(f"model-{i}", [], routes) for i in range(count)]
+    for listener in listeners:
+        manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+        manager["route_config"]["max_direct_response_body_size_bytes"] = 1 << 20
+    return Envoy(ec.bootstrap(listeners, []))
+
+
+def picker(ports, folder):
+    if len(ports) == 1:
+        return ExtProc("epp", "--endpoints", f"127.0.0.1:{ports[0]}")
+    pool = Path(folder) / "pool.yaml"
+    pool.write_text(json.dumps({"endpoints": [
+        {"name": f"model-{i}", "address": "127.0.0.1", "port": str(port)}
+        for i, port in enumerate(ports)]}))
+    return ExtProc("epp", "--endpoints-file", pool)
+
+
+def idle_cores(process, seconds=5):
+    time.sleep(2)
+    before = cpu_seconds(process)
+    time.sleep(seconds)
+    return round((cpu_seconds(process) - before) / seconds, 3)
 
 
 def measure(name, port, script, arguments, processes):
@@ -59,29 +97,35 @@ def measure(name, port, script, arguments, processes):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--seconds", type=int, default=8)
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--bytes", type=int, default=1000)
+    parser.add_argument("--endpoints", type=int, default=1)
     arguments = parser.parse_args()
     need_envoy()
-    model = model_server()
-    address = model.ports["model"]
+    with tempfile.TemporaryDirectory() as folder:
+        run(arguments, folder)
+
+
+def run(arguments, folder):
+    model = model_servers(arguments.endpoints)
+    ports = list(model.ports.values())
     bbr = ExtProc("bbr")
-    epp = ExtProc("epp", "--endpoints", f"127.0.0.1:{address}")
+    epp = picker(ports, folder)
     filters = {"neither": [], "bbr": ["bbr"], "epp": ["epp"], "both": ["bbr", "epp"]}
     envoy = Envoy(ec.bootstrap(
         [ec.listener(name, [ec.ext_proc(f, f, ec.ALL_DUPLEX if f == "epp" else ec.REQUEST_DUPLEX)
                             for f in found], [ec.route("pool")])
          for name, found in filters.items()],
-        [ec.backends("pool", [address]), ec.processor("bbr", bbr.port),
+        [ec.backends("pool", ports), ec.processor("bbr", bbr.port),
          ec.processor("epp", epp.port)]))
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "body").write_bytes(completion("m", arguments.bytes))
-        script = Path(folder) / "post.lua"
-        script.write_text(SCRIPT.replace("BODY", f"{folder}/body"))
-        rates = {name: measure(name, envoy.ports[name], script, arguments, [envoy, bbr, epp])
-                 ["requests_per_second"] for name in filters}
+    (Path(folder) / "body").write_bytes(completion("m", arguments.bytes))
+    script = Path(folder) / "post.lua"
+    script.write_text(SCRIPT.replace("BODY", f"{folder}/body"))
+    print(json.dumps({"endpoints": len(ports), "idle_cores_of_the_picker": idle_cores(epp)}))
+    rates = {name: measure(name, envoy.ports[name], script, arguments, [envoy, bbr, epp])
+             ["requests_per_second"] for name in filters}
     print(json.dumps({f"{name}/neither": round(rate / rates["neither"], 3)
                       for name, rate in rates.items() if name != "neither"}))
     for process in (envoy, model, bbr, epp):

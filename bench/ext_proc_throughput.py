@@ -10,7 +10,6 @@ All share this machine, so that only the ratios of one run mean something.
 
 import argparse
 import json
-import os
 import re
 import subprocess
 import sys
@@ -21,10 +20,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/gateway"))
 import envoy_config as ec  # noqa: E402
 from support import (  # noqa: E402
-    BINARY, Envoy, ExtProc, Process, call, completion, need_envoy,
+    Envoy, ExtProc, SimModel, call, completion, need_envoy, write_pool,
 )
 
-CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 SCRIPT = """
 wrk.method = "POST"
 wrk.headers["content-type"] = "application/json"
@@ -33,16 +31,10 @@ wrk.body = file:read("*a")
 """
 
 
-def cpu_seconds(process):
-    fields = Path(f"/proc/{process.child.pid}/stat").read_text().rsplit(") ", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
-
-
 def metrics_page():
     """Of a simulated vLLM."""
-    model = Process("sim-model", [BINARY, "sim-model", "--port", 0])
-    port = int(model.first_line().rsplit(":", 1)[1])
-    page = call(port, "GET", "/metrics").body.decode()
+    model = SimModel("sim-model")
+    page = call(model.port, "GET", "/metrics").body.decode()
     model.kill()
     return page
 
@@ -64,27 +56,23 @@ def model_servers(count):
 def picker(ports, folder):
     if len(ports) == 1:
         return ExtProc("epp", "--endpoints", f"127.0.0.1:{ports[0]}")
-    pool = Path(folder) / "pool.yaml"
-    pool.write_text(json.dumps({"endpoints": [
-        {"name": f"model-{i}", "address": "127.0.0.1", "port": str(port)}
-        for i, port in enumerate(ports)]}))
-    return ExtProc("epp", "--endpoints-file", pool)
+    return ExtProc("epp", "--endpoints-file", write_pool(Path(folder) / "pool.yaml", ports))
 
 
 def idle_cores(process, seconds=5):
     time.sleep(2)
-    before = cpu_seconds(process)
+    before = process.cpu_seconds()
     time.sleep(seconds)
-    return round((cpu_seconds(process) - before) / seconds, 3)
+    return round((process.cpu_seconds() - before) / seconds, 3)
 
 
 def measure(name, port, script, arguments, processes):
-    before = [cpu_seconds(process) for process in processes]
+    before = [process.cpu_seconds() for process in processes]
     told = subprocess.run(
         ["wrk", "-t1", f"-c{arguments.connections}", f"-d{arguments.seconds}s", "--latency",
          "-s", str(script), f"http://127.0.0.1:{port}/v1/completions"],
         capture_output=True, text=True, check=True).stdout
-    cpu = [cpu_seconds(process) - b for process, b in zip(processes, before)]
+    cpu = [process.cpu_seconds() - b for process, b in zip(processes, before)]
     requests = int(re.search(r"(\d+) requests in", told).group(1))
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", told)
     latency = dict(re.findall(r"(50|99)%\s+(\S+)", told))

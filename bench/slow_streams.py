@@ -13,7 +13,6 @@ import asyncio
 import json
 import os
 import resource
-import socket
 import sys
 import tempfile
 import time
@@ -23,8 +22,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests/gateway"))
 os.environ.setdefault("RAGE_BINARY", str(ROOT / "build/release/rage"))
 import envoy_config as ec  # noqa: E402
+from gateway_proxy import free_port  # noqa: E402
 from run import machine  # noqa: E402
-from support import BINARY, Envoy, ExtProc, Process  # noqa: E402
+from support import BINARY, Envoy, ExtProc, Process, SimModel, write_pool  # noqa: E402
 
 REPLICAS = 4
 SITE = """
@@ -53,32 +53,16 @@ spec: {{selector: {{matchLabels: {{app: pool}}}}, targetPorts: [{{number: 8000}}
 """
 
 
-def cost(process):
-    """Resident bytes, and CPU seconds so far."""
-    pid = process.child.pid
-    status = Path(f"/proc/{pid}/status").read_text()
-    rss = int(status.split("VmRSS:")[1].split()[0]) * 1024
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
-    return rss, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Site:
     """The model servers and what stands before them; `measured` by name."""
 
     def __init__(self, through, streams, pace, folder):
         share = streams // REPLICAS + streams // 10 + 16
-        self.models = [Process(f"sim-{i}", [
-            BINARY, "sim-model", "--port", 0, "--model", "m", "--requests-max", 2 * share,
-            "--max-num-seqs", 2 * share, "--num-gpu-blocks", 400_000,
-            "--decode-base-ms", pace * 1000, "--decode-per-sequence-ms", 0])
-            for i in range(REPLICAS)]
-        ports = [int(model.first_line().rsplit(":", 1)[1]) for model in self.models]
+        self.models = [SimModel(
+            f"sim-{i}", "--model", "m", "--requests-max", 2 * share, "--max-num-seqs", 2 * share,
+            "--num-gpu-blocks", 400_000, "--decode-base-ms", pace * 1000,
+            "--decode-per-sequence-ms", 0) for i in range(REPLICAS)]
+        ports = [model.port for model in self.models]
         endpoints = [f"127.0.0.1:{port}" for port in ports]
         self.measured = {}
         if through == "gateway":
@@ -88,10 +72,7 @@ class Site:
             self.measured["gateway"] = Process(
                 "gateway", [BINARY, "gateway", "--config", folder, "--admin", 0])
         else:
-            pool = folder / "pool.yaml"
-            pool.write_text(json.dumps({"endpoints": [
-                {"name": f"sim-{i}", "address": "127.0.0.1", "port": str(port)}
-                for i, port in enumerate(ports)]}))
+            pool = write_pool(folder / "pool.yaml", ports)
             bbr, epp = ExtProc("bbr"), ExtProc("epp", "--endpoints-file", pool)
             listener = ec.listener("main", [ec.ext_proc("bbr", "bbr", ec.ALL_DUPLEX),
                                             ec.ext_proc("epp", "epp", ec.ALL_DUPLEX)],
@@ -103,7 +84,9 @@ class Site:
             self.measured.update(envoy=envoy, bbr=bbr, epp=epp)
 
     def costs(self):
-        return {name: cost(process) for name, process in self.measured.items()}
+        """Resident bytes, and CPU seconds so far, by name."""
+        return {name: (process.resident_bytes(), process.cpu_seconds())
+                for name, process in self.measured.items()}
 
     def stop(self):
         for process in [*self.measured.values(), *self.models]:

@@ -82,7 +82,7 @@ class RunningGateway final {
       obs::log().error("part of the configuration is not in use",
                        {{"error", applied.error().message}});
     }
-    pickers_.retain(*snapshot);
+    providers_.retain(*snapshot);
     return {};
   }
 

@@ -226,15 +226,20 @@ class ApiServer::Handler final {
     return writer.send(rendered(call, 201, review));
   }
 
+  void watch(const Context& context, const Call& call, const Address& address,
+             const ListQuery& query, net::ResponseWriter& writer) const {
+    detail::serve_watch(
+        context, objects_, clock_, address, query,
+        {.shape = call.representation.shape, .bookmark_interval = options_.bookmark_interval},
+        writer);
+  }
+
   Result<void> serve_collection(const Context& context, const Call& call, const Address& address,
                                 net::ResponseWriter& writer) const {
     const std::string& method = call.request.method;
     ASSIGN_OR_RETURN(const ListQuery query, parse_list_query(call.parameters));
     if (method == "GET" && query.watch) {
-      detail::serve_watch(
-          context, objects_, clock_, address, query,
-          {.shape = call.representation.shape, .bookmark_interval = options_.bookmark_interval},
-          writer);
+      watch(context, call, address, query, writer);
       return {};
     }
     if (method == "GET") {
@@ -257,10 +262,7 @@ class ApiServer::Handler final {
     const std::string& method = call.request.method;
     if (method == "GET" && is_true(call.parameters, "watch")) {
       ASSIGN_OR_RETURN(const ListQuery query, parse_list_query(call.parameters));
-      detail::serve_watch(
-          context, objects_, clock_, address, query,
-          {.shape = call.representation.shape, .bookmark_interval = options_.bookmark_interval},
-          writer);
+      watch(context, call, address, query, writer);
       return {};
     }
     if (method == "GET") {

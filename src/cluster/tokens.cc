@@ -4,6 +4,7 @@
 
 #include "base/sha256.h"
 #include "base/strings.h"
+#include "net/bearer.h"
 
 namespace rage::cluster {
 
@@ -28,12 +29,9 @@ Result<Tokens> Tokens::parse(std::string_view text) {
 }
 
 const User* Tokens::find(std::string_view authorization) const {
-  constexpr std::string_view kScheme = "bearer ";
-  if (authorization.size() <= kScheme.size() ||
-      !equals_ignoring_case(authorization.substr(0, kScheme.size()), kScheme)) {
-    return nullptr;
-  }
-  const auto it = users_.find(sha256_hex(trim(authorization.substr(kScheme.size()))));
+  const auto token = net::bearer_token(authorization);
+  if (!token) return nullptr;
+  const auto it = users_.find(sha256_hex(*token));
   return it == users_.end() ? nullptr : &it->second;
 }
 

@@ -4,21 +4,16 @@
 #include <string_view>
 
 #include "base/sha256.h"
-#include "base/strings.h"
+#include "net/bearer.h"
 
 namespace rage::gateway::detail {
 namespace {
 
-constexpr std::string_view kBearer = "bearer ";
-
 // The header that holds a right key; empty if there is none.
 std::string_view find_key(const RoutePolicy& policy, const HeaderBlock& headers) {
   if (const auto value = headers.find("authorization")) {
-    if (value->size() > kBearer.size() &&
-        equals_ignoring_case(value->substr(0, kBearer.size()), kBearer) &&
-        policy.api_keys.contains(sha256_hex(trim(value->substr(kBearer.size()))))) {
-      return "authorization";
-    }
+    const auto token = net::bearer_token(*value);
+    if (token && policy.api_keys.contains(sha256_hex(*token))) return "authorization";
   }
   if (const auto value = headers.find("x-api-key")) {
     if (policy.api_keys.contains(sha256_hex(*value))) return "x-api-key";

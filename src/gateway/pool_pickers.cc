@@ -20,12 +20,16 @@ std::shared_ptr<picker::EndpointPicker> PoolPickers::picker_of(
     const bool plain = transport != annotations.end() && transport->second == "plain";
     if (plain) options.transport = ExtProcOptions::Transport::kPlain;
   }
-  std::erase_if(remote_, [&](const auto& one) { return !world.pools.contains(one.first); });
   Remote& remote = remote_[pool];
   if (!remote.picker || remote.options != options) {
     remote = {.options = options, .picker = make_ext_proc_picker(options)};
   }
   return remote.picker;
+}
+
+void PoolPickers::retain(const Snapshot& snapshot) {
+  std::erase_if(remote_, [&](const auto& entry) { return !snapshot.pools.contains(entry.first); });
+  local_.retain(snapshot);
 }
 
 }  // namespace rage::gateway

@@ -25,6 +25,9 @@ class PoolPickers final : public PickerProvider {
       const gatewayapi::CompiledPool& compiled,
       const std::vector<routing::Endpoint>& endpoints) override;
 
+  // Forgets the pickers, ours as well, of pools that `snapshot` does not have.
+  void retain(const Snapshot& snapshot);
+
  private:
   struct Remote {
     ExtProcOptions options;

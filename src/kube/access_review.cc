@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/sha256.h"
-#include "base/strings.h"
+#include "net/bearer.h"
 
 namespace rage::kube {
 namespace {
@@ -26,13 +26,8 @@ const ResourceType kAccessReview{.group = "authorization.k8s.io",
 
 // None: no bearer token.
 std::optional<std::string_view> token_of(std::string_view authorization) {
-  constexpr std::string_view kScheme = "bearer ";
-  if (authorization.size() <= kScheme.size() ||
-      !equals_ignoring_case(authorization.substr(0, kScheme.size()), kScheme)) {
-    return std::nullopt;
-  }
-  const std::string_view token = trim(authorization.substr(kScheme.size()));
-  if (token.empty() || token.size() > kTokenBytesMax) return std::nullopt;
+  const auto token = net::bearer_token(authorization);
+  if (!token || token->empty() || token->size() > kTokenBytesMax) return std::nullopt;
   return token;
 }
 

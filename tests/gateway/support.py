@@ -63,6 +63,14 @@ class Process:
             raise RuntimeError(f"{self.name} did not start:\n{self.log()}")
         return line
 
+    def cpu_seconds(self):
+        fields = Path(f"/proc/{self.child.pid}/stat").read_text().rsplit(") ", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def resident_bytes(self):
+        status = Path(f"/proc/{self.child.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) * 1024
+
     def log(self):
         self.errors.seek(0)
         return self.errors.read()[-8000:]
@@ -95,6 +103,22 @@ class ExtProc(Process):
         connection.close()
         return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
                 for line in text.splitlines() if line and not line.startswith("#")}
+
+
+class SimModel(Process):
+    """`rage sim-model`. `port` given: the same one again, after a restart."""
+
+    def __init__(self, name, *flags, port=0):
+        super().__init__(name, [BINARY, "sim-model", "--port", port, "--name", name, *flags])
+        self.port = int(self.first_line().rsplit(":", 1)[1])
+
+
+def write_pool(path, ports):
+    """What `rage epp --endpoints-file` reads."""
+    path.write_text(json.dumps({"endpoints": [
+        {"name": f"model-{i}", "address": "127.0.0.1", "port": str(port)}
+        for i, port in enumerate(ports)]}))
+    return path
 
 
 class Backends(Process):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import envoy_config as ec
 from soak import TIMEOUT, Corrupted, Soak, abandon
-from support import BINARY, Envoy, ExtProc, Process, call, need_envoy, wait_until
+from support import Envoy, ExtProc, SimModel, call, need_envoy, wait_until, write_pool
 
 REPLICAS = 4
 # Time passes fifty times as fast for the models; a prompt may be 2 MB.
@@ -41,12 +41,6 @@ schedulingProfiles:
 """
 WORDS = ("a conference on free software has talks on kernels storage networks and people who "
          "answer questions in the hallway ").split()
-
-
-class SimModel(Process):
-    def __init__(self, name, port=0):
-        super().__init__(name, [BINARY, "sim-model", "--port", port, "--name", name, *SIM])
-        self.port = int(re.search(r":(\d+)\s*$", self.first_line())[1])
 
 
 class Kinds:
@@ -136,14 +130,11 @@ class PoolSoak(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         need_envoy()
-        cls.replicas = [SimModel(f"sim-{i}") for i in range(REPLICAS)]
+        cls.replicas = [SimModel(f"sim-{i}", *SIM) for i in range(REPLICAS)]
         cls.folder = tempfile.TemporaryDirectory(prefix="rage-pool-")
         cls.addClassCleanup(cls.folder.cleanup)
         ports = [replica.port for replica in cls.replicas]
-        cls.pool = Path(cls.folder.name) / "pool.yaml"
-        cls.pool.write_text(json.dumps({"endpoints": [
-            {"name": f"sim-{i}", "address": "127.0.0.1", "port": str(port)}
-            for i, port in enumerate(ports)]}))
+        cls.pool = write_pool(Path(cls.folder.name) / "pool.yaml", ports)
         cls.bbr = ExtProc("bbr", "--enable-grpc-stream-metrics", tls=True)
         cls.epp = cls.start_epp()
         retry = {"retry_policy": {"retry_on": "5xx,connect-failure,reset", "num_retries": 3}}
@@ -175,7 +166,7 @@ class PoolSoak(unittest.TestCase):
         port = self.replicas[number].port
         getattr(self.replicas[number], how)()
         time.sleep(0.5)  # Some requests must meet the gap.
-        self.replicas[number] = SimModel(f"sim-{number}", port)
+        self.replicas[number] = SimModel(f"sim-{number}", *SIM, port=port)
 
     def test_nothing_is_corrupted_truncated_or_hangs(self):
         soak = Soak(Kinds(self.envoy.ports["main"]), MIX)

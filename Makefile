@@ -59,7 +59,7 @@ test-gcc: deps ## the same suite built by g++ 12.2
 test-operator: deps build/dev/build.ninja ## the operator against a real Kubernetes: manifests, kill -9
 	@$(timed) "build dev" cmake --build --preset dev -j $(JOBS) --target rage fuzzed_documents
 	@cd tests/operator && RAGE_BINARY=$(CURDIR)/build/dev/rage PYTHONDONTWRITEBYTECODE=1 \
-	  python3 -m unittest test_cli test_crds test_webhooks test_demo test_manifests test_scaling test_models \
+	  python3 -m unittest test_cli test_crds test_webhooks test_demo test_manifests test_rollout test_scaling test_models \
 	  test_adoption test_kills
 
 image: ## OCI images in build/images, without a daemon (LLAMA_PORTABLE=1: for any x86-64)

@@ -20,6 +20,7 @@ void add_eval(CLI::App& app, int& exit_code);
 void add_gateway(CLI::App& app, int& exit_code);
 void add_get(CLI::App& app, int& exit_code);
 void add_index(CLI::App& app, int& exit_code);
+void add_kustomize(CLI::App& app, int& exit_code);
 void add_logs(CLI::App& app, int& exit_code);
 void add_model(CLI::App& app, int& exit_code);
 void add_operator(CLI::App& app, int& exit_code);

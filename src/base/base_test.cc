@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include "base/base64.h"
 #include "base/context.h"
 #include "base/error.h"
 #include "base/files.h"
@@ -98,6 +99,19 @@ TEST(Strings, NumbersAreWholeOrNothing) {
   EXPECT_EQ(trim(" \t x y \n"), "x y");
   EXPECT_EQ(random_uuid().size(), 36U);
   EXPECT_NE(random_uuid(), random_uuid());
+}
+
+// RFC 4648, section 10; what is no base64 must not become bytes that look like a secret.
+TEST(Base64, IsRfc4648s) {
+  for (const auto& [bytes, text] : std::vector<std::pair<std::string, std::string>>{
+           {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foobar", "Zm9vYmFy"}}) {
+    EXPECT_EQ(encode_base64(bytes), text);
+    EXPECT_EQ(decode_base64(text).value(), bytes);
+  }
+  EXPECT_EQ(decode_base64("Zm9v\nYmFy\n").value(), "foobar");
+  for (const char* text : {"Zg", "Zg=", "Z===", "Zm9v=", "Z*==", "Zg==Zg=="}) {
+    EXPECT_FALSE(decode_base64(text)) << text;
+  }
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 // left out, and whoever needs it reports that it is not there.
 #include <algorithm>
 
-#include "gatewayapi/detail/base64.h"
+#include "base/base64.h"
 #include "gatewayapi/detail/parts.h"
 
 namespace rage::gatewayapi {
@@ -23,7 +23,7 @@ std::string read_secret_value(const Json& document, std::string_view key) {
     return *std::move(plain);
   }
   const std::string encoded = fields.child("data").text(key, kPemBytesMax);
-  return detail::decode_base64(encoded).value_or("");
+  return decode_base64(encoded).value_or("");
 }
 
 std::string problem_of(const Json& document, const TlsSecret& secret) {

@@ -8,6 +8,7 @@
 #include <array>
 #include <utility>
 
+#include "base/base64.h"
 #include "operator/detail/x509.h"
 
 namespace rage::op {
@@ -20,7 +21,6 @@ using detail::X509Ptr;
 constexpr const char* kCaKey = "ca-cert.pem";
 constexpr const char* kCertificateKey = "server-cert.pem";
 constexpr const char* kKeyKey = "server-key.pem";
-constexpr std::size_t kEncodedBytesMax = 1 << 20;  // A Secret cannot be larger.
 
 std::unexpected<Error> unusable(std::string reason) {
   return fail(ErrorCode::kFailedPrecondition, std::move(reason));
@@ -73,29 +73,6 @@ std::string still_trusted(const CertificateBundle& bundle, WallTime now) {
 }
 
 }  // namespace
-
-Result<std::string> decode_base64(std::string_view text) {
-  if (text.size() % 4 != 0 || text.size() > kEncodedBytesMax) {
-    return fail(ErrorCode::kDataLoss, "it is no base64");
-  }
-  std::string bytes(text.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()),
-                                   static_cast<int>(text.size()));
-  if (size < 0) return fail(ErrorCode::kDataLoss, "it is no base64");
-  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
-  bytes.resize(static_cast<std::size_t>(size) - padding);
-  return bytes;
-}
-
-std::string encode_base64(std::string_view bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');  // EVP_EncodeBlock() adds a zero.
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                   reinterpret_cast<const unsigned char*>(bytes.data()),
-                                   static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(size));
-  return text;
-}
 
 Result<CertificateBundle> parse_certificate_secret(const Json& secret) {
   const Json* data = codec::find_key(secret, "data");

@@ -69,8 +69,4 @@ Result<WallTime> check_certificate(const CertificateBundle& bundle,
                                    const std::vector<std::string>& names, WallTime now);
 Result<CertificateBundle> make_certificate(const std::vector<std::string>& names, WallTime now);
 
-// For caBundle fields and Secrets' data. kDataLoss: it is no base64.
-std::string encode_base64(std::string_view bytes);
-Result<std::string> decode_base64(std::string_view text);
-
 }  // namespace rage::op

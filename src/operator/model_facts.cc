@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "apis/kinds.h"
+#include "base/base64.h"
 #include "base/mutex.h"
 #include "base/sha256.h"
 #include "base/strings.h"

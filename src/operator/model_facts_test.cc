@@ -7,6 +7,7 @@
 #include <map>
 
 #include "apis/kinds.h"
+#include "base/base64.h"
 #include "base/mutex.h"
 #include "kube/fake_client_for_test.h"
 #include "kube/manual_clock_for_test.h"

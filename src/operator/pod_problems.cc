@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "apis/kinds.h"
 #include "base/strings.h"
 #include "operator/detail/json_path.h"
 #include "operator/detail/node_conditions.h"
@@ -129,6 +130,25 @@ bool is_ready(const Json& pod) {
 }
 
 }  // namespace
+
+std::vector<Change> replace_stuck_pods(const Json& stateful_set, const std::vector<Json>& pods) {
+  const std::string revision = text_at(stateful_set, {"status", "updateRevision"});
+  const bool is_seen = int_at(stateful_set, {"status", "observedGeneration"}) ==
+                       int_at(stateful_set, {"metadata", "generation"});
+  if (revision.empty() || !is_seen ||
+      text_at(stateful_set, {"spec", "podManagementPolicy"}) == "Parallel") {
+    return {};
+  }
+  std::vector<Change> changes;
+  for (const Json& pod : pods) {
+    const ObjectMeta meta = apis::parse_meta(pod);
+    const std::string has = meta.label("controller-revision-hash");
+    if (has.empty() || has == revision || meta.deleting || is_ready(pod)) continue;
+    changes.emplace_back(
+        DeleteObject{.type = apis::builtin_type("Pod"), .key = meta.key(), .uid = meta.uid});
+  }
+  return changes;
+}
 
 std::optional<PodProblem> diagnose_pods(const std::vector<Json>& pods) {
   std::vector<const Json*> sick;

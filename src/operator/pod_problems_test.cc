@@ -1,9 +1,12 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "operator/workspace_cluster_for_test.h"
 
 namespace rage::op {
 namespace {
+
+using testing::IsEmpty;
 
 Json waiting(const char* reason) {
   Json pod = parse_for_test(R"({"metadata": {"name": "w-0"}, "status": {"containerStatuses": [
@@ -99,6 +102,29 @@ TEST(PodProblems, NonsenseIsNoProblem) {
                            R"({"status": {"conditions": {"type": "Ready"}}})"}) {
     EXPECT_FALSE(diagnose_pods({parse_for_test(text)})) << text;
   }
+}
+
+// A template that was put back must reach the pod that the bad one left behind.
+TEST(StuckPods, AreReplacedWhereAnOrderedSetWaitsForThem) {
+  const Json set = parse_for_test(R"({"metadata": {"generation": 3}, "spec": {},
+      "status": {"observedGeneration": 3, "updateRevision": "w-2"}})");
+  const auto pod = [](const char* revision, const char* ready) {
+    Json made = parse_for_test(R"({"metadata": {"name": "w-0", "namespace": "n", "uid": "u"}})");
+    made["metadata"]["labels"] = {{"controller-revision-hash", revision}};
+    made["status"]["conditions"] = Json::array({{{"type", "Ready"}, {"status", ready}}});
+    return made;
+  };
+  const auto changes = replace_stuck_pods(set, {pod("w-1", "False")});
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_EQ(std::get<DeleteObject>(changes[0]).key.str(), "n/w-0");
+  EXPECT_EQ(std::get<DeleteObject>(changes[0]).uid, "u");
+  EXPECT_THAT(replace_stuck_pods(set, {pod("w-1", "True"), pod("w-2", "False")}), IsEmpty());
+  Json unseen = set;
+  unseen["metadata"]["generation"] = 4;
+  EXPECT_THAT(replace_stuck_pods(unseen, {pod("w-1", "False")}), IsEmpty());
+  Json parallel = set;
+  parallel["spec"]["podManagementPolicy"] = "Parallel";
+  EXPECT_THAT(replace_stuck_pods(parallel, {pod("w-1", "False")}), IsEmpty());
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "apis/conversion.h"
+#include "base/base64.h"
 #include "operator/certificates.h"
 
 namespace rage::op {

@@ -1,3 +1,4 @@
+#include "base/base64.h"
 #include "operator/webhook_keeper.h"
 
 #include <gmock/gmock.h>

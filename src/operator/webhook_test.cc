@@ -8,6 +8,7 @@
 #include <sstream>
 #include <string>
 
+#include "base/base64.h"
 #include "operator/certificates.h"
 #include "test_paths.h"
 

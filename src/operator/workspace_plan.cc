@@ -255,7 +255,10 @@ void plan_serving(const Pass& pass, Draft& draft, const ServingRequest& request)
     draft.facts.failure = wanted.error().message;
     return;
   }
+  const std::size_t before = draft.plan.changes.size();
   plan_apply(draft.plan.changes, apis::builtin_type("StatefulSet"), *std::move(wanted), observed);
+  const bool is_as_wanted = draft.plan.changes.size() == before;
+  if (is_as_wanted) draft.add(replace_stuck_pods(observed, pass.observed.pods));
 }
 
 // A pod mounts ConfigMaps of its own namespace alone. The template is copied once and belongs to

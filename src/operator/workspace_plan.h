@@ -29,6 +29,11 @@ struct PodProblem {
 // nothing wrong is known.
 std::optional<PodProblem> diagnose_pods(const std::vector<Json>& pods);
 
+// Deletions of pods that keep a StatefulSet from taking up its template: an ordered one waits for a
+// pod that cannot become ready, even when the template was corrected since (Kubernetes,
+// "StatefulSet basics: forced rollback"). Only pods of older revisions that are not ready.
+std::vector<Change> replace_stuck_pods(const Json& stateful_set, const std::vector<Json>& pods);
+
 struct WorkspaceObservation {
   NodeObservation nodes;
   Json stateful_set;  // Null if absent; likewise below.

@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/base64.h"
 #include "base/mutex.h"
 #include "base/strings.h"
-#include "routing/detail/base64.h"
 #include "routing/detail/plugins.h"
 #include "routing/endpoint_key.h"
 
@@ -48,7 +48,7 @@ std::optional<std::uint32_t> bound_by(const Schedule& schedule, const std::strin
 
 // "namespace/name" in base64.
 std::string token_of(const Endpoint& endpoint) {
-  return base64_encode(endpoint.name_space + "/" + endpoint.name());
+  return encode_base64(endpoint.name_space + "/" + endpoint.name());
 }
 
 // Resource. Thread-safe. Sessions to endpoints; what is unused for `ttl` is forgotten.

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/base64.h"
 #include "codec/json.h"
 #include "simulator/prompt.h"
 
@@ -51,24 +52,6 @@ Json handover_json(const KvHandover& handover) {
 
 std::string quoted(std::string_view text) {
   return codec::render_json(Json(text));
-}
-
-// RFC 4648, section 4.
-std::string encode_base64(std::string_view bytes) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    const std::size_t size = std::min<std::size_t>(3, bytes.size() - at);
-    std::uint32_t group = 0;
-    for (std::size_t i = 0; i < 3; ++i) {
-      group = group << 8 | (i < size ? static_cast<unsigned char>(bytes[at + i]) : 0);
-    }
-    for (std::size_t i = 0; i < 4; ++i) {
-      out += i <= size ? kDigits[group >> (18 - 6 * i) & 63] : '=';
-    }
-  }
-  return out;
 }
 
 }  // namespace

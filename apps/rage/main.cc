@@ -43,6 +43,8 @@ int main(int argc, char** argv) {
   rage::app::add_ask(app, exit_code);
   rage::app::add_eval(app, exit_code);
   rage::app::add_auto_index(app, exit_code);
+  rage::app::add_ingest(app, exit_code);
+  rage::app::add_assistant(app, exit_code);
   rage::app::add_model(app, exit_code);
   rage::app::add_rag(app, exit_code);
   rage::app::add_estimate(app, exit_code);

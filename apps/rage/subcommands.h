@@ -9,6 +9,7 @@ namespace rage::app {
 
 void add_apiserver(CLI::App& app, int& exit_code);
 void add_ask(CLI::App& app, int& exit_code);
+void add_assistant(CLI::App& app, int& exit_code);
 void add_auto_index(CLI::App& app, int& exit_code);
 void add_bbr(CLI::App& app, int& exit_code);
 void add_describe(CLI::App& app, int& exit_code);
@@ -20,6 +21,7 @@ void add_eval(CLI::App& app, int& exit_code);
 void add_gateway(CLI::App& app, int& exit_code);
 void add_get(CLI::App& app, int& exit_code);
 void add_index(CLI::App& app, int& exit_code);
+void add_ingest(CLI::App& app, int& exit_code);
 void add_kustomize(CLI::App& app, int& exit_code);
 void add_logs(CLI::App& app, int& exit_code);
 void add_model(CLI::App& app, int& exit_code);

@@ -9,8 +9,7 @@
 #include <set>
 #include <utility>
 
-#include "base/strings.h"
-#include "codec/uri.h"
+#include "cli/index_service.h"
 
 namespace rage::cli {
 namespace {
@@ -18,122 +17,8 @@ namespace {
 using apis::IndexReport;
 using codec::Json;
 
-constexpr std::size_t kPage = 100;
-constexpr std::size_t kIndexDocumentsMax = 5'000'000;
-constexpr int kListingsMax = 4;
-constexpr std::size_t kDocumentsPerRequest = 32;
-constexpr std::size_t kRequestBytesMax = std::size_t{4} << 20;
-constexpr std::size_t kIdsPerRequest = 500;
 // A handful may go without asking: of two documents one is always half.
 constexpr std::size_t kRemovableAlways = 5;
-constexpr int kTriesMax = 8;
-constexpr std::chrono::seconds kRetryMax{30};
-
-// Everything of one run against the service. One thread.
-class Service final {
- public:
-  Service(const Context& context, Clock& clock, RagClient& client, const std::string& index)
-      : context_(context),
-        clock_(clock),
-        client_(client),
-        path_("/indexes/" + codec::percent_encode(index) + "/documents"),
-        index_(index) {}
-
-  // Every document once. An index that does not exist is empty. Rows that come or go while we turn
-  // the pages shift the others, so then it is read again.
-  Result<std::vector<IndexedDocument>> list() {
-    for (int attempt = 1;; ++attempt) {
-      bool moved = false;
-      ASSIGN_OR_RETURN(auto documents, list_once(moved));
-      if (!moved || attempt == kListingsMax) return documents;
-    }
-  }
-
-  Result<void> write(const std::vector<SourceDocument>& source,
-                     const std::vector<std::size_t>& wanted) {
-    std::size_t at = 0;
-    while (at < wanted.size()) {
-      Json documents = Json::array();
-      std::size_t bytes = 0;
-      while (at < wanted.size() && documents.size() < kDocumentsPerRequest) {
-        const SourceDocument& document = source[wanted[at]];
-        bytes += document.text.size() * 2;
-        if (!documents.empty() && bytes > kRequestBytesMax) break;
-        documents.push_back({{"text", document.text}, {"metadata", document.metadata}});
-        ++at;
-      }
-      RETURN_IF_ERROR(
-          post("/index", {{"index_name", index_}, {"documents", std::move(documents)}}));
-    }
-    return {};
-  }
-
-  Result<void> remove(const std::vector<std::string>& ids) {
-    for (std::size_t at = 0; at < ids.size(); at += kIdsPerRequest) {
-      const auto begin = ids.begin() + static_cast<std::ptrdiff_t>(at);
-      const auto end =
-          ids.begin() + static_cast<std::ptrdiff_t>(std::min(at + kIdsPerRequest, ids.size()));
-      RETURN_IF_ERROR(post(path_ + "/delete", {{"doc_ids", std::vector<std::string>(begin, end)}}));
-    }
-    return {};
-  }
-
- private:
-  Result<std::vector<IndexedDocument>> list_once(bool& moved) {
-    std::vector<IndexedDocument> documents;
-    std::set<std::string, std::less<>> seen;
-    double total = -1;
-    for (std::size_t offset = 0; offset < kIndexDocumentsMax; offset += kPage) {
-      const auto page = retried([&] {
-        return client_.get(
-            context_, fmt::format("{}?limit={}&offset={}&max_text_length=1", path_, kPage, offset));
-      });
-      if (!page && page.error().code == ErrorCode::kNotFound) return documents;
-      if (!page) return fail(Error(page.error()).with_context("listing the index"));
-      const double rows = codec::number_or(*page, "total_items", 0);
-      moved = moved || (total >= 0 && rows != total);
-      total = rows;
-      const Json* list = codec::find_key(*page, "documents");
-      if (list == nullptr || !list->is_array() || list->empty()) break;
-      for (const Json& row : *list) {  // One a chunk.
-        std::string id = codec::string_or(row, "doc_id", "");
-        const Json* metadata = codec::find_key(row, "metadata");
-        if (id.empty() || !seen.insert(id).second) continue;
-        documents.push_back({.doc_id = std::move(id),
-                             .metadata = metadata != nullptr ? *metadata : Json::object()});
-      }
-      if (static_cast<double>(offset + kPage) >= rows) break;
-    }
-    return documents;
-  }
-
-  Result<void> post(const std::string& path, const Json& body) {
-    auto reply = retried([&] { return client_.post(context_, path, body); });
-    if (!reply) return fail(std::move(reply).error().with_context("writing to the index"));
-    return {};
-  }
-
-  // All our requests may be repeated: a second time they change nothing.
-  template <class Send>
-  Result<Json> retried(Send&& send) {
-    std::chrono::seconds pause{1};
-    for (int attempt = 1;; ++attempt) {
-      Result<Json> reply = send();
-      const bool worth_it = !reply && (reply.error().code == ErrorCode::kUnavailable ||
-                                       reply.error().code == ErrorCode::kResourceExhausted);
-      if (!worth_it || attempt == kTriesMax) return reply;
-      if (!clock_.sleep_for(context_.remaining(pause), context_.stop)) return reply;
-      RETURN_IF_ERROR(context_.check());
-      pause = std::min(pause * 2, kRetryMax);
-    }
-  }
-
-  const Context& context_;
-  Clock& clock_;
-  RagClient& client_;
-  const std::string path_;
-  const std::string index_;
-};
 
 Result<SourceListing> read_source(const Context& context, net::HttpTransport& outside,
                                   const AutoIndexCommand& command,
@@ -197,7 +82,7 @@ IndexReport first_report(const SourceListing& listing, const IndexDiff& diff,
   return report;
 }
 
-Result<void> carry_out(Service& service, const SourceListing& listing, const IndexDiff& diff,
+Result<void> carry_out(IndexService& service, const SourceListing& listing, const IndexDiff& diff,
                        bool remove) {
   RETURN_IF_ERROR(service.write(listing.documents, diff.write));
   RETURN_IF_ERROR(service.remove(diff.replaced));
@@ -223,7 +108,7 @@ void check_stored(const SourceListing& listing, const IndexDiff& rest, IndexRepo
 
 IndexReport run_auto_index(const Context& context, Clock& clock, RagClient& client,
                            net::HttpTransport& outside, const AutoIndexCommand& command) {
-  Service service(context, clock, client, command.index);
+  IndexService service(context, clock, client, command.index);
   const std::string& owner = command.source.owner;
   IndexReport report;
   const auto index = service.list();

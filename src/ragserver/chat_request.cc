@@ -50,6 +50,16 @@ std::optional<std::string> text_of(const Json& content) {
   return text;
 }
 
+// Agents that may send no system message put what they would say there before the first question,
+// as "[Instructions: ...]" and an empty line: it is not what is asked for.
+std::string without_instructions(std::string text) {
+  constexpr std::string_view kEnd = "]\n\n";
+  if (!text.starts_with("[Instructions:")) return text;
+  const std::size_t end = text.find(kEnd);
+  if (end == std::string::npos || trim(text.substr(end + kEnd.size())).empty()) return text;
+  return text.substr(end + kEnd.size());
+}
+
 bool is_chat_role(std::string_view role) {
   return role == "user" || role == "system" || role == "assistant" || role == "developer";
 }
@@ -87,9 +97,10 @@ Result<bool> read_message(const Json& message, std::vector<rag::ChatTurn>& turns
   if (role == "user" && !is_truthy(content)) {
     return invalid("Invalid request format: user messages must contain 'content'.");
   }
-  const std::optional<std::string> text = content == nullptr ? std::string() : text_of(*content);
+  std::optional<std::string> text = content == nullptr ? std::string() : text_of(*content);
   if (!text) return true;
-  turns.push_back({.role = role, .content = *text});
+  if (role == "user") text = without_instructions(*std::move(text));
+  turns.push_back({.role = role, .content = *std::move(text)});
   return false;
 }
 

@@ -55,6 +55,17 @@ TEST_F(ChatTest, AnswersFromTheSourcesInTheOriginalsShape) {
   EXPECT_TRUE(body["usage"]["total_tokens"].is_number());
 }
 
+// The demo's agent sends its instructions within the first question: they must not be what is
+// looked for, or every first answer would be about the assistant itself.
+TEST_F(ChatTest, InstructionsBeforeTheQuestionAreNotTheQuestion) {
+  index_talks();
+  const auto reply = ask(
+      "[Instructions: You are an expert in Linux. Cite title, date and speakers.]\n\n"
+      "In which room is Profiling a Profiler?");
+  EXPECT_EQ(reply.json()["grounding"]["question"], "In which room is Profiling a Profiler?");
+  EXPECT_THAT(content_of(reply), HasSubstr("Ballroom F"));
+}
+
 // The promise: no bare model behind an index that does not know.
 TEST_F(ChatTest, DeclinesWithoutAskingTheModel) {
   index_talks();

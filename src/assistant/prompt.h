@@ -1,0 +1,40 @@
+// What the model server is asked: the body of a chat completion (OpenAI's API), as the demo's agent
+// builds it. Pure.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "assistant/message.h"
+#include "codec/json.h"
+
+namespace rage::assistant {
+
+// Who the assistant is, and how it speaks of sessions.
+extern const char* const kDefaultInstructions;
+
+struct PromptOptions {
+  std::string model;
+  std::string index_name;  // Empty: direct mode. Else retrieval mode: a RAGEngine is upstream.
+  std::string instructions = kDefaultInstructions;
+  std::size_t answer_tokens_max = 2048;
+  // Of the conversation before the question, by estimated_tokens(). The oldest turns are left out
+  // first, whole: what is left begins with a question.
+  std::size_t history_tokens_max = 6000;
+};
+
+// About 4 bytes a token, and a few for the message around it.
+std::size_t estimated_tokens(std::string_view text);
+
+// The newest messages of `history` that fit; only questions and answers with text.
+std::span<const Message> within_budget(std::span<const Message> history, std::size_t tokens_max);
+
+// Direct mode: instructions as a system message, "max_completion_tokens". Retrieval mode: no system
+// message, because the engine adds one of its own; the instructions stand as "[Instructions: ...]"
+// before the first question, and there are "index_name" and "max_tokens".
+codec::Json plan_completion(const PromptOptions& options, std::span<const Message> history,
+                            std::string_view question);
+
+}  // namespace rage::assistant

@@ -1,0 +1,183 @@
+// Routes, and what does not belong to one session.
+#include "assistant/service.h"
+
+#include <chrono>
+#include <optional>
+
+#include "assistant/detail/service_call.h"
+#include "assistant/export.h"
+#include "base/strings.h"
+#include "codec/uri.h"
+#include "obs/log.h"
+#include "text/unicode.h"
+
+namespace rage::assistant {
+namespace {
+
+using codec::Json;
+using net::HttpResponse;
+
+constexpr std::chrono::milliseconds kCheckLimit{3000};
+
+enum class Kind {
+  kHealth,
+  kReady,
+  kMetrics,
+  kChat,
+  kHistory,
+  kSessions,
+  kShow,
+  kRename,
+  kDelete,
+  kExport,
+};
+
+struct KnownRoute {
+  std::string_view method;
+  std::string_view prefix;  // Whole path, or what comes before a session.
+  bool has_session;
+  std::string_view suffix;
+  Kind kind;
+};
+
+constexpr KnownRoute kRoutes[] = {
+    {"GET", "/health", false, "", Kind::kHealth},
+    {"GET", "/ready", false, "", Kind::kReady},
+    {"GET", "/metrics", false, "", Kind::kMetrics},
+    {"POST", "/chat", false, "", Kind::kChat},
+    {"POST", "/chat/stream", false, "", Kind::kChat},
+    {"GET", "/chat/history/", true, "", Kind::kHistory},
+    {"GET", "/sessions", false, "", Kind::kSessions},
+    {"GET", "/sessions/", true, "", Kind::kShow},
+    {"PATCH", "/sessions/", true, "", Kind::kRename},
+    {"DELETE", "/sessions/", true, "", Kind::kDelete},
+    {"GET", "/sessions/", true, "/export", Kind::kExport},
+};
+
+// The session in `path`, if it has the route's shape; empty for routes without one.
+std::optional<std::string> match(const KnownRoute& route, std::string_view path) {
+  if (!route.has_session) {
+    return path == route.prefix ? std::optional<std::string>("") : std::nullopt;
+  }
+  if (!path.starts_with(route.prefix) || !path.ends_with(route.suffix)) return std::nullopt;
+  if (path.size() <= route.prefix.size() + route.suffix.size()) return std::nullopt;
+  const std::string_view part =
+      path.substr(route.prefix.size(), path.size() - route.prefix.size() - route.suffix.size());
+  if (part.find('/') != std::string_view::npos) return std::nullopt;
+  auto session = codec::percent_decode(part);
+  if (!session || !text::is_valid_utf8(*session)) return std::nullopt;
+  return session;
+}
+
+// Puts what CORS asks for on whatever is answered.
+class CorsWriter final : public net::ResponseWriter {
+ public:
+  CorsWriter(net::ResponseWriter& writer, std::vector<std::pair<std::string, std::string>> headers)
+      : writer_(writer), headers_(std::move(headers)) {}
+  Result<void> send(HttpResponse response) override {
+    add_to(response.headers);
+    return writer_.send(std::move(response));
+  }
+  Result<void> begin(int status, net::Headers headers) override {
+    add_to(headers);
+    return writer_.begin(status, std::move(headers));
+  }
+  Result<void> write(std::string_view bytes) override { return writer_.write(bytes); }
+  void abort() override { writer_.abort(); }
+
+ private:
+  void add_to(net::Headers& headers) const {
+    for (const auto& [name, value] : headers_) headers.add(name, value);
+  }
+  net::ResponseWriter& writer_;
+  const std::vector<std::pair<std::string, std::string>> headers_;
+};
+
+Json check_json(const Result<void>& outcome) {
+  if (outcome) return {{"ok", true}};
+  return {{"ok", false}, {"error", outcome.error().message}};
+}
+
+}  // namespace
+
+struct AssistantService::Route {
+  Kind kind = Kind::kHealth;
+  std::string session;
+};
+
+HttpResponse not_initialized() {
+  return detail_response(503, "Agent not initialized");
+}
+
+void AssistantService::handle(const Context& context, const net::HttpRequest& request,
+                              net::ResponseWriter& writer) {
+  if (auto preflight = answer_preflight(options_.cors, request)) {
+    (void)writer.send(*std::move(preflight));
+    return;
+  }
+  CorsWriter answering(writer, cors_headers(options_.cors, request));
+  const Call call{.context = context, .request = request, .writer = answering};
+  std::string allowed;
+  for (const KnownRoute& known : kRoutes) {
+    auto session = match(known, request.path);
+    if (!session) continue;
+    if (known.method != request.method) {
+      allowed += (allowed.empty() ? "" : ", ") + std::string(known.method);
+      continue;
+    }
+    if (known.kind == Kind::kChat) {
+      metrics_.request(chat(call));
+      return;
+    }
+    HttpResponse response = answer(call, {.kind = known.kind, .session = *std::move(session)});
+    metrics_.request(response.status);
+    (void)answering.send(std::move(response));
+    return;
+  }
+  HttpResponse refusal = allowed.empty() ? detail_response(404, "Not Found")
+                                         : detail_response(405, "Method Not Allowed");
+  if (!allowed.empty()) refusal.headers.set("allow", allowed);
+  metrics_.request(refusal.status);
+  (void)answering.send(std::move(refusal));
+}
+
+HttpResponse AssistantService::answer(const Call& call, const Route& route) {
+  switch (route.kind) {
+    case Kind::kHealth:
+      return HttpResponse::json(200, R"({"status":"healthy","service":"agent-service"})");
+    case Kind::kReady:
+      return ready(call);
+    case Kind::kMetrics:
+      return {.status = 200,
+              .headers = {{"content-type", std::string(obs::kMetricsContentType)}},
+              .body = registry_.render()};
+    case Kind::kHistory:
+      return history(route.session);
+    case Kind::kSessions:
+      return list_sessions(call);
+    case Kind::kShow:
+      return show_session(route.session);
+    case Kind::kRename:
+      return rename_session(call, route.session);
+    case Kind::kDelete:
+      return delete_session(route.session);
+    case Kind::kExport:
+      return export_session(call, route.session);
+    case Kind::kChat:
+      break;  // May be a stream; handle() sends it to chat().
+  }
+  return detail_response(404, "Not Found");
+}
+
+HttpResponse AssistantService::ready(const Call& call) {
+  const auto store = store_.check(Context::with_timeout(kCheckLimit));
+  if (store) turns_.save_unsaved();
+  const auto upstream = upstream_.check(call.context, kCheckLimit);
+  const bool well = store && upstream;
+  return json_response(
+      well ? 200 : 503,
+      {{"status", well ? "ready" : "not ready"},
+       {"checks", {{"history", check_json(store)}, {"upstream", check_json(upstream)}}}});
+}
+
+}  // namespace rage::assistant

@@ -1,0 +1,104 @@
+#include "assistant/upstream.h"
+
+#include <gtest/gtest.h>
+
+#include "assistant/fakes_for_test.h"
+
+namespace rage::assistant {
+namespace {
+
+using std::chrono::milliseconds;
+
+struct UpstreamTest : testing::Test {
+  FakeClock clock;
+  ScriptedTransport transport;
+  std::unique_ptr<Upstream> upstream =
+      *Upstream::create(transport, clock, {.base_url = "http://gateway/rag", .api_key = "key"});
+  const codec::Json body = {{"model", "m"}};
+  std::string heard;
+  const OnText hear = [this](std::string_view text) {
+    heard += text;
+    return true;
+  };
+};
+
+net::HttpResponse a_refusal(int status) {
+  return net::HttpResponse::json(status, R"({"error":{"message":"no"}})");
+}
+
+// A model that restarts costs the user a pause, not the answer.
+TEST_F(UpstreamTest, AsksAgainAsOpenAisClientsDo) {
+  transport.replies = {{.status = 0}, a_refusal(503), a_completion("\"Yes.\"")};
+  const auto answer = upstream->complete({}, body, "");
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->text, "Yes.");
+  EXPECT_EQ(answer->model, "m-1");
+  EXPECT_EQ(answer->grounding["mode"], "composed");
+  ASSERT_EQ(transport.asked.size(), 3U);
+  EXPECT_EQ(transport.asked[2].url, "http://gateway/rag/chat/completions");
+  EXPECT_EQ(transport.asked[2].headers.find("x-stainless-retry-count"), "2");
+  EXPECT_EQ(transport.asked[2].headers.find("authorization"), "Bearer key");
+  ASSERT_EQ(clock.slept.size(), 2U);
+  EXPECT_LE(clock.slept[0], milliseconds(500));
+  EXPECT_GE(clock.slept[1], milliseconds(750));
+}
+
+TEST_F(UpstreamTest, GivesUpAfterThreeTriesAndAtOnceWhereItIsNoUse) {
+  transport.replies = {a_refusal(500)};
+  EXPECT_EQ(upstream->complete({}, body, "").error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(transport.asked.size(), 3U);
+  for (const auto& [status, code] : {std::pair{400, ErrorCode::kInvalidArgument},
+                                     {401, ErrorCode::kUnauthenticated},
+                                     {404, ErrorCode::kNotFound}}) {
+    transport.asked.clear();
+    transport.replies = {a_refusal(status)};
+    EXPECT_EQ(upstream->complete({}, body, "").error().code, code);
+    EXPECT_EQ(transport.asked.size(), 1U) << status;
+  }
+}
+
+TEST(UpstreamRules, WhenAndHowLong) {
+  for (const int status : {408, 409, 429, 500, 503}) EXPECT_TRUE(is_worth_a_retry(status));
+  for (const int status : {400, 401, 404, 422}) EXPECT_FALSE(is_worth_a_retry(status));
+  EXPECT_EQ(retry_pause(0, std::nullopt, 0), milliseconds(500));
+  EXPECT_EQ(retry_pause(9, std::nullopt, 0), milliseconds(8000));
+  EXPECT_EQ(retry_pause(0, std::nullopt, 1), milliseconds(375));
+  EXPECT_EQ(retry_pause(0, milliseconds(3000), 0.5), milliseconds(3000));
+}
+
+TEST_F(UpstreamTest, StreamsAndKeepsWhatCameBesides) {
+  transport.replies = {a_stream({"One. ", "Two."})};
+  const auto answer = upstream->stream({}, body, "", hear);
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(heard, "One. Two.");
+  EXPECT_EQ(answer->usage["completion_tokens"], 3);
+  EXPECT_EQ(answer->grounding["mode"], "model");
+}
+
+// A broken-off answer must not look whole, and must not be said twice.
+TEST_F(UpstreamTest, AStreamThatEndsEarlyIsAnErrorAndNotRepeated) {
+  transport.replies = {a_stream({"One. "}, false)};
+  EXPECT_EQ(upstream->stream({}, body, "", hear).error().code, ErrorCode::kDataLoss);
+  EXPECT_EQ(heard, "One. ");
+  EXPECT_EQ(transport.asked.size(), 1U);
+}
+
+// KAITO's engine refuses "stream"; the answer then comes whole.
+TEST_F(UpstreamTest, AnUpstreamThatCannotStreamIsAskedForTheWhole) {
+  transport.replies = {a_refusal(400), a_completion("\"Whole.\"")};
+  ASSERT_TRUE(upstream->stream({}, body, "", hear));
+  EXPECT_EQ(heard, "Whole.");
+  EXPECT_EQ(transport.asked[1].body, R"({"model":"m"})");
+}
+
+TEST(Traceparent, OnlyWellFormedOnesArePassedOn) {
+  const std::string good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  EXPECT_EQ(valid_traceparent(good), good);
+  for (const char* bad : {"", "00-0-0-0", "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+                          "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01"}) {
+    EXPECT_EQ(valid_traceparent(bad), "") << bad;
+  }
+}
+
+}  // namespace
+}  // namespace rage::assistant

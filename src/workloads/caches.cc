@@ -31,7 +31,15 @@ Caches::Caches(kube::KubeClient& client, Clock& clock, const Deleted& deleted)
       stateful_sets(make(client, clock, kinds().stateful_set)),
       revisions(make(client, clock, kinds().revision)),
       rollouts(make(client, clock, kinds().rollout)),
-      node_claims(make(client, clock, kinds().node_claim)) {}
+      node_claims(make(client, clock, kinds().node_claim)),
+      jobs(make(client, clock, kinds().job)),
+      cron_jobs(make(client, clock, kinds().cron_job)),
+      workflows(make(client, clock, kinds().workflow)),
+      workflow_templates(make(client, clock, kinds().workflow_template)),
+      cron_workflows(make(client, clock, kinds().cron_workflow)),
+      certificates(make(client, clock, kinds().certificate)),
+      external_secrets(make(client, clock, kinds().external_secret)),
+      secrets(make(client, clock, kinds().secret)) {}
 
 std::unique_ptr<kube::Informer> Caches::make(kube::KubeClient& client, Clock& clock,
                                              const ResourceType& type) {

@@ -53,6 +53,14 @@ class Caches final {
   const std::unique_ptr<kube::Informer> revisions;
   const std::unique_ptr<kube::Informer> rollouts;
   const std::unique_ptr<kube::Informer> node_claims;
+  const std::unique_ptr<kube::Informer> jobs;
+  const std::unique_ptr<kube::Informer> cron_jobs;
+  const std::unique_ptr<kube::Informer> workflows;
+  const std::unique_ptr<kube::Informer> workflow_templates;
+  const std::unique_ptr<kube::Informer> cron_workflows;
+  const std::unique_ptr<kube::Informer> certificates;
+  const std::unique_ptr<kube::Informer> external_secrets;
+  const std::unique_ptr<kube::Informer> secrets;
 };
 
 }  // namespace rage::workloads

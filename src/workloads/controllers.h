@@ -60,5 +60,7 @@ using Controllers = std::vector<std::unique_ptr<PlanController>>;
 void add_replicated(const Shop& shop, Controllers& controllers);
 // Nodes, the scheduler, claims and volumes, EndpointSlices.
 void add_placement(const Shop& shop, Controllers& controllers);
+// Job, CronJob, Workflow, CronWorkflow; Certificate and ExternalSecret.
+void add_tasks(const Shop& shop, Controllers& controllers);
 
 }  // namespace rage::workloads

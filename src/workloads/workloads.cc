@@ -88,6 +88,7 @@ struct Workloads::State {
     base_node.watch(*caches.nodes, BaseNode::key_of);
     add_replicated(shop, controllers);
     add_placement(shop, controllers);
+    add_tasks(shop, controllers);
   }
 
   kube::KubeClient& client;

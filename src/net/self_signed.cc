@@ -5,12 +5,15 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
+#include <boost/asio/ip/address.hpp>
 #include <chrono>
 #include <ctime>
 #include <memory>
 #include <string>
 
+#include "base/strings.h"
 #include "net/self_signed.h"
 
 namespace rage::net {
@@ -46,7 +49,29 @@ bool set_times(X509* certificate, WallTime now) {
          ASN1_TIME_set(X509_getm_notAfter(certificate), end) != nullptr;
 }
 
-bool set_names(X509* certificate) {
+// As OpenSSL's configuration has it: nothing that separates there may be in a name.
+Result<std::string> alternative_names(const std::vector<std::string>& names) {
+  constexpr std::size_t kNamesMax = 100;
+  if (names.empty() || names.size() > kNamesMax) {
+    return fail(ErrorCode::kInvalidArgument, "a certificate needs 1 to {} names", kNamesMax);
+  }
+  std::string text;
+  for (const std::string& name : names) {
+    const bool sound = !name.empty() && std::ranges::all_of(name, [](char c) {
+      return is_ascii_alpha(c) || is_ascii_digit(c) || c == '.' || c == '-' || c == ':' || c == '*';
+    });
+    if (!sound) {
+      return fail(ErrorCode::kInvalidArgument, "\"{}\" is neither a DNS name nor an IP address",
+                  name);
+    }
+    boost::system::error_code error;
+    (void)boost::asio::ip::make_address(name, error);
+    text += fmt::format("{}{}:{}", text.empty() ? "" : ",", error ? "DNS" : "IP", name);
+  }
+  return text;
+}
+
+bool set_names(X509* certificate, const std::string& alternatives) {
   X509_NAME* name = X509_get_subject_name(certificate);
   const auto* organisation = reinterpret_cast<const unsigned char*>("RAGE");
   if (X509_NAME_add_entry_by_txt(name, "O", MBSTRING_ASC, organisation, -1, -1, 0) != 1 ||
@@ -54,7 +79,7 @@ bool set_names(X509* certificate) {
     return false;
   }
   const std::unique_ptr<X509_EXTENSION, Freed<X509_EXTENSION_free>> names(
-      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1"));
+      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, alternatives.c_str()));
   return names && X509_add_ext(certificate, names.get(), -1) == 1;
 }
 
@@ -69,14 +94,16 @@ std::string to_pem(Write write) {
 
 }  // namespace
 
-Result<ServerCertificate> make_self_signed(WallTime now) {
+Result<ServerCertificate> make_self_signed(WallTime now, const std::vector<std::string>& names) {
+  ASSIGN_OR_RETURN(const std::string alternatives, alternative_names(names));
   const KeyPtr key(EVP_EC_gen("P-256"));
   const CertificatePtr certificate(X509_new());
-  const bool made =
-      key && certificate && X509_set_version(certificate.get(), X509_VERSION_3) == 1 &&
-      set_serial(certificate.get()) && set_times(certificate.get(), now) &&
-      set_names(certificate.get()) && X509_set_pubkey(certificate.get(), key.get()) == 1 &&
-      X509_sign(certificate.get(), key.get(), EVP_sha256()) > 0;
+  const bool made = key && certificate &&
+                    X509_set_version(certificate.get(), X509_VERSION_3) == 1 &&
+                    set_serial(certificate.get()) && set_times(certificate.get(), now) &&
+                    set_names(certificate.get(), alternatives) &&
+                    X509_set_pubkey(certificate.get(), key.get()) == 1 &&
+                    X509_sign(certificate.get(), key.get(), EVP_sha256()) > 0;
   ServerCertificate pem;
   if (made) {
     pem.chain_pem = to_pem([&](BIO* bio) { return PEM_write_bio_X509(bio, certificate.get()); });

@@ -45,6 +45,7 @@ struct GatewayFlags {
   std::string name_space;
   std::string address = "127.0.0.1";
   std::string status_address;
+  std::uint16_t low_port_offset = 0;
   std::string admin = "127.0.0.1:19000";
   std::string picker_config;
   gateway::PoolPickers::Who who = gateway::PoolPickers::Who::kAsPoolsSay;
@@ -210,6 +211,7 @@ Result<void> run_gateway(GatewayFlags flags) {
     options.compile.unknown_class = gatewayapi::CompileOptions::UnknownClass::kServe;
   }
   options.build.address = flags.address;
+  options.build.low_port_offset = flags.low_port_offset;
   RunningGateway running(flags, std::move(options), *pickers, registry);
   return flags.cluster ? run_from_cluster(flags, running, clock, registry, shutdown)
                        : run_from_files(flags, running, clock, registry, shutdown);
@@ -253,6 +255,12 @@ void add_gateway(CLI::App& app, int& exit_code) {
   command
       ->add_option("--address", flags->address,
                    "Where Gateways without spec.addresses listen; 0.0.0.0 in a pod")
+      ->capture_default_str();
+  command
+      ->add_option("--low-port-offset", flags->low_port_offset,
+                   "Listeners on ports below 1024 listen that much higher, where only root may open "
+                   "such ports")
+      ->check(CLI::Range(0, 60'000))
       ->capture_default_str();
   command->add_option("--status-address", flags->status_address,
                       "What status.addresses says then; default: --address");

@@ -12,6 +12,8 @@
 namespace rage::gateway {
 namespace {
 
+constexpr std::uint16_t kLowPortsEnd = 1024;
+
 using gatewayapi::ObjectName;
 
 std::vector<std::string> words_of(std::string_view text) {
@@ -161,7 +163,9 @@ void add_listeners(const gatewayapi::World& world, const gatewayapi::Compiled& c
     if (addresses.empty()) addresses = {options.address};
     for (const std::string& address : addresses) {
       for (const gatewayapi::CompiledListener& compiled_listener : gateway.listeners) {
-        ListenerConfig& listener = listener_at(snapshot, address, compiled_listener.port);
+        const std::uint16_t asked = compiled_listener.port;
+        const std::uint16_t port = asked < kLowPortsEnd ? asked + options.low_port_offset : asked;
+        ListenerConfig& listener = listener_at(snapshot, address, port);
         listener.hosts.push_back({.hostname = compiled_listener.hostname,
                                   .routes = compiled_listener.routes,
                                   .pools = pools});

@@ -32,6 +32,8 @@ class PickerProvider {
 
 struct BuildOptions {
   std::string address = "0.0.0.0";  // Of Gateways that ask for none.
+  // Listeners on ports below 1024 listen on a port that much higher, where they may not be opened.
+  std::uint16_t low_port_offset = 0;
 };
 
 struct BuiltSnapshot {

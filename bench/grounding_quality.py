@@ -19,6 +19,7 @@ from service import ROOT, Service
 SETS = {
     "scale23x": ("schedule_index.json", "questions-dev.jsonl"),
     "catalogue": ("catalogue_index.json", "questions.jsonl"),
+    "heldout": ("catalogue_index.json", "questions-heldout.jsonl"),
 }
 
 

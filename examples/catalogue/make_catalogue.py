@@ -58,6 +58,8 @@ class Questions:
 
     def add(self, kind, question, about=(), include=(), forbid=(), **more):
         about = [about] if isinstance(about, str) else list(about)
+        if kind != "unanswerable":
+            more["qrels"] = {self.urls[title]: 1 for title in about}
         self.rows.append(
             {
                 "id": f"{self.prefix}-{len(self.rows) + 1:03}",

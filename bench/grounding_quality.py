@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Grades answers: the share right, wrong facts shown, unanswerable ones declined. JSON.
 
-usage: bench/grounding_quality.py [--set scale23x|catalogue] [--binary build/release/rage]
+usage: bench/grounding_quality.py [--set scale23x|catalogue|heldout] [--binary build/release/rage]
                                   [--llm-url URL] [--html FILE] [--verbose]
 
 Starts a service, indexes the set's documents and runs `rage eval`, whose rules these are.
@@ -17,8 +17,9 @@ from pathlib import Path
 from service import ROOT, Service
 
 SETS = {
-    "scale23x": ("schedule_index.json", "questions-dev.jsonl"),
-    "catalogue": ("catalogue_index.json", "questions.jsonl"),
+    "scale23x": ("scale23x/schedule_index.json", "scale23x/questions-dev.jsonl"),
+    "catalogue": ("catalogue/catalogue_index.json", "catalogue/questions.jsonl"),
+    "heldout": ("catalogue/catalogue_index.json", "catalogue/questions-heldout.jsonl"),
 }
 
 
@@ -44,7 +45,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--binary", default=ROOT / "build/release/rage")
-    parser.add_argument("--set", choices=SETS, default="scale23x", help="a folder of examples/")
+    parser.add_argument("--set", choices=SETS, default="scale23x", help="of examples/")
     parser.add_argument("--documents", type=Path, help="another corpus, as POST /index takes it")
     parser.add_argument("--questions", type=Path, help="other questions")
     parser.add_argument("--llm-url", help="a model; without it answers are extractive")
@@ -52,7 +53,7 @@ def main():
     parser.add_argument("--html", type=Path, help="write a page with a drawer per question")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
-    documents, questions = (ROOT / "examples" / options.set / name for name in SETS[options.set])
+    documents, questions = (ROOT / "examples" / name for name in SETS[options.set])
     with tempfile.TemporaryDirectory() as data:
         flags = (
             ["--llm-url", options.llm_url, "--answers", options.answers]

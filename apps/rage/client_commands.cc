@@ -1,8 +1,9 @@
-// `rage index`, `rage retrieve`, `rage ask`.
+// `rage index`, `rage retrieve`, `rage ask`, `rage explain`.
 #include <cstdlib>
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/explain.h"
 #include "net/http_client.h"
 #include "subcommands.h"
 
@@ -109,6 +110,29 @@ void add_ask(CLI::App& app, int& exit_code) {
     if (*ungrounded) options->index.clear();
     exit_code = connection->run(
         [&](cli::RagClient& client) { return cli::run_ask(Context{}, client, *options); });
+  });
+}
+
+void add_explain(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("explain", "Why an answer says what it says");
+  auto connection = std::make_shared<Connection>();
+  auto options = std::make_shared<cli::ExplainCommand>();
+  auto output = std::make_shared<std::string>();
+  command->add_option("answer", options->id,
+                      "Id of the chat completion; without it the last answers are listed");
+  command->add_option("-o,--output", *output, "json or text")
+      ->check(CLI::IsMember({"json", "text"}));
+  connection->add_to(*command);
+  command->footer(
+      "The service keeps its last answers in memory: `rage rag --answers-kept`.\n"
+      "Examples:\n"
+      "  rage explain                                      the last answers and their ids\n"
+      "  rage explain 0f8c5a1d0f8c4e3b9a77d5b1c2e4f6a8\n"
+      "  rage explain 0f8c5a1d0f8c4e3b9a77d5b1c2e4f6a8 -o json");
+  command->callback([=, &exit_code] {
+    options->format = *output == "json" ? cli::OutputFormat::kJson : connection->format();
+    exit_code = connection->run(
+        [&](cli::RagClient& client) { return cli::run_explain(Context{}, client, *options); });
   });
 }
 

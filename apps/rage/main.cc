@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   rage::app::add_retrieve(app, exit_code);
   rage::app::add_ask(app, exit_code);
   rage::app::add_eval(app, exit_code);
+  rage::app::add_explain(app, exit_code);
   rage::app::add_auto_index(app, exit_code);
   rage::app::add_ingest(app, exit_code);
   rage::app::add_assistant(app, exit_code);

@@ -24,6 +24,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kDrainLimit = 20s;
+constexpr std::size_t kAnswersKeptOnLoopback = 256;
 
 struct RagOptions {
   std::string address = "127.0.0.1";
@@ -34,6 +35,8 @@ struct RagOptions {
   std::string llm_url;
   std::string llm_token;
   std::string answers = "auto";
+  std::string grounding_mode = "strict";
+  int answers_kept = -1;  // Less than 0: by where the service listens.
   std::string log_format = "json";
   std::size_t workers = 32;
   std::size_t body_mib_max = 64;
@@ -62,6 +65,14 @@ rag::AnswerMode answer_mode_of(const std::string& name) {
   return name == "extractive" ? rag::AnswerMode::kExtractive : rag::AnswerMode::kAuto;
 }
 
+// Traces hold what others asked: kept unasked only where nobody else can reach them.
+std::size_t answers_kept(const RagOptions& options) {
+  if (options.answers_kept >= 0) return static_cast<std::size_t>(options.answers_kept);
+  const bool loopback = options.address.starts_with("127.") || options.address == "::1" ||
+                        options.address == "localhost";
+  return loopback ? kAnswersKeptOnLoopback : 0;
+}
+
 Result<void> run_rag(RagOptions options) {
   const ShutdownSignal shutdown;
   obs::log().set_format(options.log_format == "text" ? obs::LogFormat::kText
@@ -77,6 +88,9 @@ Result<void> run_rag(RagOptions options) {
                  access.transport(), {.url = options.llm_url, .bearer_token = options.llm_token}));
   }
   options.service.chat.answer_mode = answer_mode_of(options.answers);
+  options.service.chat.grounding =
+      rag::parse_grounding_mode(options.grounding_mode).value_or(rag::GroundingMode::kStrict);
+  options.service.chat.log.answers_max = answers_kept(options);
   ragserver::RagService service(*collections, llm.get(), options.service);
   const net::HttpServerOptions listener{.address = options.address,
                                         .port = static_cast<std::uint16_t>(options.port),
@@ -138,6 +152,20 @@ void add_rag(CLI::App& app, int& exit_code) {
           "always, verified; extractive: never a model")
       ->check(CLI::IsMember({"auto", "model", "extractive"}))
       ->capture_default_str();
+  command
+      ->add_option(
+          "--grounding-mode", options->grounding_mode,
+          "strict: only what a source supports; assist: the rest too, marked; off: KAITO's, "
+          "unchecked. An index's setting and a request's grounding_mode win")
+      ->envname("RAG_GROUNDING_MODE")
+      ->check(CLI::IsMember({"strict", "assist", "off", "compat"}))
+      ->capture_default_str();
+  command
+      ->add_option("--answers-kept", options->answers_kept,
+                   "Answers that `rage explain` can explain; 0: none. Without it 256 on a loopback "
+                   "address and none elsewhere")
+      ->envname("RAG_ANSWERS_KEPT")
+      ->check(CLI::Range(0, 100000));
   command
       ->add_option("--context-window", service.chat.context_tokens_max,
                    "Tokens of the model's context")

@@ -19,6 +19,7 @@ void add_down(CLI::App& app, int& exit_code);
 void add_epp(CLI::App& app, int& exit_code);
 void add_estimate(CLI::App& app, int& exit_code);
 void add_eval(CLI::App& app, int& exit_code);
+void add_explain(CLI::App& app, int& exit_code);
 void add_gateway(CLI::App& app, int& exit_code);
 void add_get(CLI::App& app, int& exit_code);
 void add_index(CLI::App& app, int& exit_code);

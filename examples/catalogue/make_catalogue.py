@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes catalogue_index.json and questions.jsonl from products.tsv, pages.md and the list below.
+"""Writes catalogue_index.json and the two question files from products.tsv, pages.md and the lists
+below.
 
 usage: examples/catalogue/make_catalogue.py
 
@@ -48,17 +49,20 @@ def page_documents():
 
 
 class Questions:
-    def __init__(self, products, pages):
+    def __init__(self, products, pages, prefix):
         self.products = products
+        self.prefix = prefix
         self.urls = {row["title"]: SITE + "products/" + slug(row["title"]) for row in products}
         self.urls |= {page["metadata"]["title"]: page["metadata"]["url"] for page in pages}
         self.rows = []
 
     def add(self, kind, question, about=(), include=(), forbid=(), **more):
         about = [about] if isinstance(about, str) else list(about)
+        if kind != "unanswerable":
+            more["qrels"] = {self.urls[title]: 1 for title in about}
         self.rows.append(
             {
-                "id": f"cat-{len(self.rows) + 1:03}",
+                "id": f"{self.prefix}-{len(self.rows) + 1:03}",
                 "question": question,
                 "type": kind,
                 "expected_urls": [self.urls[title] for title in about],
@@ -325,6 +329,54 @@ def unanswerable(q):
     q.no("How many employees does Norrbeck have?", "absent", forbid="46")
 
 
+def held_out(q):
+    """Written before the code that answers them was read, and never tuned to."""
+    q.add("single-fact", "What is the price of the Moraine 85?", "Moraine 85", "298", "264")
+    q.add("single-fact", "When does the Station Store close?", "Opening hours", "20:00")
+    q.add("single-fact", "How much deposit do you take for a rented tent?", "Rental", "200")
+    q.add(
+        "single-fact", "Who came up with the Hammock Halyard?", "Hammock Halyard", "Brandt-Mensah"
+    )
+    q.add("single-fact", "Is shipping free for an order of 80 euros?", "Delivery", "75")
+    q.add("single-fact", "How heavy is the Desal Hand Pump?", "Desal Hand Pump", "2950")
+    q.add(
+        "paraphrase", "My gift voucher is three years old. Is it still good?", "Gift cards", "never"
+    )
+    q.add(
+        "paraphrase",
+        "How do I wash a sleeping bag filled with feathers?",
+        "Caring for down and wax",
+        "thirty degrees",
+    )
+    q.add("paraphrase", "Which lamp never needs batteries?", "Dynamo Lamp Perpetua", "Perpetua")
+    q.add("paraphrase", "Do you have a bag I can put my laptop in?", "Courier 28", "Courier 28")
+    q.add("typo", "waranty of the Portge Dufel", "Portage Duffel", "7 years")
+    q.add_list("by-topic", "What radios are there?", lambda r: r["category"] == "Radios")
+    q.add_list(
+        "by-place",
+        "List the packs sold at the Mill Store.",
+        lambda r: r["category"] == "Packs" and r["store"] == "Mill Store",
+    )
+    q.add_list(
+        "number-slot",
+        "Which water products are cheaper than 40 EUR?",
+        lambda r: r["category"] == "Water" and float(r["price"]) < 40,
+    )
+    q.no("Who designed the Chain Elixir?", "field-missing", "Chain Elixir")
+    q.no("Do you have snowshoes?", "absent", absent=["snowshoe"])
+    q.no("Which store sells the Larch Three?", "absent", absent=["Larch Three"])
+    q.no("When does the London store open?", "absent", absent=["London"])
+    q.no("How many stars did customers give the Rill Filter?", "field-missing", "Rill Filter")
+    q.no("Which tents did Petra Halloran design?", "absent")
+
+
+def write_questions(name, questions, groups):
+    for group in groups:
+        group(questions)
+    lines = (json.dumps(row, ensure_ascii=False) for row in questions.rows)
+    (HERE / name).write_text("".join(line + "\n" for line in lines))
+
+
 def main():
     products, pages = read_products(), list(page_documents())
     documents = [product_document(row) for row in products] + pages
@@ -332,11 +384,9 @@ def main():
     (HERE / "catalogue_index.json").write_text(
         json.dumps(index, indent=1, ensure_ascii=False) + "\n"
     )
-    questions = Questions(products, pages)
-    for group in (single_facts, lists, crossing, follow_ups, unanswerable):
-        group(questions)
-    lines = (json.dumps(row, ensure_ascii=False) for row in questions.rows)
-    (HERE / "questions.jsonl").write_text("".join(line + "\n" for line in lines))
+    groups = (single_facts, lists, crossing, follow_ups, unanswerable)
+    write_questions("questions.jsonl", Questions(products, pages, "cat"), groups)
+    write_questions("questions-heldout.jsonl", Questions(products, pages, "held"), (held_out,))
 
 
 if __name__ == "__main__":

@@ -59,6 +59,7 @@ Result<RagEngine> parse_rag_engine(const Json& document) {
   engine.guardrails_enabled = guardrails.flag("enabled");
   engine.guardrails_config_map = guardrails.child("configMapRef").text("name");
   engine.grounding_answers = spec.child("grounding").text("answers");
+  engine.grounding_mode = spec.child("grounding").text("mode");
   engine.spec = fields.object("spec");
   engine.status = fields.object("status");
   RETURN_IF_ERROR(fields.check());

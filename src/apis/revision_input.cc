@@ -177,6 +177,7 @@ std::string revision_input(const RagEngine& engine) {
     json["grounding"] = Json::object();
     json["grounding"]["answers"] = engine.grounding_answers;
   }
+  if (!engine.grounding_mode.empty()) json["grounding"]["mode"] = engine.grounding_mode;
   return go_json(json);
 }
 

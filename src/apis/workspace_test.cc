@@ -126,7 +126,7 @@ TEST(ParseRagEngine, ReadsEveryPart) {
     "embedding":{"local":{"modelID":"m"}},
     "inferenceService":{"url":"http://i","contextWindowSize":4096},
     "guardrails":{"enabled":true,"configMapRef":{"name":"g"}},
-    "grounding":{"answers":"extractive"}}})"));
+    "grounding":{"answers":"extractive","mode":"assist"}}})"));
   ASSERT_TRUE(engine.has_value());
   EXPECT_EQ(engine->volume->mount_path, "/mnt/data");
   EXPECT_EQ(engine->volume->size, "20Gi");
@@ -136,6 +136,7 @@ TEST(ParseRagEngine, ReadsEveryPart) {
   EXPECT_EQ(engine->context_window_size, 4096);
   EXPECT_EQ(engine->guardrails_config_map, "g");
   EXPECT_EQ(engine->grounding_answers, "extractive");
+  EXPECT_EQ(engine->grounding_mode, "assist");
 }
 
 // One byte off, and taking a cluster over from the original rewrites every pod.

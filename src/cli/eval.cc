@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "cli/eval_grade.h"
 #include "cli/eval_html.h"
 #include "cli/eval_report.h"
+#include "codec/uri.h"
 
 namespace rage::cli {
 namespace {
@@ -20,6 +22,7 @@ using codec::Json;
 constexpr std::uint64_t kQuestionBytesMax = std::uint64_t{16} << 20;
 constexpr std::uint64_t kReportBytesMax = std::uint64_t{256} << 20;
 constexpr int kAnswerTokensMax = 400;
+constexpr int kSearchDepth = 40;  // Chunks; ten documents may need more than ten.
 
 Json body_of(const EvalCommand& command, const EvalQuestion& question) {
   Json messages = question.history;
@@ -37,6 +40,31 @@ bool ends_run(const Error& error) {
          error.code == ErrorCode::kCancelled;
 }
 
+// How the answer came about, if the service keeps that; it is no part of the answer's time.
+void explain(const Context& context, RagClient& client, EvalReply& reply) {
+  if (reply.id.empty()) return;
+  if (const auto trace = client.get(context, "/answers/" + codec::percent_encode(reply.id)))
+    read_eval_trace(*trace, reply);
+}
+
+// What a search for the question finds, by address.
+Result<double> measure_search(const Context& context, RagClient& client, const EvalCommand& command,
+                              const EvalRow& row) {
+  const std::string& standalone = row.reply.standalone_question;
+  const Json body = {{"index_name", command.index},
+                     {"query", standalone.empty() ? row.question.question : standalone},
+                     {"max_node_count", kSearchDepth}};
+  ASSIGN_OR_RETURN(const Json found, client.post(context, "/retrieve", body));
+  std::vector<std::string> ranking;
+  const Json* results = codec::find_key(found, "results");
+  for (std::size_t i = 0; results != nullptr && i < results->size(); ++i) {
+    const Json* metadata = codec::find_key((*results)[i], "metadata");
+    const std::string url = metadata == nullptr ? "" : codec::string_or(*metadata, "url", "");
+    if (std::ranges::find(ranking, url) == ranking.end()) ranking.push_back(url);
+  }
+  return ndcg_at_10(ranking, row.question.qrels);
+}
+
 Result<EvalRow> ask(const Context& context, RagClient& client, const Clock& clock,
                     const EvalCommand& command, EvalQuestion question) {
   Context limited = context;
@@ -44,7 +72,7 @@ Result<EvalRow> ask(const Context& context, RagClient& client, const Clock& cloc
   limited.deadline = began + std::chrono::seconds(command.seconds_max);
   const auto completion = client.post(limited, "/v1/chat/completions", body_of(command, question));
   const std::chrono::duration<double, std::milli> took = clock.now() - began;
-  EvalRow row{.question = std::move(question), .reply = {}, .grade = {}};
+  EvalRow row{.question = std::move(question), .reply = {}, .grade = {}, .ndcg10 = {}};
   if (completion) {
     row.reply = read_eval_reply(*completion);
   } else {
@@ -54,6 +82,10 @@ Result<EvalRow> ask(const Context& context, RagClient& client, const Clock& cloc
   }
   row.reply.latency_ms = took.count();
   row.grade = grade_reply(row.question, row.reply);
+  explain(limited, client, row.reply);
+  if (!row.question.qrels.empty()) {
+    ASSIGN_OR_RETURN(row.ndcg10, measure_search(limited, client, command, row));
+  }
   return row;
 }
 

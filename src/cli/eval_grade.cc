@@ -20,6 +20,8 @@ constexpr std::size_t kStringsMax = 1000;   // Of one field of a question.
 constexpr std::size_t kSourcesMax = 64;     // Of one reply.
 constexpr std::size_t kSentencesMax = 256;  // Of one reply.
 constexpr double kCitationMax = 10'000;
+constexpr std::size_t kCandidatesMax = 64;  // Of one reply.
+constexpr double kRelevanceMax = 100;
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
   for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
@@ -86,6 +88,21 @@ Result<Json> history_of(const Json& row) {
   return *history;
 }
 
+Result<std::map<std::string, double>> qrels_of(const Json& row) {
+  std::map<std::string, double> qrels;
+  const Json* object = codec::find_key(row, "qrels");
+  if (object == nullptr || object->is_null()) return qrels;
+  if (!object->is_object() || object->size() > kStringsMax)
+    return fail(ErrorCode::kInvalidArgument, "'qrels' must be an object of numbers");
+  for (const auto& [url, relevance] : object->items()) {
+    const double value = relevance.is_number() ? relevance.get<double>() : -1;
+    if (!(value >= 0 && value <= kRelevanceMax))
+      return fail(ErrorCode::kInvalidArgument, "'qrels' must hold numbers from 0 to 100");
+    qrels[url] = value;
+  }
+  return qrels;
+}
+
 Result<EvalQuestion> parse_question(std::string_view line) {
   ASSIGN_OR_RETURN(const Json row, codec::parse_json(line));
   EvalQuestion question;
@@ -103,6 +120,7 @@ Result<EvalQuestion> parse_question(std::string_view line) {
   ASSIGN_OR_RETURN(question.must_not_include, strings_of(row, "must_not_include"));
   ASSIGN_OR_RETURN(question.any_of, groups_of(row));
   ASSIGN_OR_RETURN(question.history, history_of(row));
+  ASSIGN_OR_RETURN(question.qrels, qrels_of(row));
   return question;
 }
 
@@ -206,6 +224,11 @@ void read_citations(const Json& grounding, EvalReply& reply) {
   }
 }
 
+bool is_true(const Json& object, std::string_view key) {
+  const Json* value = codec::find_key(object, key);
+  return value != nullptr && value->is_boolean() && value->get<bool>();
+}
+
 void read_sentences(const Json& grounding, EvalReply& reply) {
   const Json* list = codec::find_key(grounding, "sentences");
   if (list == nullptr || !list->is_array()) return;
@@ -213,7 +236,38 @@ void read_sentences(const Json& grounding, EvalReply& reply) {
     reply.sentences.push_back(
         {.text = codec::string_or((*list)[i], "text", ""),
          .supported = codec::string_or((*list)[i], "verdict", "") == "supported",
-         .reason = codec::string_or((*list)[i], "reason", "")});
+         .reason = codec::string_or((*list)[i], "reason", ""),
+         .shown = is_true((*list)[i], "shown")});
+  }
+}
+
+std::optional<double> number_of(const Json& object, std::string_view key) {
+  const Json* value = codec::find_key(object, key);
+  if (value == nullptr || !value->is_number()) return std::nullopt;
+  return value->get<double>();
+}
+
+void read_candidates(const Json& trace, EvalReply& reply) {
+  const Json* list = codec::find_key(trace, "candidates");
+  if (list == nullptr || !list->is_array()) return;
+  for (std::size_t i = 0; i < list->size() && i < kCandidatesMax; ++i) {
+    const Json& one = (*list)[i];
+    reply.candidates.push_back({.title = codec::string_or(one, "title", ""),
+                                .url = codec::string_or(one, "url", ""),
+                                .score = codec::number_or(one, "score", 0),
+                                .dense = number_of(one, "dense_score"),
+                                .sparse = number_of(one, "sparse_score"),
+                                .used = is_true(one, "used"),
+                                .why = codec::string_or(one, "why", "")});
+  }
+}
+
+void read_prompt(const Json& trace, EvalReply& reply) {
+  const Json* list = codec::find_key(trace, "prompt");
+  if (list == nullptr || !list->is_array()) return;
+  for (const Json& turn : *list) {
+    reply.prompt += fmt::format("[{}]\n{}\n\n", codec::string_or(turn, "role", ""),
+                                codec::string_or(turn, "content", ""));
   }
 }
 
@@ -242,6 +296,7 @@ Result<std::vector<EvalQuestion>> parse_eval_questions(std::string_view lines) {
 
 EvalReply read_eval_reply(const Json& completion) {
   EvalReply reply;
+  reply.id = codec::string_or(completion, "id", "");
   const Json* choices = codec::find_key(completion, "choices");
   if (choices != nullptr && choices->is_array() && !choices->empty()) {
     const Json* message = codec::find_key((*choices)[0], "message");
@@ -258,6 +313,19 @@ EvalReply read_eval_reply(const Json& completion) {
   read_citations(*grounding, reply);
   read_sentences(*grounding, reply);
   return reply;
+}
+
+void read_eval_trace(const Json& trace, EvalReply& reply) {
+  reply.finding = codec::string_or(trace, "finding", "");
+  if (const Json* list = codec::find_key(trace, "constraints");
+      list != nullptr && list->is_array()) {
+    for (std::size_t i = 0; i < list->size() && i < kStringsMax; ++i) {
+      if ((*list)[i].is_string()) reply.constraints.push_back((*list)[i].get<std::string>());
+    }
+  }
+  read_candidates(trace, reply);
+  read_prompt(trace, reply);
+  if (const Json* features = codec::find_key(trace, "features")) reply.features = *features;
 }
 
 bool says_no(std::string_view answer) {

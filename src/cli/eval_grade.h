@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +31,7 @@ struct EvalQuestion {
   std::vector<std::string> must_not_include;
   std::vector<std::vector<std::string>> any_of;
   codec::Json history = codec::Json::array();  // Messages as in a chat request.
+  std::map<std::string, double> qrels = {};    // By address; 0 and more. Empty: not known.
 };
 
 // One JSON object a line; empty lines are skipped. kInvalidArgument names the line and the field.
@@ -46,10 +48,23 @@ struct EvalSentence {
   std::string text;
   bool supported = false;
   std::string reason;
+  bool shown = false;
+};
+
+// A record that retrieval found, and what became of it.
+struct EvalCandidate {
+  std::string title;
+  std::string url;
+  double score = 0;
+  std::optional<double> dense;
+  std::optional<double> sparse;
+  bool used = false;
+  std::string why;
 };
 
 // What the service replied, as far as grading and the report need it.
 struct EvalReply {
+  std::string id;
   std::string answer;
   std::string mode;                   // Of the grounding; empty if the reply has none.
   std::string standalone_question;    // What was searched for.
@@ -58,10 +73,19 @@ struct EvalReply {
   std::vector<EvalSentence> sentences;  // A model's, with their verdicts.
   double latency_ms = 0;
   std::string error;  // Not empty: the service refused the question.
+  // Of the service's record of the answer; empty if it keeps none.
+  std::string finding;
+  std::vector<std::string> constraints;
+  std::vector<EvalCandidate> candidates;
+  std::string prompt;
+  codec::Json features = nullptr;  // What sufficiency was computed from.
 };
 
 // Never fails: what a completion lacks stays empty.
 EvalReply read_eval_reply(const codec::Json& completion);
+
+// Adds what `GET /answers/{id}` tells. Never fails.
+void read_eval_trace(const codec::Json& trace, EvalReply& reply);
 
 struct Grade {
   bool right = false;

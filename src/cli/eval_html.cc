@@ -102,14 +102,42 @@ std::string sources_of(const EvalReply& reply) {
   return text + "</table>\n";
 }
 
+std::string_view verdict_of(const EvalSentence& sentence) {
+  if (sentence.supported) return "supported";
+  return sentence.shown ? "marked" : "dropped";
+}
+
+std::string number(const std::optional<double>& value) {
+  return value ? fmt::format("{:.3f}", *value) : "–";
+}
+
+std::string candidates_of(const EvalReply& reply) {
+  if (reply.candidates.empty()) return {};
+  std::string text =
+      "<details><summary>Candidates</summary>\n<table><tr><th>found</th><th>score</th>"
+      "<th>meaning</th><th>words</th><th>what became of it</th></tr>\n";
+  for (const EvalCandidate& one : reply.candidates) {
+    text += fmt::format(
+        "<tr><td>{}</td><td>{:.3f}</td><td>{}</td><td>{}</td><td class=\"{}\">{}</td></tr>\n",
+        link(one.title, one.url), one.score, number(one.dense), number(one.sparse),
+        one.used ? "right" : "declined", escape(one.why));
+  }
+  return text + "</table></details>\n";
+}
+
+std::string prompt_of(const EvalReply& reply) {
+  if (reply.prompt.empty()) return {};
+  return fmt::format("<details><summary>Prompt</summary>\n<blockquote>{}</blockquote></details>\n",
+                     escape(reply.prompt));
+}
+
 std::string sentences_of(const EvalReply& reply) {
   if (reply.sentences.empty()) return {};
   std::string text = "<table><tr><th>verdict</th><th>sentence of the model</th><th>why</th></tr>\n";
   for (const EvalSentence& sentence : reply.sentences) {
     text += fmt::format("<tr><td class=\"{}\">{}</td><td>{}</td><td>{}</td></tr>\n",
-                        sentence.supported ? "right" : "wrong",
-                        sentence.supported ? "supported" : "dropped", escape(sentence.text),
-                        escape(sentence.reason));
+                        sentence.supported ? "right" : "wrong", verdict_of(sentence),
+                        escape(sentence.text), escape(sentence.reason));
   }
   return text + "</table>\n";
 }
@@ -140,8 +168,12 @@ std::string drawer(const EvalRow& row) {
   if (reply.sufficiency) facts += fmt::format(" · sufficiency {:.3f}", *reply.sufficiency);
   if (!reply.standalone_question.empty() && reply.standalone_question != row.question.question)
     facts += " · searched for: " + escape(reply.standalone_question);
+  if (!reply.finding.empty()) facts += " · found: " + escape(reply.finding);
+  for (const std::string& constraint : reply.constraints) facts += " · " + escape(constraint);
+  if (row.ndcg10) facts += fmt::format(" · nDCG@10 {:.3f}", *row.ndcg10);
   text += fmt::format("<p><small>{}</small></p>\n", facts);
-  return text + sources_of(reply) + sentences_of(reply) + "</details>\n";
+  return text + sources_of(reply) + sentences_of(reply) + candidates_of(reply) + prompt_of(reply) +
+         "</details>\n";
 }
 
 // Risk over coverage, both 0 to 1.
@@ -180,6 +212,8 @@ std::string render_eval_page(const EvalReport& report, const std::vector<EvalRow
   page += share_row("refusal recall", report.refusal_recall);
   page += share_row("citation precision", report.citation_precision);
   page += share_row("citation recall", report.citation_recall);
+  if (report.ndcg10)
+    page += fmt::format("<tr><th>nDCG@10</th><td>{:.4f}</td><td></td></tr>\n", *report.ndcg10);
   page += fmt::format("<tr><th>latency</th><td>{:.1f} ms</td><td>90 % within {:.1f} ms</td></tr>\n",
                       report.latency_p50_ms, report.latency_p90_ms);
   page += "</table>\n<h2>By type</h2>\n<table>\n";

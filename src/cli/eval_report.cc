@@ -57,6 +57,16 @@ Json source_json(const EvalSource& source) {
   return json;
 }
 
+Json candidate_json(const EvalCandidate& one) {
+  return {{"title", one.title},
+          {"url", one.url},
+          {"score", one.score},
+          {"dense", one.dense ? Json(*one.dense) : Json(nullptr)},
+          {"sparse", one.sparse ? Json(*one.sparse) : Json(nullptr)},
+          {"used", one.used},
+          {"why", one.why}};
+}
+
 Json row_json(const EvalRow& row) {
   Json sources = Json::array();
   for (const EvalSource& source : row.reply.sources) sources.push_back(source_json(source));
@@ -65,6 +75,8 @@ Json row_json(const EvalRow& row) {
     sentences.push_back(
         {{"text", sentence.text}, {"supported", sentence.supported}, {"reason", sentence.reason}});
   }
+  Json candidates = Json::array();
+  for (const EvalCandidate& one : row.reply.candidates) candidates.push_back(candidate_json(one));
   return {{"id", row.question.id},
           {"type", row.question.type},
           {"question", row.question.question},
@@ -77,8 +89,24 @@ Json row_json(const EvalRow& row) {
           {"mode", row.reply.mode},
           {"sufficiency", row.reply.sufficiency ? Json(*row.reply.sufficiency) : Json(nullptr)},
           {"latencyMs", std::round(row.reply.latency_ms * 10) / 10},
+          {"ndcg10", rounded(row.ndcg10)},
+          {"finding", row.reply.finding},
+          {"features", row.reply.features},
           {"sources", std::move(sources)},
+          {"candidates", std::move(candidates)},
           {"sentences", std::move(sentences)}};
+}
+
+std::optional<double> mean_ndcg(const std::vector<EvalRow>& rows) {
+  double sum = 0;
+  std::size_t count = 0;
+  for (const EvalRow& row : rows) {
+    if (!row.ndcg10) continue;
+    sum += *row.ndcg10;
+    ++count;
+  }
+  if (count == 0) return std::nullopt;
+  return sum / static_cast<double>(count);
 }
 
 std::string risk_lines(const std::vector<RiskPoint>& points) {
@@ -132,6 +160,27 @@ double percentile(std::vector<double> latencies, double share) {
   return latencies[std::min(at, latencies.size() - 1)];
 }
 
+double ndcg_at_10(const std::vector<std::string>& ranking,
+                  const std::map<std::string, double>& qrels) {
+  constexpr std::size_t kDepth = 10;
+  const auto discounted = [](const std::vector<double>& gains) {
+    double sum = 0;
+    for (std::size_t i = 0; i < gains.size() && i < kDepth; ++i)
+      sum += gains[i] / std::log2(static_cast<double>(i) + 2);
+    return sum;
+  };
+  std::vector<double> found;
+  for (const std::string& url : ranking) {
+    const auto relevance = qrels.find(url);
+    found.push_back(relevance == qrels.end() ? 0 : relevance->second);
+  }
+  std::vector<double> ideal;
+  for (const auto& [url, relevance] : qrels) ideal.push_back(relevance);
+  std::ranges::sort(ideal, std::ranges::greater{});
+  const double best = discounted(ideal);
+  return best > 0 ? discounted(found) / best : 0;
+}
+
 std::vector<RiskPoint> risk_coverage(const std::vector<EvalRow>& rows) {
   std::vector<const EvalRow*> order;
   for (const EvalRow& row : rows) {
@@ -179,6 +228,7 @@ EvalReport summarize(const std::vector<EvalRow>& rows) {
     report.errors += row.reply.error.empty() ? 0 : 1;
     if (row.reply.error.empty()) latencies.push_back(row.reply.latency_ms);
   }
+  report.ndcg10 = mean_ndcg(rows);
   report.latency_p50_ms = percentile(latencies, 0.5);
   report.latency_p90_ms = percentile(latencies, 0.9);
   report.risk_coverage = risk_coverage(rows);
@@ -192,6 +242,7 @@ std::string render_eval_table(const EvalReport& report, const std::vector<EvalRo
     text += fmt::format("{:<20} {:>8}  {} of {}\n", figure.words, percent(share.value()),
                         share.part, share.whole);
   }
+  if (report.ndcg10) text += fmt::format("{:<20} {:>8.4f}\n", "nDCG@10", *report.ndcg10);
   text += fmt::format("{:<20} {:>8}  90 % within {:.1f} ms\n", "latency, half within",
                       fmt::format("{:.1f} ms", report.latency_p50_ms), report.latency_p90_ms);
   if (report.errors > 0) text += fmt::format("{:<20} {:>8}\n", "refused requests", report.errors);
@@ -216,6 +267,7 @@ Json eval_json(const EvalReport& report, const std::vector<EvalRow>& rows) {
   Json json = {{"questions", rows.size()}};
   for (const Figure& figure : kFigures)
     json[std::string(figure.key)] = rounded((report.*figure.share).value());
+  json["ndcg10"] = rounded(report.ndcg10);
   json["wrongFactsCount"] = report.wrong_facts.part;
   json["errors"] = report.errors;
   json["latencyMs"] = {{"p50", std::round(report.latency_p50_ms * 10) / 10},

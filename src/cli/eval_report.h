@@ -17,6 +17,7 @@ struct EvalRow {
   EvalQuestion question;
   EvalReply reply;
   Grade grade;
+  std::optional<double> ndcg10 = {};  // Of a search for the question; none without qrels.
 };
 
 // A share and what it is a share of; none if there was nothing to count.
@@ -38,12 +39,13 @@ struct EvalReport {
   Share right;             // Of all questions.
   Share answerable_right;  // Of the answerable ones.
   Share answerable_declined;
-  Share wrong_facts;         // Replies that show a fact which the sources do not support.
-  Share refusal_precision;   // Of what was declined, the unanswerable.
-  Share refusal_recall;      // Of the unanswerable, what was declined.
-  Share citation_precision;  // Of the cited addresses, the expected ones.
-  Share citation_recall;     // Of the expected addresses, the cited ones.
-  std::size_t errors = 0;    // Questions the service refused.
+  Share wrong_facts;             // Replies that show a fact which the sources do not support.
+  Share refusal_precision;       // Of what was declined, the unanswerable.
+  Share refusal_recall;          // Of the unanswerable, what was declined.
+  Share citation_precision;      // Of the cited addresses, the expected ones.
+  Share citation_recall;         // Of the expected addresses, the cited ones.
+  std::size_t errors = 0;        // Questions the service refused.
+  std::optional<double> ndcg10;  // The mean over questions with qrels.
   double latency_p50_ms = 0;
   double latency_p90_ms = 0;
   std::map<std::string, Share> by_type;
@@ -54,6 +56,11 @@ EvalReport summarize(const std::vector<EvalRow>& rows);
 
 // `latencies` in any order, `share` of 0..1; nearest rank. 0 of nothing.
 double percentile(std::vector<double> latencies, double share);
+
+// nDCG at 10 as trec_eval computes it: gain is the relevance, the discount log2(rank + 1).
+// `ranking`: addresses, best first, each once. 0 if nothing is relevant.
+double ndcg_at_10(const std::vector<std::string>& ranking,
+                  const std::map<std::string, double>& qrels);
 
 // Ascending coverage; rows of the same sufficiency are one point.
 std::vector<RiskPoint> risk_coverage(const std::vector<EvalRow>& rows);

@@ -44,6 +44,10 @@ Json render_arguments(const apis::RagEngine& engine) {
     arguments.push_back("--answers");
     arguments.push_back(engine.grounding_answers);
   }
+  if (!engine.grounding_mode.empty()) {
+    arguments.push_back("--grounding-mode");
+    arguments.push_back(engine.grounding_mode);
+  }
   return arguments;
 }
 

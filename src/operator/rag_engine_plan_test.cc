@@ -126,9 +126,10 @@ TEST(RagEngineDeployment, RunsOurService) {
   }
   apis::RagEngine engine = an_engine();
   engine.grounding_answers = "extractive";
+  engine.grounding_mode = "assist";
   const Json arguments = pod_of(engine)["containers"][0]["args"];
   EXPECT_THAT(arguments.get<std::vector<std::string>>(),
-              testing::IsSupersetOf({"--answers", "extractive"}));
+              testing::IsSupersetOf({"--answers", "extractive", "--grounding-mode", "assist"}));
 }
 
 // The restricted pod security standard refuses anything less.

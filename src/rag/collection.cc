@@ -38,6 +38,16 @@ Result<void> write_meta(store::Database& database, std::string_view key, std::st
   return insert.bind(1, key).bind(2, value).run();
 }
 
+constexpr std::string_view kGroundingMode = "grounding_mode";
+
+// None if nothing is set; what a later version may have written is read as the strictest.
+Result<std::optional<GroundingMode>> read_grounding_mode(store::Database& database) {
+  const auto stored = read_meta(database, kGroundingMode);
+  if (!stored && stored.error().code == ErrorCode::kNotFound) return std::optional<GroundingMode>{};
+  if (!stored) return fail(stored.error());
+  return std::optional(parse_grounding_mode(*stored).value_or(GroundingMode::kStrict));
+}
+
 Result<codec::Json> parse_metadata(std::string_view text) {
   auto metadata = codec::parse_json(text);
   if (!metadata) return fail(ErrorCode::kDataLoss, "stored metadata is damaged");
@@ -92,6 +102,23 @@ Result<void> Collection::initialise(const EmbedderIdentity& embedder) {
   }
   ASSIGN_OR_RETURN(const std::string created, read_meta(*database_, "created"));
   created_order_ = static_cast<std::int64_t>(parse_uint(created).value_or(0));
+  ASSIGN_OR_RETURN(const auto mode, read_grounding_mode(*database_));
+  grounding_mode_.with([&](auto& current) { current = mode; });
+  return {};
+}
+
+std::optional<GroundingMode> Collection::grounding_mode() const {
+  return grounding_mode_.with([](const auto& mode) { return mode; });
+}
+
+Result<void> Collection::set_grounding_mode(std::optional<GroundingMode> mode) {
+  MutexLock lock(writer_);
+  ASSIGN_OR_RETURN(auto transaction, store::Transaction::begin(*database_));
+  ASSIGN_OR_RETURN(auto erase, database_->prepare("DELETE FROM meta WHERE key = ?1"));
+  RETURN_IF_ERROR(erase.bind(1, kGroundingMode).run());
+  if (mode) RETURN_IF_ERROR(write_meta(*database_, kGroundingMode, grounding_mode_name(*mode)));
+  RETURN_IF_ERROR(transaction->commit());
+  grounding_mode_.with([&](auto& current) { current = mode; });
   return {};
 }
 

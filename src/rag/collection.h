@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -50,6 +51,11 @@ class Collection final {
   // Built on first use after a change, then shared.
   std::shared_ptr<const Corpus> corpus();
 
+  // How answers from this index are held to their sources; none: as the service does.
+  std::optional<GroundingMode> grounding_mode() const;
+  // Survives a crash once it returned.
+  Result<void> set_grounding_mode(std::optional<GroundingMode> mode);
+
   Result<std::vector<Presence>> presence(std::span<const std::string> doc_ids,
                                          std::span<const Document> documents);
   // Stores those that are absent or whose metadata changed, in one transaction, and returns once
@@ -87,6 +93,7 @@ class Collection final {
     std::shared_ptr<const Corpus> corpus;
   };
   Guarded<CachedCorpus> corpus_;
+  Guarded<std::optional<GroundingMode>> grounding_mode_;
 };
 
 }  // namespace rage::rag

@@ -1,6 +1,7 @@
 #include "rag/collections.h"
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 #include <system_error>
 
@@ -220,6 +221,25 @@ Result<std::vector<RetrievedChunk>> Collections::retrieve(const Context& context
                                    .hits_max = hits_max,
                                    .metadata_filter = metadata_filter,
                                    .exact_doc_id = exact});
+}
+
+Result<void> Collections::compare(const Context& context, const std::string& question,
+                                  std::vector<SourceSentence>& sentences) {
+  if (sentences.empty()) return {};
+  std::vector<std::string> texts;
+  texts.reserve(sentences.size());
+  for (const SourceSentence& sentence : sentences)
+    texts.push_back(sentence.title.empty() ? sentence.text : sentence.title + ": " + sentence.text);
+  ASSIGN_OR_RETURN(const embed::EmbeddingMatrix asked,
+                   embedder_.embed(context, std::span(&question, 1), embed::TextKind::kQuery));
+  ASSIGN_OR_RETURN(const embed::EmbeddingMatrix said,
+                   embedder_.embed(context, texts, embed::TextKind::kPassage));
+  for (std::size_t i = 0; i < sentences.size(); ++i) {
+    const auto row = said.row(i);
+    sentences[i].similarity =
+        std::inner_product(row.begin(), row.end(), asked.row(0).begin(), 0.0F);
+  }
+  return {};
 }
 
 }  // namespace rage::rag

@@ -58,6 +58,9 @@ class Collections final {
   Result<std::vector<RetrievedChunk>> retrieve(const Context& context, Collection& collection,
                                                const std::string& question, std::size_t hits_max,
                                                const codec::Json* metadata_filter = nullptr);
+  // Sets the similarity of each sentence to the question.
+  Result<void> compare(const Context& context, const std::string& question,
+                       std::vector<SourceSentence>& sentences);
   embed::Embedder& embedder() { return embedder_; }
 
  private:

@@ -187,7 +187,23 @@ class Composer {
     abstain(std::move(text));
   }
 
+  // What was described may be one of these: said as no more than that.
+  void perhaps() {
+    std::string text =
+        fmt::format("{} do not answer this question for certain. Closest:", kSources);
+    for (const RecordId id : selection_.nearest) {
+      const std::string line = describe_record(corpus_, id, query_.asked_fields);
+      if (text.size() + line.size() > kShortBytesMax) break;
+      text += fmt::format("\n- {} {}", line, cite(id));
+    }
+    abstain(std::move(text));
+  }
+
   void not_found() {
+    if (!selection_.nearest.empty()) {
+      perhaps();
+      return;
+    }
     std::string text = fmt::format("{} do not answer this question.", kSources);
     std::vector<std::pair<float, RecordId>> near;
     for (const auto& [id, scores] : evidence_) {

@@ -23,7 +23,8 @@ bool has_word(const Query& query, std::string_view folded) {
                              [&](const Token& token) { return token.folded == folded; });
 }
 
-// A sentence that answers "who", "when" or "how many" has a name, a date or a number to give.
+}  // namespace
+
 bool has_answer_type(const Query& query, const std::string& sentence) {
   const auto tokens = tokenize(sentence);
   const auto facts = extract_facts(sentence, tokens);
@@ -46,8 +47,6 @@ bool has_answer_type(const Query& query, const std::string& sentence) {
     return !asked && (span.token_begin > 0 || span.token_end - span.token_begin > 1);
   });
 }
-
-}  // namespace
 
 ProseAnswer compose_prose(const Query& query, const CorpusIndex& corpus, const Evidence& evidence,
                           const std::vector<RecordId>& ranked) {

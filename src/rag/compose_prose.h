@@ -1,6 +1,7 @@
 // Answers from running text: the best supporting sentences, copied. Pure.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "rag/compose.h"
@@ -15,6 +16,9 @@ struct ProseAnswer {
   bool complete = false;    // `composed` answers on its own.
   Composed composed;        // Verbatim sentences, or the refusal.
 };
+
+// A sentence that answers "who", "when" or "how many" has a name, a date or a number to give.
+bool has_answer_type(const Query& query, const std::string& sentence);
 
 // `ranked`: the records that retrieval found, best first.
 ProseAnswer compose_prose(const Query& query, const CorpusIndex& corpus, const Evidence& evidence,

@@ -5,15 +5,20 @@
 // the sources) or the prompt for a model. A model's answer goes through an AnswerVerifier, which
 // holds back one sentence, lets through what the sources support, and falls back to the composed
 // answer.
+//
+// Where words alone find nothing, the plan is `undecided`: the caller compares near_sentences()
+// with the question and plans again with what it learned (GroundingOptions::sentences).
 #pragma once
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "rag/document.h"
+#include "rag/sufficiency.h"
 
 namespace rage::rag {
 
@@ -33,18 +38,61 @@ enum class AnswerMode {
   kExtractive,  // Never ask a model.
 };
 
+// How an answer is held to its sources.
+enum class GroundingMode {
+  kStrict,  // Only what a source supports is shown; else the reply says that they do not tell.
+  kAssist,  // What no source supports is shown too, with kUnverifiedMark behind it.
+  kOff,     // KAITO's: near sources in the prompt, nothing checked; none near: the bare model.
+};
+// "strict", "assist", "off" or its other name "compat"; none of anything else.
+std::optional<GroundingMode> parse_grounding_mode(std::string_view name);
+std::string_view grounding_mode_name(GroundingMode mode);
+
+inline constexpr std::string_view kUnverifiedMark = "[unverified]";
+
+// A sentence of what retrieval found, to be compared with the question.
+struct SourceSentence {
+  std::string doc_id;
+  std::string title;
+  std::string text;      // Verbatim.
+  float similarity = 0;  // Cosine of `title: text` and the question, once compared.
+};
+
 struct GroundingOptions {
   AnswerMode mode = AnswerMode::kAuto;
   std::size_t context_tokens_max = 1500;  // For sources in the prompt, about 4 bytes a token.
+  GroundingMode grounding = GroundingMode::kStrict;
+  std::vector<SourceSentence> sentences = {};  // Compared; empty: none were.
 };
 
-enum class PlanKind { kAbstain, kComposed, kAskModel };
+// kBareModel: GroundingMode::kOff alone, with nothing near enough.
+enum class PlanKind { kAbstain, kComposed, kAskModel, kBareModel };
 
 struct Citation {
   std::size_t number = 0;  // [1] in the answer.
   std::string doc_id;
   std::string title;  // From metadata; may be empty.
   std::string url;    // From metadata; may be empty.
+};
+
+// What became of a record that retrieval found.
+struct Candidate {
+  std::string doc_id;
+  std::string title;
+  std::string url;
+  float score = 0;  // As RetrievedChunk; the best of the record's chunks.
+  std::optional<float> dense = {};
+  std::optional<float> sparse = {};
+  bool used = false;  // Cited, or in the prompt.
+  std::string why;    // "cited", "lacks a name or number of the question"
+};
+
+// How a plan came about, for a person who asks why.
+struct PlanTrace {
+  std::string finding;                   // "records", "passage", "absent", ...
+  std::vector<std::string> constraints;  // "day: saturday", "price < 100 eur"
+  std::vector<Candidate> candidates;     // As retrieved.
+  SufficiencyFeatures features;
 };
 
 struct AnswerPlan {
@@ -54,14 +102,30 @@ struct AnswerPlan {
   std::vector<Citation> citations;      // Those the answer (or fall-back) uses.
   std::vector<ChatTurn> prompt;         // kAskModel only.
   std::string standalone_question;      // With what the history implies.
+  GroundingMode grounding = GroundingMode::kStrict;
+  // kAssist, kAskModel: what the reply says before the model's words, because the sources do not
+  // tell. Empty otherwise.
+  std::string lead;
+  std::optional<double> sufficiency = {};  // sufficiency(); none with kOff.
+  bool undecided = false;  // near_sentences(), compared with the question, may find an answer.
+  PlanTrace trace;
 };
 
 // The question as one text, with what the history implies ("And in which room is it?" names the
 // session): what to search for. Empty if there is no user turn after the last assistant turn.
 std::string standalone_question(const std::vector<ChatTurn>& turns, const Corpus& corpus);
 
+// What the user said since the last answer, joined by blank lines: what KAITO searches for, and
+// GroundingMode::kOff.
+std::string open_question(const std::vector<ChatTurn>& turns);
+
 AnswerPlan plan_answer(const std::vector<ChatTurn>& turns, std::vector<RetrievedChunk> retrieved,
                        const Corpus& corpus, const GroundingOptions& options);
+
+// At most kNearSentencesMax sentences of the records nearest in meaning.
+inline constexpr std::size_t kNearSentencesMax = 64;
+std::vector<SourceSentence> near_sentences(const std::vector<RetrievedChunk>& retrieved,
+                                           const Corpus& corpus);
 
 enum class Verdict { kSupported, kUnsupported };
 
@@ -69,7 +133,8 @@ struct SentenceReport {
   std::string sentence;
   Verdict verdict = Verdict::kUnsupported;
   std::vector<std::size_t> citations;  // Numbers of the sources that support it.
-  std::string reason;                  // Why it was dropped: "the sources do not mention Room 305".
+  std::string reason;  // Why it is unsupported: "the sources do not mention Room 305".
+  bool shown = false;  // Supported, or marked (GroundingMode::kAssist).
 };
 
 // Resource. One thread. Streams a model's answer through verification.
@@ -77,7 +142,8 @@ class AnswerVerifier {
  public:
   static std::unique_ptr<AnswerVerifier> create(const AnswerPlan& plan, const Corpus& corpus);
   virtual ~AnswerVerifier() = default;
-  // Text that may be shown now: whole, supported sentences with their citations. Often empty.
+  // Text that may be shown now: whole, supported sentences with their citations, and with kAssist
+  // the others with their mark. Often empty.
   virtual std::string feed(std::string_view delta) = 0;
   // The last sentence; the composed fall-back if nothing survived.
   virtual std::string finish() = 0;

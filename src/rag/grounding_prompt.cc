@@ -35,6 +35,27 @@ std::size_t count_fitting(const std::vector<RetrievedChunk>& sources,
   return count;
 }
 
+std::vector<ChatTurn> render_plain_prompt(const std::vector<ChatTurn>& turns,
+                                          const std::string& question,
+                                          const std::vector<RetrievedChunk>& sources) {
+  const std::string rule(20, '-');
+  std::string system = "Use the context information below to assist the user.\n" + rule + "\n";
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    if (i > 0) system += "\n\n";
+    system += as_prompt_data(sources[i].chunk.text);
+  }
+  system += "\n" + rule + "\n";
+  std::vector<ChatTurn> prompt{{"system", std::move(system)}};
+  std::size_t open = turns.size();  // Where the question begins: after the last answer.
+  while (open > 0 && turns[open - 1].role != "assistant") --open;
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    const bool asked = i >= open && turns[i].role == "user";
+    if (!asked && !turns[i].content.empty()) prompt.push_back(turns[i]);
+  }
+  prompt.push_back({"user", question});
+  return prompt;
+}
+
 std::vector<ChatTurn> render_prompt(const std::vector<ChatTurn>& turns, const std::string& question,
                                     const std::vector<RetrievedChunk>& sources,
                                     std::size_t context_tokens_max) {

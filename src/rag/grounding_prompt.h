@@ -15,6 +15,12 @@ std::vector<ChatTurn> render_prompt(const std::vector<ChatTurn>& turns, const st
                                     const std::vector<RetrievedChunk>& sources,
                                     std::size_t context_tokens_max);
 
+// KAITO's prompt, for GroundingMode::kOff: the sources between two rules, the history, the
+// question. Even here the sources are data.
+std::vector<ChatTurn> render_plain_prompt(const std::vector<ChatTurn>& turns,
+                                          const std::string& question,
+                                          const std::vector<RetrievedChunk>& sources);
+
 // How many of the sources fit into the budget, at least one if there is any.
 std::size_t count_fitting(const std::vector<RetrievedChunk>& sources,
                           std::size_t context_tokens_max);

@@ -32,11 +32,15 @@ class Parser {
     for (std::size_t i = 0; i < size(); ++i) {
       if (is_function_word(word(i))) q_.use[i] = TokenUse::kFunction;
       if (is_structure_word(word(i)) || names_typed_field(i)) q_.use[i] = TokenUse::kStructure;
+      if (sells(i)) q_.use[i] = TokenUse::kStructure;
+      if (names_the_house(i)) q_.use[i] = TokenUse::kFunction;
     }
     if (corpus_.structured()) {
       q_.titles = find_titles(q_.tokens, corpus_);
-      for (const TitleMention& mention : q_.titles)
+      for (const TitleMention& mention : q_.titles) {
         mark(mention.token_begin, mention.token_end, TokenUse::kTitle);
+        read_other_number(mention);
+      }
     }
     read_date_ranges(q_, corpus_);
     read_times();
@@ -106,6 +110,42 @@ class Parser {
     return std::ranges::any_of(corpus_.schema(), [&](const FieldSchema& field) {
       return field.role == role && std::ranges::find(field.words, token.stem) != field.words.end();
     });
+  }
+
+  // "Which tents do you sell?" asks for tents. What is sold out is another matter, and in an answer
+  // the word says something: so it is no structure word.
+  bool sells(std::size_t i) const {
+    return one_of(word(i), {"sell", "sells", "selling", "sold", "stock", "stocked"}) &&
+           word_or_empty(i + 1) != "out";
+  }
+
+  // "the company", "your shop": whose documents these are, if they never call it so.
+  bool names_the_house(std::size_t i) const {
+    return one_of(before(i), {"the", "your", "this"}) &&
+           one_of(word(i), {"company", "firm", "business", "shop", "organisation", "organization",
+                            "conference", "event"}) &&
+           !corpus_.knows_stem(q_.tokens[i].stem);
+  }
+
+  static bool counts(const Token& token) {
+    return token.folded.find_first_of("0123456789") != std::string::npos ||
+           number_of_word(token.folded).has_value();
+  }
+
+  // "Larch Three" is neither "Larch One" nor "Larch Two".
+  void read_other_number(const TitleMention& mention) {
+    const std::size_t next = mention.token_end;
+    if (next >= size() || !side_by_side(next - 1) || !counts(q_.tokens[next])) return;
+    const bool other = std::ranges::all_of(mention.records, [&](RecordId id) {
+      const std::vector<Token>& title = corpus_.records()[id].title_tokens;
+      const std::span<const Token> said =
+          std::span(q_.tokens).subspan(mention.token_begin, next - mention.token_begin);
+      const auto at = std::ranges::search(title, said, {}, &Token::stem, &Token::stem).end();
+      return at != title.end() && counts(*at) && at->folded != word(next);
+    });
+    if (!other) return;
+    q_.absent.emplace_back(raw(mention.token_begin, next + 1));
+    q_.use[next] = TokenUse::kTitle;
   }
 
   // In "WHO SPEAKS ON MARS" and "Who Speaks On Mars" capitals tell nothing.
@@ -709,6 +749,9 @@ class Parser {
       if (q_.use[i] == TokenUse::kTitle || q_.use[i] == TokenUse::kConstraint) continue;
       if (q_.wants_number && word(i) == "many" && before(i) == "how") {
         take_attribute(i + 1);
+        // "how many days": a number of these, whatever else the word may stand for.
+        const bool counted = i + 1 < size() && q_.use[i + 1] == TokenUse::kStructure;
+        if (q_.attribute.empty() && counted) q_.attribute.push_back(i + 1);
       } else if (one_of(word(i), {"which", "what"})) {
         read_which(i);
       } else if (word(i) == "how" && i + 1 < size() && q_.use[i + 1] == TokenUse::kContent &&

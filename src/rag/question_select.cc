@@ -23,8 +23,9 @@ constexpr float kDenseWithWords = 0.41F;  // With a third of the content words i
 constexpr float kDenseWithWordsMargin = 0.02F;
 constexpr float kDenseLone = 0.37F;  // Far from all others.
 constexpr float kDenseLoneMargin = 0.15F;
-constexpr float kDenseWitness = 0.30F;  // Beside words that match.
-constexpr float kDenseTopic = 0.35F;    // Beside one word that matches.
+constexpr float kDenseWitness = 0.30F;    // Beside words that match.
+constexpr float kDenseTopic = 0.35F;      // Beside one word that matches.
+constexpr float kDenseFarBehind = 0.15F;  // The nearest record.
 
 bool contains(const std::vector<RecordId>& ids, RecordId id) {
   return std::ranges::find(ids, id) != ids.end();
@@ -366,7 +367,8 @@ class Selector {
     const bool known = anchored || !from.empty();
     if (!known) from = everyone();
     Selection result;
-    if (const auto passage = find_attribute(query_, corpus_, from, known)) {
+    const auto passage = find_attribute(query_, corpus_, from, known);
+    if (passage && (anchored || !far_from_meant(passage->record))) {
       result.finding = Finding::kPassage;
       result.records = {passage->record};
       result.passage = passage->text;
@@ -375,6 +377,7 @@ class Selector {
     }
     result.finding = known ? Finding::kNoPassage : Finding::kNotFound;
     if (known) result.records = in_order(from);
+    result.confidence = anchored ? 1 : 0.5;
     return result;
   }
 
@@ -387,8 +390,18 @@ class Selector {
     rest.attribute.clear();
     if (rest.content.empty()) return {};
     const Evidence none;
-    const Selection found = Selector(rest, corpus_, none, {}).single();
-    return found.finding == Finding::kRecords ? found.records : std::vector<RecordId>{};
+    Selection found = Selector(rest, corpus_, none, {}).single();
+    if (found.finding != Finding::kRecords) return {};
+    std::erase_if(found.records, [this](RecordId id) { return far_from_meant(id); });
+    return std::move(found.records);
+  }
+
+  // "send something back" is not "send a photograph of the fault": a word that happens to occur
+  // says little against a record that is much nearer in meaning.
+  bool far_from_meant(RecordId id) const {
+    float top = 0;
+    for (const auto& [other, scores] : evidence_) top = std::max(top, scores.dense.value_or(0.0F));
+    return dense(id) + kDenseFarBehind < top;
   }
 
   Selection titled() const {
@@ -446,6 +459,7 @@ class Selector {
         Selection result;
         result.finding = Finding::kNoPassage;
         result.records = in_order(anchors_);
+        result.confidence = 1;
         return result;
       }
       kept = std::move(covered);

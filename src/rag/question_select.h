@@ -39,8 +39,9 @@ struct Selection {
   bool exhaustive = false;         // All that fit the constraints: shown in full.
   std::vector<RecordId> mentions;  // For topic lists: the word occurs in the text alone.
   std::vector<std::string> absent;
-  std::string passage;    // Verbatim.
-  double confidence = 0;  // 0..1: how sure that `records` are meant.
+  std::string passage;            // Verbatim.
+  double confidence = 0;          // 0..1: how sure that `records` are meant.
+  std::vector<RecordId> nearest;  // kNotFound: may be meant; a refusal points at them.
 };
 
 // `anchors`: records that the conversation speaks of; empty if none.

@@ -110,6 +110,11 @@ bool is_meta(std::string_view text) {
                              [&](std::string_view start) { return lower.starts_with(start); });
 }
 
+// An order, or an address that no source has, is not shown even with a mark.
+bool may_be_marked(std::string_view text) {
+  return !is_instruction(text) && text.find("://") == std::string_view::npos;
+}
+
 // What a reader has read so far, as terms: the question and every sentence shown.
 class Said final {
  public:
@@ -140,6 +145,8 @@ class Verifier final : public AnswerVerifier {
         sources_(read_sources(plan, corpus)),
         fallback_(plan.answer),
         fallback_citations_(plan.citations),
+        lead_(plan.lead),
+        marks_(plan.grounding == GroundingMode::kAssist),
         said_(plan.standalone_question) {
     for (const RetrievedChunk& source : plan.sources) documents_.push_back(source.chunk.doc_id);
     for (const SourceView& source : sources_) {
@@ -153,14 +160,14 @@ class Verifier final : public AnswerVerifier {
   std::string feed(std::string_view delta) override {
     if (finished_) return {};
     pending_ += delta;
-    return drain(Rest::kHold);
+    return after_lead(drain(Rest::kHold));
   }
 
   std::string finish() override {
     if (finished_) return {};
-    std::string out = drain(Rest::kTake);
+    std::string out = after_lead(drain(Rest::kTake));
     finished_ = true;
-    if (shown_) return out;
+    if (shown_ || !lead_.empty()) return out;
     fell_back_ = true;
     citations_ = fallback_citations_;
     return out + fallback_;
@@ -172,6 +179,20 @@ class Verifier final : public AnswerVerifier {
 
  private:
   enum class Rest { kHold, kTake };
+
+  // What the reply begins with comes at once, before the model's first sentence is whole.
+  std::string after_lead(std::string out) {
+    if (lead_.empty() || lead_shown_) return out;
+    lead_shown_ = true;
+    citations_.insert(citations_.begin(), fallback_citations_.begin(), fallback_citations_.end());
+    return lead_ + out;
+  }
+
+  // Between two sentences; between the lead and the first.
+  std::string gap(bool line) const {
+    if (shown_) return line ? "\n" : " ";
+    return lead_.empty() ? "" : "\n\n";
+  }
 
   // What the question is about, if that is one document.
   Antecedent asked_about(const AnswerPlan& plan) const {
@@ -242,10 +263,11 @@ class Verifier final : public AnswerVerifier {
     SentenceReport report{.sentence = std::string(text),
                           .verdict = Verdict::kUnsupported,
                           .citations = {},
-                          .reason = {}};
+                          .reason = {},
+                          .shown = false};
+    const bool old = said_.adds_nothing(text);
     Judgement judgement =
-        said_.adds_nothing(text)
-            ? Judgement{.supported = false, .sources = {}, .reason = "it says nothing new"}
+        old ? Judgement{.supported = false, .sources = {}, .reason = "it says nothing new"}
             : judge_sentence(text, sources_, corpus_, antecedent());
     if (judgement.next) meant_ = *judgement.next;
     if (judgement.supported) shown_about_ = meant_;
@@ -255,13 +277,18 @@ class Verifier final : public AnswerVerifier {
       said_.add(text);
       report.verdict = Verdict::kSupported;
       report.citations = judgement.sources;
-      if (shown_) out = line_break_ || marker > 0 ? "\n" : " ";
-      out += std::string(prefix) + inert(capitalised(text));
+      out = gap(line_break_ || marker > 0) + std::string(prefix) + inert(capitalised(text));
       for (const std::size_t number : judgement.sources) {
         out += " [" + std::to_string(number) + "]";
         cite(number);
       }
-      shown_ = true;
+    } else if (marks_ && !old && may_be_marked(text)) {
+      said_.add(text);
+      out = gap(line_break_ || marker > 0) + std::string(prefix) + inert(capitalised(text)) + " " +
+            std::string(kUnverifiedMark);
+    }
+    if (!out.empty()) {
+      report.shown = shown_ = true;
       line_break_ = false;
     }
     report_.push_back(std::move(report));
@@ -299,6 +326,9 @@ class Verifier final : public AnswerVerifier {
   const std::vector<SourceView> sources_;
   const std::string fallback_;
   const std::vector<Citation> fallback_citations_;
+  const std::string lead_;
+  const bool marks_;
+  bool lead_shown_ = false;
   Said said_;
   std::vector<std::string> documents_;
   std::vector<std::string> titles_;  // That a full stop, a question mark or the like is part of.

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/context.h"
@@ -12,6 +13,7 @@
 #include "net/http_server.h"
 #include "rag/collections.h"
 #include "rag/grounding.h"
+#include "ragserver/answer_log.h"
 
 namespace rage::ragserver {
 
@@ -23,6 +25,9 @@ struct ChatOptions {
   // second.
   std::size_t source_tokens_max = 1500;
   rag::AnswerMode answer_mode = rag::AnswerMode::kAuto;
+  // Unless the index or the request says otherwise.
+  rag::GroundingMode grounding = rag::GroundingMode::kStrict;
+  AnswerLogOptions log = {};
 };
 
 // What a chat request says, once checked.
@@ -32,6 +37,7 @@ struct ChatRequest {
   bool pass_through = false;
   bool stream = false;
   double context_token_ratio = 0;
+  std::optional<rag::GroundingMode> grounding = {};  // `grounding_mode` of the body.
   std::vector<rag::ChatTurn> turns;
 };
 
@@ -46,9 +52,11 @@ class ChatEndpoint final {
 
   // Answers, streaming or not, and returns the status it answered with.
   int handle(const Context& context, const net::HttpRequest& request, net::ResponseWriter& writer);
+  const AnswerLog& log() const { return log_; }
 
  private:
-  int answer(const Context& context, const ChatRequest& request, net::ResponseWriter& writer);
+  int answer(const Context& context, const net::HttpRequest& http, const ChatRequest& request,
+             net::ResponseWriter& writer);
   Result<rag::AnswerPlan> plan(const Context& context, const ChatRequest& request,
                                rag::Collection& collection, const rag::Corpus& corpus);
   int pass_through(const Context& context, const net::HttpRequest& request,
@@ -58,6 +66,7 @@ class ChatEndpoint final {
   rag::Collections& collections_;
   llm::LlmClient* llm_;
   const ChatOptions options_;
+  AnswerLog log_;
   Guarded<std::string> default_model_;  // Asked once, when a request names none.
 };
 

@@ -84,6 +84,16 @@ Result<void> check_parameters(const Json& body) {
   return {};
 }
 
+Result<std::optional<rag::GroundingMode>> read_grounding_mode(const Json& body) {
+  const Json* value = codec::find_key(body, "grounding_mode");
+  if (value == nullptr || value->is_null()) return std::optional<rag::GroundingMode>{};
+  const auto mode = value->is_string()
+                        ? rag::parse_grounding_mode(value->get_ref<const std::string&>())
+                        : std::nullopt;
+  if (!mode) return invalid("grounding_mode must be strict, assist or off.");
+  return mode;
+}
+
 // Appends the message's turn; true if only the model itself can take this conversation.
 Result<bool> read_message(const Json& message, std::vector<rag::ChatTurn>& turns) {
   const std::string role = codec::string_or(message, "role", "");
@@ -124,6 +134,7 @@ Result<ChatRequest> parse_chat_request(Json body, const ChatOptions& options) {
     if (!name->is_string()) return invalid("index_name must be a string.");
     request.index_name = name->get<std::string>();
   }
+  ASSIGN_OR_RETURN(request.grounding, read_grounding_mode(body));
   const double ratio = codec::number_or(body, "context_token_ratio", 0);
   request.context_token_ratio = ratio > 0 ? ratio : options.context_token_ratio;
   request.pass_through = request.index_name.empty();

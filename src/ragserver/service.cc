@@ -117,11 +117,16 @@ enum class RouteKind {
   kRetrieve,
   kChat,
   kModels,
+  kReadSettings,
+  kWriteSettings,
+  kAnswers,
+  kAnswer,
 };
 
 struct RagService::Route {
   RouteKind kind = RouteKind::kHealth;
   std::string index_name;
+  std::string answer_id = {};
 };
 
 namespace {
@@ -136,7 +141,7 @@ constexpr FixedRoute kFixedRoutes[] = {
     {"GET", "/health", RouteKind::kHealth},      {"GET", "/metrics", RouteKind::kMetrics},
     {"POST", "/index", RouteKind::kIndex},       {"GET", "/indexes", RouteKind::kIndexes},
     {"POST", "/retrieve", RouteKind::kRetrieve}, {"POST", "/v1/chat/completions", RouteKind::kChat},
-    {"GET", "/v1/models", RouteKind::kModels},
+    {"GET", "/v1/models", RouteKind::kModels},   {"GET", "/answers", RouteKind::kAnswers},
 };
 
 struct NamedRoute {
@@ -150,6 +155,8 @@ constexpr NamedRoute kNamedRoutes[] = {
     {"GET", "/documents", RouteKind::kListDocuments},
     {"POST", "/documents", RouteKind::kUpdateDocuments},
     {"POST", "/documents/delete", RouteKind::kDeleteDocuments},
+    {"GET", "/settings", RouteKind::kReadSettings},
+    {"PUT", "/settings", RouteKind::kWriteSettings},
 };
 
 // The operation whose counters a request belongs to; none for those that are not counted.
@@ -174,6 +181,10 @@ std::optional<Operation> operation_of(RouteKind kind) {
     case RouteKind::kHealth:
     case RouteKind::kMetrics:
     case RouteKind::kModels:
+    case RouteKind::kReadSettings:
+    case RouteKind::kWriteSettings:
+    case RouteKind::kAnswers:
+    case RouteKind::kAnswer:
       return std::nullopt;
   }
   return std::nullopt;
@@ -209,6 +220,15 @@ Result<RagService::Route> RagService::find_route(const net::HttpRequest& request
       if (route.method == request.method) return Route{.kind = route.kind, .index_name = *name};
       path_exists = true;
     }
+  }
+  constexpr std::string_view kAnswers = "/answers/";
+  if (request.path.starts_with(kAnswers) && request.path.size() > kAnswers.size()) {
+    if (request.method == "GET") {
+      return Route{.kind = RouteKind::kAnswer,
+                   .index_name = {},
+                   .answer_id = request.path.substr(kAnswers.size())};
+    }
+    path_exists = true;
   }
   if (path_exists) return fail(ErrorCode::kFailedPrecondition, "Method Not Allowed");
   return fail(ErrorCode::kNotFound, "Not Found");
@@ -276,6 +296,14 @@ HttpResponse RagService::answer(const Call& call, const Route& route) {
       return retrieve(call);
     case RouteKind::kModels:
       return list_models(call);
+    case RouteKind::kReadSettings:
+      return read_settings(route.index_name);
+    case RouteKind::kWriteSettings:
+      return write_settings(call, route.index_name);
+    case RouteKind::kAnswers:
+      return list_answers();
+    case RouteKind::kAnswer:
+      return explain_answer(route.answer_id);
     case RouteKind::kChat:
       break;  // Streams; handle() sends it to the chat endpoint.
   }

@@ -52,6 +52,10 @@ class RagService final {
   net::HttpResponse delete_documents(const Call& call, const std::string& name);
   net::HttpResponse retrieve(const Call& call);
   net::HttpResponse list_models(const Call& call);
+  net::HttpResponse read_settings(const std::string& name);
+  net::HttpResponse write_settings(const Call& call, const std::string& name);
+  net::HttpResponse list_answers();
+  net::HttpResponse explain_answer(const std::string& id);
 
   rag::Collections& collections_;
   llm::LlmClient* llm_;

@@ -1,0 +1,104 @@
+#include "platform/bring_up.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iterator>
+#include <map>
+
+#include "base/strings.h"
+#include "inspect/documents.h"
+#include "kustomize/kustomize.h"
+
+namespace rage::platform {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kPoll = 200ms;
+
+Readiness ready_if(bool ready, std::string why) {
+  return {.state = ready ? Readiness::State::kReady : Readiness::State::kPending,
+          .why = ready ? "" : std::move(why)};
+}
+
+Readiness by_condition(const Json& object, std::string_view type) {
+  const Json* condition = inspect::find_condition(object, type);
+  if (condition == nullptr) return ready_if(false, "no status yet");
+  const std::string reason = inspect::text_at(*condition, {"reason"});
+  const std::string message = inspect::text_at(*condition, {"message"});
+  return ready_if(inspect::text_at(*condition, {"status"}) == "True",
+                  message.empty() ? reason : message);
+}
+
+Readiness by_counts(const Json& object) {
+  const int wanted = inspect::int_at(object, {"spec", "replicas"}, 1);
+  const int ready = inspect::int_at(object, {"status", "readyReplicas"});
+  const int updated = inspect::int_at(object, {"status", "updatedReplicas"});
+  // A Rollout's is a text; int_at() reads both.
+  const bool seen = inspect::int_at(object, {"status", "observedGeneration"}) >=
+                    inspect::int_at(object, {"metadata", "generation"});
+  return ready_if(seen && ready >= wanted && updated >= wanted,
+                  fmt::format("{}/{} ready", ready, wanted));
+}
+
+}  // namespace
+
+Result<std::vector<Json>> gather_manifests(const std::vector<std::string>& files,
+                                           const std::vector<std::string>& kustomizations) {
+  std::vector<Json> objects;
+  for (const std::string& file : files) {
+    ASSIGN_OR_RETURN(auto more, read_manifests(file));
+    std::ranges::move(more, std::back_inserter(objects));
+  }
+  for (const std::string& folder : kustomizations) {
+    ASSIGN_OR_RETURN(auto more,
+                     kustomize::build(kustomize::local_files(),
+                                      std::filesystem::absolute(folder).string()));
+    std::ranges::move(more, std::back_inserter(objects));
+  }
+  return objects;
+}
+
+Readiness readiness_of(const Json& object) {
+  const std::string kind = inspect::kind_of(object);
+  const std::string_view own = inspect::ready_condition(kind);
+  if (!own.empty()) return by_condition(object, own);
+  if (kind == "Deployment" || kind == "StatefulSet" || kind == "Rollout") return by_counts(object);
+  if (kind == "Gateway") return by_condition(object, "Programmed");
+  if (kind == "Job") return by_condition(object, "Complete");
+  return {};
+}
+
+Result<void> wait_ready(const Context& context, kube::KubeClient& client, Clock& clock,
+                        const std::vector<AppliedObject>& objects, const OnProgress& on_progress) {
+  std::map<std::string, std::string> pending;  // Name: why.
+  std::vector<const AppliedObject*> waited;
+  for (const AppliedObject& object : objects) waited.push_back(&object);
+  while (true) {
+    std::vector<const AppliedObject*> left;
+    for (const AppliedObject* object : waited) {
+      ASSIGN_OR_RETURN(const Json found, client.get(context, object->type, object->key));
+      const Readiness readiness = readiness_of(found);
+      if (readiness.state == Readiness::State::kNothingToWaitFor) continue;
+      const std::string name = object->name();
+      const auto told = pending.find(name);
+      const bool is_news = told == pending.end() || told->second != readiness.why ||
+                           readiness.state == Readiness::State::kReady;
+      if (is_news && on_progress) on_progress(*object, readiness);
+      pending[name] = readiness.why;
+      if (readiness.state == Readiness::State::kPending) left.push_back(object);
+    }
+    if (left.empty()) return {};
+    waited = std::move(left);
+    if (!context.check() || !clock.sleep_for(kPoll, context.stop)) break;
+  }
+  std::vector<std::string> missing;
+  for (const AppliedObject* object : waited) {
+    missing.push_back(fmt::format("{}: {}", object->name(), pending[object->name()]));
+  }
+  return fail(ErrorCode::kDeadlineExceeded, "not ready: {}", join(missing, "; "));
+}
+
+}  // namespace rage::platform

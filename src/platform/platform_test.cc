@@ -1,0 +1,113 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "kubeobjects/resource.h"
+#include "platform/apply.h"
+#include "platform/open_crds.h"
+#include "platform/system_objects.h"
+
+namespace rage::platform {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// Manifests written for the real kinds must find them here.
+TEST(OpenCrds, AreServedInEveryVersionAndKeepEveryField) {
+  for (const Json& crd : open_crds()) {
+    const auto resources = kubeobjects::resources_of_crd(crd);
+    ASSERT_TRUE(resources) << resources.error().message;
+    EXPECT_EQ(resources->size(), crd["spec"]["versions"].size());
+    for (const auto& resource : *resources) {
+      EXPECT_TRUE(resource->has_status) << resource->kind;
+      EXPECT_TRUE(resource->schema.field("spec").keeps_unknown()) << resource->kind;
+    }
+  }
+}
+
+Json a_gateway(const char* class_name) {
+  Json gateway = {{"apiVersion", "gateway.networking.k8s.io/v1"}, {"kind", "Gateway"}};
+  gateway["metadata"] = {{"name", "kaito-gateway"}, {"namespace", "default"}, {"uid", "u"}};
+  gateway["spec"] = {{"gatewayClassName", class_name},
+                     {"listeners",
+                      {{{"name", "http"}, {"port", 80}},
+                       {{"name", "https"}, {"port", 443}},
+                       {{"name", "also"}, {"port", 80}}}}};
+  return gateway;
+}
+
+std::vector<Json> our_classes() {
+  std::vector<Json> classes;
+  for (const Json& object : system_objects({})) {
+    if (object["kind"] == "GatewayClass") classes.push_back(object);
+  }
+  return classes;
+}
+
+// The talk's services call http://kaito-gateway-istio: without that name nothing answers.
+TEST(GatewayObjects, HaveIstiosNames) {
+  const auto objects = gateway_objects({}, a_gateway("istio"), our_classes());
+  ASSERT_EQ(objects.size(), 2U);
+  const Json& service = objects[1];
+  EXPECT_EQ(service["metadata"]["name"], "kaito-gateway-istio");
+  EXPECT_EQ(service["metadata"]["ownerReferences"][0]["uid"], "u");
+  ASSERT_EQ(service["spec"]["ports"].size(), 2U);
+  EXPECT_EQ(service["spec"]["ports"][0]["port"], 80);
+  EXPECT_EQ(service["spec"]["ports"][0]["targetPort"], 80);
+  EXPECT_EQ(objects[0]["spec"]["selector"]["matchLabels"]["app.kubernetes.io/name"],
+            service["spec"]["selector"]["app.kubernetes.io/name"]);
+}
+
+TEST(GatewayObjects, MoveLowPortsWhereTheyMayNotBeOpened) {
+  const auto objects = gateway_objects({.low_port_offset = 8000}, a_gateway("rage"), our_classes());
+  EXPECT_EQ(objects[1]["spec"]["ports"][1]["port"], 443);
+  EXPECT_EQ(objects[1]["spec"]["ports"][1]["targetPort"], 8443);
+  EXPECT_THAT(objects[0].dump(), HasSubstr("--low-port-offset=8000"));
+}
+
+TEST(GatewayObjects, LeaveClassesOfOthersAlone) {
+  EXPECT_THAT(gateway_objects({}, a_gateway("nginx"), our_classes()), IsEmpty());
+  EXPECT_THAT(gateway_objects({}, a_gateway("istio"), {}), IsEmpty());
+}
+
+class Manifests : public testing::Test {
+ protected:
+  void write(const char* name, const char* text) { std::ofstream(folder_ / name) << text; }
+  std::vector<std::string> names_in(const std::string& path) {
+    std::vector<std::string> names;
+    const auto objects = read_manifests(path);
+    EXPECT_TRUE(objects) << objects.error().message;
+    for (const Json& object : *objects) names.push_back(object["metadata"]["name"]);
+    return names;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  const std::filesystem::path folder_ = [] {
+    std::string pattern = (std::filesystem::temp_directory_path() / "manifests-XXXXXX").string();
+    return std::filesystem::path(mkdtemp(pattern.data()));
+  }();
+};
+
+TEST_F(Manifests, OfAFolderComeInTheOrderOfItsFiles) {
+  write("b.yaml", "kind: A\nmetadata: {name: second}\n---\nkind: A\nmetadata: {name: third}\n");
+  write("a.json", R"({"kind": "List", "items": [{"kind": "A", "metadata": {"name": "first"}}]})");
+  write("kustomization.yaml", "resources: [b.yaml]\n");
+  write("notes.txt", "not a manifest");
+  EXPECT_THAT(names_in(folder_.string()), ElementsAre("first", "second", "third"));
+}
+
+TEST_F(Manifests, ThatAreWrongNameTheirFile) {
+  EXPECT_THAT(read_manifests(folder_.string()).error().message, HasSubstr("holds no manifests"));
+  write("a.yaml", "kind: A\n");
+  EXPECT_THAT(read_manifests(folder_.string()).error().message,
+              HasSubstr("a.yaml: an object lacks kind or metadata.name"));
+  write("a.yaml", "kind: [\n");
+  EXPECT_THAT(read_manifests(folder_.string()).error().message, HasSubstr("a.yaml"));
+}
+
+}  // namespace
+}  // namespace rage::platform

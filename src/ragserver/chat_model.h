@@ -1,0 +1,27 @@
+// A model's part of an answer: what it is asked, and how what it says is held to the plan.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "llm/llm_client.h"
+#include "rag/grounding.h"
+#include "ragserver/chat_reply.h"
+
+namespace rage::ragserver {
+
+// The caller's parameters go through; what concerns retrieval does not, and the prompt is ours.
+codec::Json upstream_body(const ChatRequest& request, const rag::AnswerPlan& plan,
+                          const std::string& model);
+
+// Asks for the plan's answer. `show` gets what may be shown, as it may be, and says whether the
+// caller still listens; kCancelled once it does not. Sentence by sentence through the verifier, or
+// with GroundingMode::kOff as the model says it. A model that breaks off after something was shown
+// leaves what was shown; before that its error is returned.
+Result<Outcome> ask_model(const Context& context, llm::LlmClient& llm, const codec::Json& body,
+                          const rag::AnswerPlan& plan, const rag::Corpus& corpus,
+                          const std::function<bool(const std::string&)>& show);
+
+}  // namespace rage::ragserver

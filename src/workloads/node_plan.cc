@@ -70,6 +70,17 @@ Json missing_labels(const Json& node, const Json& wanted) {
   return missing;
 }
 
+// A node agent that was there first has offered each CPU once, or not yet said anything.
+void offer_cpus(Plan& plan, const Json& node, const LocalCapacity& capacity) {
+  const Json* offered = detail::find_at(node, {"status", "allocatable", "cpu"});
+  const auto cpus = offered != nullptr ? parse_quantity(*offered) : std::nullopt;
+  const double wanted = capacity.cpus * capacity.cpu_overcommit;
+  if (!cpus || *cpus >= wanted - 0.01) return;
+  Json status = object_at(node, {"status"});
+  status["allocatable"]["cpu"] = resources_of(capacity, capacity.cpu_overcommit, 0)["cpu"];
+  plan.status = std::move(status);
+}
+
 // What `requirements` leave no choice about, then the claim's own labels.
 Json claim_labels(const Json& claim, const ObjectMeta& meta) {
   Json labels = local_labels(meta.name);
@@ -82,6 +93,20 @@ Json claim_labels(const Json& claim, const ObjectMeta& meta) {
   labels["karpenter.sh/registered"] = "true";
   labels["karpenter.sh/initialized"] = "true";
   return labels;
+}
+
+// What people look for in the list of claims; Karpenter says it there, too.
+void show_type(Plan& plan, const ObjectMeta& meta, const std::string& instance_type) {
+  if (instance_type.empty() || !meta.label(kInstanceType).empty()) return;
+  Json patch;
+  patch["metadata"]["labels"][kInstanceType] = instance_type;
+  plan.changes.emplace_back(PatchObject{kinds().node_claim, meta.key(), std::move(patch)});
+}
+
+std::string describe_stand_in(const std::string& instance_type, int gpus) {
+  const std::string type = instance_type.empty() ? "node" : instance_type;
+  if (gpus > 0) return fmt::format("this machine stands in for one {} with {} GPUs", type, gpus);
+  return fmt::format("this machine stands in for one {}; GPUs of that type are not known", type);
 }
 
 int gpus_of(const Json& claim, const std::string& instance_type) {
@@ -127,9 +152,11 @@ Plan plan_base_node(const Json& node, const LocalCapacity& capacity, WallTime no
     return plan;
   }
   const Json missing = missing_labels(node, labels);
-  if (missing.empty()) return plan;
-  plan.changes.emplace_back(PatchObject{
-      kinds().node, {.ns = "", .name = kBaseNodeName}, {{"metadata", {{"labels", missing}}}}});
+  if (!missing.empty()) {
+    plan.changes.emplace_back(PatchObject{
+        kinds().node, {.ns = "", .name = kBaseNodeName}, {{"metadata", {{"labels", missing}}}}});
+  }
+  offer_cpus(plan, node, capacity);
   return plan;
 }
 
@@ -161,12 +188,12 @@ Plan plan_node_claim(const NodeClaimObservation& observed) {
     node["spec"] = std::move(spec);
     node["status"] = node_status(meta.name, observed.capacity, gpus, observed.now);
     plan.changes.emplace_back(CreateObject{kinds().node, std::move(node)});
-    plan.tell("NodeCreated", fmt::format("this machine stands in for one {} with {} GPUs",
-                                         instance_type.empty() ? "node" : instance_type, gpus));
+    plan.tell("NodeCreated", describe_stand_in(instance_type, gpus));
   } else if (const Json missing = missing_labels(observed.node, labels); !missing.empty()) {
     plan.changes.emplace_back(PatchObject{
         kinds().node, {.ns = "", .name = meta.name}, {{"metadata", {{"labels", missing}}}}});
   }
+  show_type(plan, meta, instance_type);
   plan.status = claim_status(observed, meta, gpus);
   return plan;
 }

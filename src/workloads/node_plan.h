@@ -21,8 +21,8 @@ struct LocalCapacity {
   int pods = 250;
 };
 
-// `node` null: absent. Creates the base Node or repairs its labels; its status is stated when it is
-// made and belongs to the node agent then.
+// `node` null: absent. Creates the base Node or repairs its labels and the CPUs it offers; the rest
+// of its status is stated when it is made and belongs to the node agent then.
 Plan plan_base_node(const Json& node, const LocalCapacity& capacity, WallTime now);
 
 struct NodeClaimObservation {

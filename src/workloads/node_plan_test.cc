@@ -55,6 +55,8 @@ TEST_F(NodeClaimPlan, BecomesAReadyNodeOfItsType) {
   const Json& claim = world.get(kinds().node_claim, "ws1");
   EXPECT_TRUE(is_condition_true(claim, "Ready"));
   EXPECT_EQ(claim["status"]["nodeName"], "ws1");
+  EXPECT_EQ(claim["metadata"]["labels"]["node.kubernetes.io/instance-type"],
+            "Standard_NC24ads_A100_v4");
   EXPECT_TRUE(pass().changes.empty());
 }
 
@@ -85,6 +87,12 @@ TEST(BaseNodePlan, IsMadeAndItsLabelsAreKept) {
   world.carry_out(kinds().node, "local",
                   plan_base_node(world.get(kinds().node, "local"), kCapacity, world.now));
   EXPECT_EQ(world.get(kinds().node, "local")["metadata"]["labels"]["rage.dev/local"], "true");
+  // Offered once each, two CPUs are too few for the requests of the demo's pods.
+  world.get(kinds().node, "local")["status"]["allocatable"]["cpu"] = "2";
+  world.carry_out(kinds().node, "local",
+                  plan_base_node(world.get(kinds().node, "local"), kCapacity, world.now));
+  EXPECT_EQ(world.get(kinds().node, "local")["status"]["allocatable"]["cpu"], "8000m");
+  EXPECT_TRUE(is_condition_true(world.get(kinds().node, "local"), "Ready"));
 }
 
 TEST(ForeignCrds, AreCompleteAndHaveAStatus) {

@@ -123,12 +123,13 @@ Plan volume_plan(const Shop& shop, const Json& volume) {
   const kube::ObjectPtr claim = caches.claims->find(key);
   VolumeObservation observed{.volume = volume, .folder = shop.options.volumes_folder};
   observed.claim_exists = claim && claim->meta().uid == text_at(reference, {"uid"});
-  if (!claim) {
-    for (const kube::ObjectPtr& object : caches.pods->list(key.ns)) {
-      const Pod pod = parse_pod(object->document());
-      const std::vector<std::string> names = claims_of_pod(pod.document);
-      observed.in_use |= !pod.finished() && std::ranges::count(names, key.name) > 0;
-    }
+  // Another claim of that name, made later, is what later pods mean.
+  for (const kube::ObjectPtr& object : caches.pods->list(key.ns)) {
+    const bool later =
+        claim && claim->meta().creation_timestamp < object->meta().creation_timestamp;
+    const Pod pod = parse_pod(object->document());
+    const std::vector<std::string> names = claims_of_pod(pod.document);
+    observed.in_use |= !later && !pod.finished() && std::ranges::count(names, key.name) > 0;
   }
   return plan_volume(observed);
 }

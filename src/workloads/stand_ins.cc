@@ -117,6 +117,7 @@ Plan plan_external_secret(const ExternalSecretObservation& observed) {
   } else {
     std::string command = fmt::format("kubectl create secret generic {} -n {}", name, meta.ns);
     for (const std::string& key : missing) command += fmt::format(" --from-literal={}=...", key);
+    command += " --dry-run=client -o yaml | kubectl apply -f -";  // Plain "create" is protobuf.
     status["conditions"] = ready(
         external, false, "SecretSyncedError",
         fmt::format("store {} is not reached from here; make Secret {} by hand: {}",

@@ -84,9 +84,10 @@ TEST(ExternalSecretPlan, NamesTheCommandAndBelievesTheSecretMadeByHand) {
   EXPECT_EQ(condition("null")["status"], "False");
   EXPECT_EQ(condition("null")["message"],
             "store vault is not reached from here; make Secret hf by hand: kubectl create secret "
-            "generic hf -n default --from-literal=HF_TOKEN=... --from-literal=OTHER=...");
+            "generic hf -n default --from-literal=HF_TOKEN=... --from-literal=OTHER=... "
+            "--dry-run=client -o yaml | kubectl apply -f -");
   EXPECT_THAT(condition(R"({"data": {"HF_TOKEN": "eA=="}})")["message"].get<std::string>(),
-              testing::EndsWith("-n default --from-literal=OTHER=..."));
+              testing::HasSubstr("-n default --from-literal=OTHER=... --dry-run"));
   EXPECT_EQ(condition(R"({"data": {"HF_TOKEN": "eA==", "OTHER": "eA=="}})")["status"], "True");
 }
 

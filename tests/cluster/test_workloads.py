@@ -293,7 +293,9 @@ class WorkloadsTest(unittest.TestCase):
             return found[0] if found else {}
         wait_until(lambda: ready().get("status") == "False", "not ready")
         self.assertIn("kubectl create secret generic hf", ready()["message"])
-        self.cluster.kubectl("create", "secret", "generic", "hf", "--from-literal=HF_TOKEN=x")
+        made = self.cluster.kubectl("create", "secret", "generic", "hf", "-n", "default",
+                                    "--from-literal=HF_TOKEN=x", "--dry-run=client", "-o", "yaml")
+        self.cluster.kubectl("apply", "-f", "-", text=made)
         wait_until(lambda: ready().get("status") == "True", "ready once made by hand")
 
     def test_controllers_are_silent_when_nothing_happens(self):

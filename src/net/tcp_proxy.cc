@@ -13,6 +13,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <future>
 #include <map>
 #include <set>
 #include <span>
@@ -172,12 +173,16 @@ class Proxy final : public TcpProxy {
   }
 
   void close(TcpListenerId id) override {
-    asio::post(loop_, [this, id] {
+    std::promise<void> closed;
+    asio::post(loop_, [this, id, &closed] {
       const auto found = listeners_.find(id);
-      if (found == listeners_.end()) return;
-      stop(*found->second);
-      listeners_.erase(found);
+      if (found != listeners_.end()) {
+        stop(*found->second);
+        listeners_.erase(found);
+      }
+      closed.set_value();
     });
+    closed.get_future().wait();
   }
 
   std::size_t connections() const override { return count_.load(std::memory_order_relaxed); }

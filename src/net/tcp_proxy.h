@@ -43,7 +43,7 @@ class TcpProxy {
   virtual Result<TcpListening> listen(const std::string& address, std::uint16_t port) = 0;
   // From the next connection on; those that are open stay where they are.
   virtual void set_targets(TcpListenerId id, std::vector<TcpTarget> targets) = 0;
-  // Those that are open stay.
+  // Those that are open stay. The port is free once it returns.
   virtual void close(TcpListenerId id) = 0;
   virtual std::size_t connections() const = 0;
 };

@@ -123,9 +123,7 @@ TEST_F(TcpProxyTest, AClosedPortCanBeListenedOnAgainAndATakenOneIsRefused) {
   ASSERT_FALSE(taken.has_value());
   EXPECT_EQ(taken.error().code, ErrorCode::kFailedPrecondition);
   proxy_->close(at_.id);
-  Result<TcpListening> again = fail(ErrorCode::kUnavailable, "not tried");
-  for (int i = 0; i < 1000 && !again; ++i) again = proxy_->listen("127.0.0.1", at_.port);
-  EXPECT_TRUE(again.has_value());
+  EXPECT_TRUE(proxy_->listen("127.0.0.1", at_.port).has_value());
 }
 
 }  // namespace

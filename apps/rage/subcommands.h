@@ -22,6 +22,7 @@ void add_get(CLI::App& app, int& exit_code);
 void add_index(CLI::App& app, int& exit_code);
 void add_logs(CLI::App& app, int& exit_code);
 void add_model(CLI::App& app, int& exit_code);
+void add_node(CLI::App& app, int& exit_code);
 void add_operator(CLI::App& app, int& exit_code);
 void add_pd_sidecar(CLI::App& app, int& exit_code);
 void add_rag(CLI::App& app, int& exit_code);

@@ -16,6 +16,7 @@
 #include "base/files.h"
 #include "base/strings.h"
 #include "cluster/janitor.h"
+#include "node_setup.h"
 #include "obs/log.h"
 #include "operator/certificates.h"
 #include "shutdown.h"
@@ -34,6 +35,7 @@ struct ApiServerFlags {
   std::string data;
   std::string token_file;
   std::string kubeconfig;
+  std::string node_data;
   cluster::ApiServerOptions server;
 };
 
@@ -113,6 +115,8 @@ Result<void> run(const ApiServerFlags& flags) {
   ASSIGN_OR_RETURN(options.tokens, cluster::Tokens::parse(token_text));
   const auto certificate = std::make_shared<const net::ServerCertificate>(
       net::ServerCertificate{.chain_pem = bundle.certificate_pem, .key_pem = bundle.key_pem});
+  LocalPodLogs pod_logs(clock, std::filesystem::absolute(flags.node_data));
+  if (!flags.node_data.empty()) options.pod_logs = &pod_logs;
   options.certificate = [certificate]() -> Result<std::shared_ptr<const net::ServerCertificate>> {
     return certificate;
   };
@@ -149,6 +153,8 @@ void add_apiserver(CLI::App& app, int& exit_code) {
                       "Bearer tokens, \"token,user,uid\" a line; without it, one is made");
   command->add_option("--kubeconfig", flags->kubeconfig,
                       "Where to write one; without it, DATA/kubeconfig");
+  command->add_option("--node-data", flags->node_data,
+                      "Folder of the local node (rage node --data), to serve its pods' logs from");
   command
       ->add_option("--requests-max", flags->server.requests_max,
                    "Requests at once, each with a thread; watches count")

@@ -84,7 +84,7 @@ Result<void> run_assistant(AssistantOptions options) {
   std::unique_ptr<assistant::AssistantService> service;
   // Listens first: until the history is open, a request hears that in a way it can wait for.
   std::atomic<assistant::AssistantService*> current = nullptr;
-  const net::HttpServerOptions listener{.address = options.address,
+  const net::HttpServerOptions listener{.address = pod_address(options.address),
                                         .port = static_cast<std::uint16_t>(options.port),
                                         .body_bytes_max = std::size_t{1} << 20,
                                         .workers = options.workers};

@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "inspect/wait.h"
 #include "kube/access_review.h"
+#include "listen.h"
 #include "net/http_server.h"
 #include "obs/log.h"
 
@@ -36,7 +37,7 @@ constexpr std::array kUnits = {
 };
 
 Result<extproc::ServerOptions> server_options_of(const ExtProcFlags& flags) {
-  extproc::ServerOptions options{.address = flags.address,
+  extproc::ServerOptions options{.address = pod_address(flags.address),
                                  .port = static_cast<std::uint16_t>(flags.grpc_port),
                                  .health_port = static_cast<std::uint16_t>(flags.health_port),
                                  .certificate_directory = flags.cert_path,
@@ -123,7 +124,7 @@ Result<std::unique_ptr<kube::AccessReviewer>> reviewer_of(const ExtProcFlags& fl
 
 Result<std::unique_ptr<net::HttpServer>> serve_metrics(const ExtProcFlags& flags,
                                                        MetricsPages& pages) {
-  const net::HttpServerOptions options{.address = flags.address,
+  const net::HttpServerOptions options{.address = pod_address(flags.address),
                                        .port = static_cast<std::uint16_t>(flags.metrics_port),
                                        .body_bytes_max = 4 << 10,
                                        .workers = 4};
@@ -239,11 +240,11 @@ Result<void> run_extproc(const ExtProcFlags& flags, ExtProcParts parts,
                      .debug_state = std::move(parts.debug_state),
                      .reviewer = std::move(reviewer)};
   ASSIGN_OR_RETURN(const auto metrics, serve_metrics(flags, pages));
-  fmt::print("rage {}: ready on {}:{}, health on {}, metrics on {}\n", parts.name, flags.address,
+  fmt::print("rage {}: ready on {}:{}, health on {}, metrics on {}\n", parts.name, options.address,
              server->port(), server->health_port(), metrics->port());
   std::fflush(stdout);
   obs::log().info("ext_proc server ready", {{"name", parts.name},
-                                            {"address", flags.address},
+                                            {"address", options.address},
                                             {"port", server->port()},
                                             {"tls", flags.secure_serving}});
   const int signal = shutdown.wait();

@@ -200,6 +200,7 @@ Result<void> run_gateway(GatewayFlags flags) {
   if (!flags.picker_config.empty()) {
     ASSIGN_OR_RETURN(picker_config, read_file(flags.picker_config, 1 << 20));
   }
+  flags.address = pod_address(flags.address);
   if (flags.status_address.empty()) flags.status_address = flags.address;
   SystemClock clock;
   obs::MetricRegistry registry;

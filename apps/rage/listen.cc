@@ -1,7 +1,9 @@
 #include "listen.h"
 
 #include <charconv>
+#include <cstdlib>
 #include <system_error>
+#include <utility>
 
 namespace rage::app {
 
@@ -20,7 +22,14 @@ Result<std::optional<Listen>> parse_listen(std::string_view text) {
     return fail(ErrorCode::kInvalidArgument, "\"{}\" is no address such as 127.0.0.1:8080", text);
   }
   listen.port = static_cast<std::uint16_t>(number);
+  listen.address = pod_address(std::move(listen.address));
   return listen;
+}
+
+std::string pod_address(std::string address) {
+  const char* const pod_ip = std::getenv("RAGE_POD_IP");
+  const bool every = address == "0.0.0.0" || address == "::";
+  return every && pod_ip != nullptr && *pod_ip != '\0' ? pod_ip : address;
 }
 
 }  // namespace rage::app

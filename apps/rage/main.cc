@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
   rage::app::add_kustomize(app, exit_code);
   rage::app::add_apiserver(app, exit_code);
   rage::app::add_controllers(app, exit_code);
+  rage::app::add_node(app, exit_code);
   rage::app::add_operator(app, exit_code);
   rage::app::add_gateway(app, exit_code);
   rage::app::add_bbr(app, exit_code);

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "codec/json.h"
+#include "listen.h"
 #include "model_access.h"
 #include "model_mirror.h"
 #include "models/llama_server.h"
@@ -114,6 +115,7 @@ struct ServeOptions {
 
 Result<void> serve(ServeOptions options) {
   const ShutdownSignal shutdown;
+  options.server.host = pod_address(options.server.host);
   ModelAccess access;
   DownloadProgressLine line;
   ASSIGN_OR_RETURN(const auto files, access.resolve(Context{}, options.reference,

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/strings.h"
+#include "listen.h"
 #include "model_access.h"
 #include "models/mirror.h"
 #include "net/http_server.h"
@@ -47,7 +48,7 @@ Result<std::unique_ptr<net::HttpServer>> serve_progress(const std::string& addre
                 address);
   }
   return net::HttpServer::create(
-      {.address = address.substr(0, colon),
+      {.address = pod_address(address.substr(0, colon)),
        .port = static_cast<std::uint16_t>(*port),
        .connections_max = 16,
        .workers = 1},

@@ -18,6 +18,7 @@
 #include "gateway/prefill_allow_list.h"
 #include "kube/client.h"
 #include "kube/kubeconfig.h"
+#include "listen.h"
 #include "net/self_signed.h"
 #include "obs/log.h"
 #include "picker/endpoint_source.h"
@@ -145,7 +146,7 @@ Result<std::unique_ptr<PoolMembers>> follow_pool(const PdSidecarFlags& flags) {
 
 Result<gateway::PdSidecarOptions> options_of(const PdSidecarFlags& flags) {
   gateway::PdSidecarOptions options{
-      .address = flags.address,
+      .address = pod_address(flags.address),
       .decoder_tls = tls_of(flags, "decoder"),
       .prefill_tls = tls_of(flags, "prefiller"),
       .sample_prefillers = flags.sample,
@@ -190,7 +191,10 @@ Result<void> run(const PdSidecarFlags& flags) {
   std::vector<std::unique_ptr<gateway::PdSidecar>> ranks;
   for (std::size_t rank = 0; rank < flags.ranks; ++rank) {
     options.port = static_cast<std::uint16_t>(flags.port == 0 ? 0 : flags.port + rank);
-    options.decoder = fmt::format("127.0.0.1:{}", flags.model_port + rank);
+    // The same pod: its own loopback, or, on a local node, its own address.
+    options.decoder = fmt::format(
+        "{}:{}", std::getenv("RAGE_POD_IP") != nullptr ? pod_address("0.0.0.0") : "127.0.0.1",
+        flags.model_port + rank);
     ASSIGN_OR_RETURN(auto sidecar, gateway::PdSidecar::create(options, *transport));
     ranks.push_back(std::move(sidecar));
   }

@@ -9,6 +9,7 @@
 
 #include "base/strings.h"
 #include "embed/factory.h"
+#include "listen.h"
 #include "llm/openai_client.h"
 #include "model_access.h"
 #include "net/http_server.h"
@@ -92,7 +93,7 @@ Result<void> run_rag(RagOptions options) {
       rag::parse_grounding_mode(options.grounding_mode).value_or(rag::GroundingMode::kStrict);
   options.service.chat.log.answers_max = answers_kept(options);
   ragserver::RagService service(*collections, llm.get(), options.service);
-  const net::HttpServerOptions listener{.address = options.address,
+  const net::HttpServerOptions listener{.address = pod_address(options.address),
                                         .port = static_cast<std::uint16_t>(options.port),
                                         .body_bytes_max = options.body_mib_max << 20,
                                         .workers = options.workers};
@@ -102,9 +103,9 @@ Result<void> run_rag(RagOptions options) {
                                             net::ResponseWriter& writer) {
         service.handle(context, request, writer);
       }));
-  fmt::print("rage rag: ready on http://{}:{}\n", options.address, server->port());
+  fmt::print("rage rag: ready on http://{}:{}\n", listener.address, server->port());
   std::fflush(stdout);
-  obs::log().info("RAG service ready", {{"address", options.address},
+  obs::log().info("RAG service ready", {{"address", listener.address},
                                         {"port", server->port()},
                                         {"data", options.data},
                                         {"embedder", embedder->id()},

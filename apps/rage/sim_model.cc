@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "listen.h"
 #include "obs/log.h"
 #include "shutdown.h"
 #include "simulator/sim_server.h"
@@ -37,6 +38,7 @@ simulator::VirtualTime time_of(double milliseconds) {
 Result<void> run(SimModelFlags flags) {
   const ShutdownSignal shutdown;
   simulator::SimServerOptions& options = flags.server;
+  options.address = pod_address(options.address);
   for (const std::string& text : flags.failures) {
     ASSIGN_OR_RETURN(const auto rule, simulator::parse_failure_rule(text));
     options.failures.push_back(rule);

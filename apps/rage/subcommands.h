@@ -27,6 +27,7 @@ void add_ingest(CLI::App& app, int& exit_code);
 void add_kustomize(CLI::App& app, int& exit_code);
 void add_logs(CLI::App& app, int& exit_code);
 void add_model(CLI::App& app, int& exit_code);
+void add_node(CLI::App& app, int& exit_code);
 void add_operator(CLI::App& app, int& exit_code);
 void add_pd_sidecar(CLI::App& app, int& exit_code);
 void add_rag(CLI::App& app, int& exit_code);

@@ -45,10 +45,12 @@ std::string find_program(const std::string& name) {
   return {};
 }
 
-std::vector<std::string> merged_environment(
-    std::span<const std::pair<std::string, std::string>> additions) {
+std::vector<std::string> merged_environment(const ProcessOptions& options) {
+  const std::span<const std::pair<std::string, std::string>> additions = options.environment;
+  const bool inherits = options.inherit == ProcessOptions::Inherit::kEverything;
   std::vector<std::string> merged;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+  for (char** entry = inherits ? environ : nullptr; entry != nullptr && *entry != nullptr;
+       ++entry) {
     const std::string_view text(*entry);
     const std::string_view name = text.substr(0, text.find('='));
     bool replaced = false;
@@ -179,7 +181,7 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::spawn(const ProcessOptions& 
     return fail(ErrorCode::kNotFound, "program not found in PATH: {}", options.argv[0]);
   }
   launch.arguments = options.argv;
-  launch.environment = merged_environment(options.environment);
+  launch.environment = merged_environment(options);
   launch.argv = c_strings(launch.arguments);
   launch.envp = c_strings(launch.environment);
   launch.working_directory = options.working_directory.string();

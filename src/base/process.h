@@ -25,6 +25,8 @@ struct ProcessOptions {
   std::vector<std::string> argv;
   // Added to our own environment, or replacing what is there.
   std::vector<std::pair<std::string, std::string>> environment = {};
+  enum class Inherit { kEverything, kNothing };
+  Inherit inherit = Inherit::kEverything;  // kNothing: `environment` is all there is.
   std::filesystem::path working_directory = {};  // Empty: ours.
   // Where the input comes from and the output goes; borrowed until spawn() returns.
   std::optional<int> stdin_fd = std::nullopt;  // None: /dev/null.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "cluster/detail/pod_log.h"
 #include "cluster/detail/watch.h"
 #include "cluster/discovery.h"
 #include "cluster/table.h"
@@ -159,6 +160,10 @@ class ApiServer::Handler final {
         objects_.registry()->find(path->group, path->version, path->plural);
     if (!resource) return no_such_kind(path->group, writer);
     if (!resource->namespaced && !path->ns.empty()) return fail(ko::no_such_resource());
+    if (path->subresource == "log" && resource->qualified() == "pods") {
+      return serve_log(context, call, {.resource = resource, .ns = path->ns, .name = path->name},
+                       writer);
+    }
     const bool status = path->subresource == "status" && resource->has_status;
     const bool scale = path->subresource == "scale" && resource->scale != nullptr;
     if (!path->subresource.empty() && !status && !scale) {
@@ -171,6 +176,13 @@ class ApiServer::Handler final {
     if (address.name.empty()) return serve_collection(context, call, address, writer);
     if (resource->namespaced && address.ns.empty()) return fail(ko::no_such_resource());
     return serve_object(context, call, address, writer);
+  }
+
+  Result<void> serve_log(const Context& context, const Call& call, const Address& address,
+                         net::ResponseWriter& writer) const {
+    if (call.request.method != "GET") return fail(method_not_allowed());
+    ASSIGN_OR_RETURN(const Json pod, objects_.get(address));
+    return detail::serve_pod_log(context, pod, call.parameters, options_.pod_logs, writer);
   }
 
   // A group that nobody knows is no path at all.

@@ -269,6 +269,28 @@ Result<HeaderList> check_name_instead(CURL* easy, const ClientRequest& request) 
   return list;
 }
 
+// The name stays in the URL, for Host and for certificates; only the connection goes elsewhere.
+// The list must live as long as the transfer.
+Result<HeaderList> connect_to_service(CURL* easy, const ClientRequest& request,
+                                      const ServiceNames& names) {
+  const std::unique_ptr<CURLU, UrlDeleter> url(curl_url());
+  if (curl_url_set(url.get(), CURLUPART_URL, request.url.c_str(), 0) != CURLUE_OK) {
+    return fail(ErrorCode::kInvalidArgument, "bad URL");
+  }
+  const std::string host = part_of(url.get(), CURLUPART_HOST, 0);
+  const auto port = parse_uint(part_of(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT)).value_or(0);
+  HeaderList list;
+  if (port > 65535) return list;
+  const auto target = names.find(host, static_cast<std::uint16_t>(port));
+  if (!target) return list;
+  if (!append(list, fmt::format("{}:{}:{}", host, port, *target))) {
+    return fail(ErrorCode::kResourceExhausted, "out of memory");
+  }
+  curl_easy_setopt(easy, CURLOPT_CONNECT_TO, list.get());
+  curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");  // A proxy would look the name up.
+  return list;
+}
+
 Error transfer_error(CURLcode code, const Transfer& transfer, std::string_view reason) {
   const auto error = [&](ErrorCode kind, std::string_view what) {
     return Error{.code = kind, .message = fmt::format("{}: {}", what, reason)};
@@ -372,7 +394,7 @@ CurlHandle::~CurlHandle() {
 }
 
 Result<void> CurlHandle::run(const Context& context, const ClientRequest& request,
-                             const std::string& no_proxy,
+                             const std::string& no_proxy, const ServiceNames* names,
                              const std::function<bool(const HttpResponse&)>& on_head,
                              const std::function<bool(std::string_view)>& on_bytes) {
   auto* easy = static_cast<CURL*>(easy_);
@@ -387,6 +409,9 @@ Result<void> CurlHandle::run(const Context& context, const ClientRequest& reques
   if (request.tls) {
     configure_tls(easy, *request.tls);
     ASSIGN_OR_RETURN(connect_to, check_name_instead(easy, request));
+  }
+  if (names != nullptr && !connect_to) {
+    ASSIGN_OR_RETURN(connect_to, connect_to_service(easy, request, *names));
   }
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, reason);
   curl_multi_add_handle(multi, easy);

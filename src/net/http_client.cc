@@ -49,9 +49,17 @@ std::string hosts_without_proxy() {
   return hosts;
 }
 
+// A pod of a local node is told where Services are; elsewhere the system's resolver knows.
+std::unique_ptr<const detail::ServiceNames> service_names() {
+  const char* file = std::getenv("RAGE_SERVICES_FILE");
+  if (file == nullptr || *file == '\0') return nullptr;
+  const char* ns = std::getenv("RAGE_NAMESPACE");
+  return std::make_unique<detail::ServiceNames>(file, ns == nullptr ? "default" : ns);
+}
+
 class CurlTransport final : public HttpTransport {
  public:
-  CurlTransport() : no_proxy_(hosts_without_proxy()) {}
+  CurlTransport() : no_proxy_(hosts_without_proxy()), names_(service_names()) {}
 
   Result<HttpResponse> fetch(const Context& context, const ClientRequest& request) override {
     HttpResponse response;
@@ -85,7 +93,7 @@ class CurlTransport final : public HttpTransport {
     RETURN_IF_ERROR(context.check());
     std::unique_ptr<CurlHandle> handle = take_handle();
     if (!handle) return fail(ErrorCode::kResourceExhausted, "out of memory");
-    Result<void> result = handle->run(context, request, no_proxy_, on_head, on_bytes);
+    Result<void> result = handle->run(context, request, no_proxy_, names_.get(), on_head, on_bytes);
     give_back(std::move(handle));
     return result;
   }
@@ -112,6 +120,7 @@ class CurlTransport final : public HttpTransport {
   }
 
   const std::string no_proxy_;
+  const std::unique_ptr<const detail::ServiceNames> names_;
   Guarded<Handles> idle_;
 };
 

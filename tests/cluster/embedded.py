@@ -27,7 +27,11 @@ from kubeapi import Api, ApiError  # noqa: E402, F401
 class Embedded:
     """A context manager; `folder` has a kubeconfig and, for kubeapi.Api, cluster.json."""
 
-    def __init__(self):
+    kubectl_path = KUBECTL
+
+    def __init__(self, arguments=()):
+        """`arguments` of `rage apiserver`."""
+        self.arguments = list(arguments)
         self._folder = Path(tempfile.mkdtemp(prefix="rage-apiserver-"))
         self.folder = self._folder / "cluster"
         self.process = None
@@ -39,7 +43,8 @@ class Embedded:
         self.folder.mkdir(exist_ok=True)
         with open(self.folder / "apiserver.log", "a") as log:
             self.process = subprocess.Popen(
-                [BINARY, "apiserver", "--data", str(self.folder), "--port", str(self.port)],
+                [BINARY, "apiserver", "--data", str(self.folder), "--port", str(self.port),
+                 *self.arguments],
                 stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, text=True,
             )
         line = self.process.stdout.readline()

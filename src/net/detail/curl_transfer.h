@@ -8,6 +8,7 @@
 
 #include "base/context.h"
 #include "base/error.h"
+#include "net/detail/service_names.h"
 #include "net/http_client.h"
 
 namespace rage::net::detail {
@@ -22,9 +23,10 @@ class CurlHandle final {
   CurlHandle& operator=(const CurlHandle&) = delete;
 
   // `no_proxy`: hosts that are reached directly, as in the environment variable of that name.
-  // Contract: HttpTransport::stream().
+  // `names`: Services that are reached by a file's word; null: none. Contract:
+  // HttpTransport::stream().
   Result<void> run(const Context& context, const ClientRequest& request,
-                   const std::string& no_proxy,
+                   const std::string& no_proxy, const ServiceNames* names,
                    const std::function<bool(const HttpResponse& head)>& on_head,
                    const std::function<bool(std::string_view bytes)>& on_bytes);
 

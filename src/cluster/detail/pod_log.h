@@ -1,0 +1,21 @@
+// GET .../pods/NAME/log. Source: core/v1 PodLogOptions.
+#pragma once
+
+#include "base/context.h"
+#include "cluster/objects.h"
+#include "cluster/pod_logs.h"
+#include "codec/uri.h"
+#include "net/http_server.h"
+
+namespace rage::cluster::detail {
+
+// Which container of the pod is meant, and how much of its log. Pure. A bad request names the
+// choices.
+Result<PodLogQuery> parse_log_query(const Json& pod, const codec::QueryParameters& parameters);
+
+// Answers, unless it fails. `logs` may be null: nothing here runs pods.
+Result<void> serve_pod_log(const Context& context, const Json& pod,
+                           const codec::QueryParameters& parameters, PodLogs* logs,
+                           net::ResponseWriter& writer);
+
+}  // namespace rage::cluster::detail

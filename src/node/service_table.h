@@ -1,0 +1,55 @@
+// Where Services are on this machine: which ports to listen on and whom to pass connections to.
+// Pure. Source: core/v1 Service, discovery.k8s.io/v1 EndpointSlice.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "codec/json.h"
+#include "net/tcp_proxy.h"
+
+namespace rage::node {
+
+using codec::Json;
+
+struct ServicePortKey {
+  std::string ns;
+  std::string name;
+  std::uint16_t port = 0;
+
+  auto operator<=>(const ServicePortKey&) const = default;
+};
+
+// Value. One TCP port of a Service.
+struct ServicePort {
+  std::string cluster_ip;                    // Empty: headless; its first endpoint stands for it.
+  std::vector<net::TcpTarget> targets = {};  // Ready ones, sorted.
+
+  bool operator==(const ServicePort&) const = default;
+};
+using ServiceTable = std::map<ServicePortKey, ServicePort>;
+
+// Services of type ExternalName and ports that are not TCP are left out.
+ServiceTable plan_services(const std::vector<Json>& services, const std::vector<Json>& slices);
+
+// Value. A line of the file that processes read.
+struct ServiceAddress {
+  ServicePortKey key;
+  std::string address;
+  std::uint16_t local_port = 0;
+
+  bool operator==(const ServiceAddress&) const = default;
+};
+// {"services": [{"name","namespace","port","address","local_port"}]}
+std::string render_services(const std::vector<ServiceAddress>& services);
+// Lenient: what is no such line is left out.
+std::vector<ServiceAddress> parse_services(const std::string& text);
+
+// curl's configuration for programs of one namespace: the same, as --connect-to.
+std::string render_curl_config(const std::vector<ServiceAddress>& services, const std::string& ns);
+
+}  // namespace rage::node

@@ -1,0 +1,302 @@
+"""Pods as processes: `rage apiserver` and `rage node`, each a process of its own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+import urllib.request
+from pathlib import Path
+
+from embedded import BINARY, Embedded, wait_until
+
+
+class Node:
+    """`rage node` beside an embedded API server."""
+
+    def __init__(self, cluster, data):
+        self.cluster = cluster
+        self.data = data
+        self.process = None
+        self.start()
+
+    def start(self):
+        log = open(self.cluster.folder / "node.log", "a")
+        self.process = subprocess.Popen(
+            [BINARY, "node", "--kubeconfig", str(self.cluster.folder / "kubeconfig"),
+             "--data", str(self.data), "--restart-delay-ms", "300"],
+            stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, text=True)
+        log.close()
+        if not re.search("ready as local", self.process.stdout.readline()):
+            raise AssertionError("rage node did not start:\n" + self.log_tail())
+
+    def log_tail(self):
+        return (self.cluster.folder / "node.log").read_text()[-4000:]
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.process.stdout.close()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=60)
+        self.process.stdout.close()
+        if code != 0:
+            raise AssertionError(f"rage node ended with {code}:\n{self.log_tail()}")
+
+
+class NodeTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix="rage-node-")
+        cls.addClassCleanup(folder.cleanup)
+        cls.data = Path(folder.name)
+        cls.cluster = Embedded(arguments=["--node-data", folder.name])
+        cls.addClassCleanup(cls.cluster.stop)
+        cls.node = Node(cls.cluster, cls.data)
+        cls.addClassCleanup(lambda: cls.node.stop())
+        cls.kubectl = cls.cluster.kubectl
+
+    def setUp(self):
+        self.ns = f"t-{self._testMethodName.replace('_', '-')[5:40]}".rstrip("-")
+        self.cluster.create("Namespace", self.ns)
+
+    def apply(self, *documents):
+        for document in documents:
+            document["metadata"]["namespace"] = self.ns
+            self.kubectl("create", "-f", "-", text=json.dumps(document))
+
+    def a_pod(self, name, container, **spec):
+        container = {"name": "c", "image": "busybox", **container}
+        return {"apiVersion": "v1", "kind": "Pod",
+                "metadata": {"name": name, "labels": {"app": name}},
+                "spec": {"nodeName": "local", "containers": [container],
+                         "terminationGracePeriodSeconds": 5, **spec}}
+
+    def script(self, text, **more):
+        return {"command": ["/bin/sh", "-c"], "args": [text], **more}
+
+    def pod(self, name):
+        return json.loads(self.kubectl("-n", self.ns, "get", "pod", name, "-o", "json"))
+
+    def container(self, name):
+        return self.pod(name).get("status", {}).get("containerStatuses", [{}])[0]
+
+    def wait_phase(self, name, phase, seconds=30):
+        return wait_until(lambda: self.pod(name).get("status", {}).get("phase") == phase,
+                          f"{name} is {phase}: {self.pod(name).get('status')}", seconds)
+
+    def wait_ready(self, name, seconds=60):
+        wait_until(lambda: any(c["type"] == "Ready" and c["status"] == "True"
+                               for c in self.pod(name).get("status", {}).get("conditions", [])),
+                   f"{name} is ready", seconds)
+
+    def logs(self, name, *more):
+        return self.kubectl("-n", self.ns, "logs", name, *more)
+
+    def test_the_node_is_there(self):
+        def ready():
+            node = json.loads(self.kubectl("get", "node", "local", "-o", "json"))
+            return any(c["type"] == "Ready" and c["status"] == "True"
+                       for c in node.get("status", {}).get("conditions", []))
+        wait_until(ready, "the Node is Ready")
+        lease = json.loads(self.kubectl("-n", "kube-node-lease", "get", "lease", "local", "-o",
+                                        "json"))
+        self.assertEqual(lease["spec"]["holderIdentity"], "local")
+
+    def test_a_script_runs_to_its_end_and_its_log_is_kept(self):
+        self.apply(self.a_pod("job", self.script("echo one; echo two >&2; exit 4"),
+                              restartPolicy="Never"))
+        self.wait_phase("job", "Failed")
+        self.assertEqual(self.container("job")["state"]["terminated"]["exitCode"], 4)
+        self.assertEqual(self.logs("job"), "one\ntwo\n")
+        self.assertEqual(self.logs("job", "--tail=1"), "two\n")
+        refused = self.kubectl("-n", self.ns, "logs", "job", "-c", "other", check=False)
+        self.assertIn("container other is not valid for pod job", refused.stderr)
+
+    def test_environment_and_volumes(self):
+        self.apply(
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"},
+             "data": {"MODE": "fast", "file.txt": "from the map"}},
+            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token"},
+             "stringData": {"KEY": "s3cret"}},
+            self.a_pod("env", self.script(
+                "echo $MODE $KEY $IP; cat /etc/settings/file.txt; echo; echo x > /scratch/y;"
+                " ls /scratch; until grep -q edited /etc/settings/file.txt; do sleep 0.1; done",
+                envFrom=[{"configMapRef": {"name": "settings"}}],
+                env=[{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "token",
+                                                                    "key": "KEY"}}},
+                     {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}],
+                volumeMounts=[{"name": "settings", "mountPath": "/etc/settings"},
+                              {"name": "work", "mountPath": "/scratch"}]),
+                restartPolicy="Never",
+                volumes=[{"name": "settings", "configMap": {"name": "settings"}},
+                         {"name": "work", "emptyDir": {}}]))
+        self.wait_phase("env", "Running")
+        wait_until(lambda: self.logs("env").endswith("y\n"), "it has looked around")
+        ip = self.pod("env")["status"]["podIP"]
+        self.assertTrue(ip.startswith("127.97."), ip)
+        self.assertEqual(self.logs("env"), f"fast s3cret {ip}\nfrom the map\ny\n")
+        self.kubectl("-n", self.ns, "patch", "configmap", "settings", "--type=merge", "-p",
+                     '{"data": {"file.txt": "edited"}}')
+        self.wait_phase("env", "Succeeded")
+        uid = self.pod("env")["metadata"]["uid"]
+        self.assertTrue((self.data / "pods" / uid).is_dir())
+        self.kubectl("-n", self.ns, "delete", "pod", "env")
+        wait_until(lambda: not (self.data / "pods" / uid).exists(), "its files are gone")
+
+    def test_what_is_missing_is_said_and_awaited(self):
+        self.apply(self.a_pod("waits", self.script(
+            "echo $A", envFrom=[{"configMapRef": {"name": "later"}}]), restartPolicy="Never"))
+        wait_until(lambda: "configmap \"later\" not found" in self.container("waits").get(
+            "state", {}).get("waiting", {}).get("message", ""), "the status names it")
+        self.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "later"},
+                    "data": {"A": "there"}})
+        self.wait_phase("waits", "Succeeded")
+        self.assertEqual(self.logs("waits"), "there\n")
+
+    def test_a_foreign_image_stays_pending_and_says_why(self):
+        self.apply(self.a_pod("foreign", {"image": "grafana/grafana:12.2.0"}))
+        waiting = wait_until(lambda: self.container("foreign").get("state", {}).get("waiting"),
+                             "it waits")
+        self.assertEqual(waiting["reason"], "ErrImageNeverPull")
+        self.assertIn("cannot run here", waiting["message"])
+        self.assertEqual(self.pod("foreign")["status"]["phase"], "Pending")
+
+    def test_a_crashing_container_is_restarted_with_back_off(self):
+        self.apply(self.a_pod("crash", self.script("echo try; exit 1")))
+        wait_until(lambda: self.container("crash").get("restartCount", 0) >= 2, "two restarts")
+        waiting = wait_until(lambda: self.container("crash")["state"].get("waiting"), "back-off")
+        self.assertEqual(waiting["reason"], "CrashLoopBackOff")
+        self.assertEqual(self.container("crash")["lastState"]["terminated"]["exitCode"], 1)
+        self.assertEqual(self.logs("crash", "--previous"), "try\n")
+
+    def test_init_containers_come_first(self):
+        self.apply(self.a_pod(
+            "init", self.script("cat /scratch/made", volumeMounts=[{"name": "work",
+                                                                 "mountPath": "/scratch"}]),
+            restartPolicy="Never", volumes=[{"name": "work", "emptyDir": {}}],
+            initContainers=[{"name": "first", "image": "busybox",
+                             "command": ["/bin/sh", "-c", "sleep 0.3; echo made > /scratch/made"],
+                             "volumeMounts": [{"name": "work", "mountPath": "/scratch"}]}]))
+        self.wait_phase("init", "Succeeded")
+        self.assertEqual(self.logs("init"), "made\n")
+        self.assertEqual(self.logs("init", "-c", "first"), "")
+
+    def test_deletion_waits_for_the_program(self):
+        self.apply(self.a_pod("slow", self.script(
+            "trap 'sleep 1; echo bye; exit 0' TERM; echo up; while :; do sleep 0.1; done")))
+        self.wait_phase("slow", "Running")
+        wait_until(lambda: self.logs("slow") == "up\n", "it is up")
+        follower = subprocess.Popen(
+            [str(self.cluster.kubectl_path), "--kubeconfig",
+             str(self.cluster.folder / "kubeconfig"), "-n", self.ns, "logs", "-f", "slow"],
+            stdout=subprocess.PIPE, text=True)
+        self.assertEqual(follower.stdout.readline(), "up\n")
+        begun = time.monotonic()
+        self.kubectl("-n", self.ns, "delete", "pod", "slow", "--timeout=20s")
+        self.assertGreater(time.monotonic() - begun, 0.9)
+        self.assertTrue(follower.communicate(timeout=20)[0].endswith("bye\n"))
+
+    def service(self, name):
+        self.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
+                    "spec": {"selector": {"app": name},
+                             "ports": [{"port": 80, "targetPort": 5000}]}})
+        return json.loads(self.kubectl("-n", self.ns, "get", "service", name, "-o", "json"))
+
+    def slice_of(self, name, ips):
+        self.apply({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+                    "metadata": {"name": f"{name}-1",
+                                 "labels": {"kubernetes.io/service-name": name}},
+                    "addressType": "IPv4", "ports": [{"name": "", "port": 5000}],
+                    "endpoints": [{"addresses": [ip], "conditions": {"ready": True}}
+                                  for ip in ips]})
+
+    def test_models_behind_a_service(self):
+        probe = {"httpGet": {"path": "/health", "port": 5000}, "periodSeconds": 1}
+        for name in ("sim-a", "sim-b"):  # Both on port 5000, each at its own address.
+            self.apply(self.a_pod(name, {
+                "image": "ghcr.io/rage/rage:latest", "readinessProbe": probe,
+                "startupProbe": {**probe, "failureThreshold": 60},
+                "ports": [{"containerPort": 5000}],
+                "args": ["sim-model", "--address", "0.0.0.0", "--port", "5000", "--name", name,
+                         "--model", "phi"]}))
+        for name in ("sim-a", "sim-b"):
+            self.wait_ready(name)
+        ips = [self.pod(name)["status"]["podIP"] for name in ("sim-a", "sim-b")]
+        self.assertEqual(len(set(ips)), 2)
+        service = self.service("sim")
+        self.slice_of("sim", ips)
+        address = service["spec"]["clusterIP"]
+
+        def served():
+            services = json.loads((self.data / "run/services.json").read_text())["services"]
+            return next((s for s in services
+                         if s["name"] == "sim" and s["namespace"] == self.ns), None)
+        line = wait_until(served, "services.json has it")
+        self.assertEqual(line["address"], address)
+        url = f"http://{address}:{line['local_port']}/v1/models"
+
+        def names():
+            seen = set()
+            for _ in range(4):
+                try:
+                    with urllib.request.urlopen(url, timeout=5) as reply:
+                        seen.add(json.load(reply)["data"][0]["id"])
+                except OSError:
+                    return None
+            return seen
+        self.assertEqual(wait_until(names, "the Service answers"), {"phi"})
+        # By name: curl in a script.
+        self.apply(self.a_pod("client", {
+            "image": "curlimages/curl:8.16.0", "command": ["/bin/sh", "-c"],
+            "args": [f"curl -sS http://sim/v1/models && curl -sS http://sim.{self.ns}.svc/health"
+                     " -o /dev/null -w ' %{http_code}'"]}, restartPolicy="Never"))
+        self.wait_phase("client", "Succeeded")
+        self.assertIn('"phi"', self.logs("client"))
+        self.assertTrue(self.logs("client").endswith(" 200"), self.logs("client"))
+
+    def test_kills(self):
+        """Of a pod's process, and of the node itself."""
+        self.apply(self.a_pod("lives", self.script(  # "$$" is a dollar in a container's words.
+            "echo $$$$ >> /state/pids; sleep 1000 & wait",
+            volumeMounts=[{"name": "state", "mountPath": "/state"}]),
+            volumes=[{"name": "state", "emptyDir": {}}]))
+        self.wait_phase("lives", "Running")
+        pids = self.data / "pods" / self.pod("lives")["metadata"]["uid"] / "volumes/state/pids"
+
+        def started(count):
+            found = pids.read_text().split() if pids.exists() else []
+            return [int(pid) for pid in found] if len(found) >= count else None
+        first = wait_until(lambda: started(1), "it runs")[0]
+        os.kill(first, signal.SIGKILL)
+        second = wait_until(lambda: started(2), "it was started again")[1]
+        wait_until(lambda: self.container("lives").get("restartCount") == 1, "one restart")
+        self.assertEqual(
+            self.container("lives")["lastState"]["terminated"]["exitCode"], 137)
+        ip = self.pod("lives")["status"]["podIP"]
+        self.node.kill()
+        wait_until(lambda: not Path(f"/proc/{second}").exists(), "it died with the node")
+        self.node.start()
+        wait_until(lambda: started(3), "the next node started it")
+        wait_until(lambda: self.container("lives").get("restartCount") == 2, "two restarts")
+        self.assertEqual(self.pod("lives")["status"]["podIP"], ip)
+
+        def sleepers():
+            found = []
+            for environment in Path("/proc").glob("[0-9]*/environ"):
+                try:
+                    if f"RAGE_NODE_DATA={self.data}".encode() in environment.read_bytes():
+                        found.append((environment.parent / "cmdline").read_bytes())
+                except OSError:
+                    pass
+            return [line for line in found if line.startswith(b"sleep\0" b"1000")]
+        wait_until(lambda: len(sleepers()) == 1, "what the killed ones left is gone")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -12,6 +12,7 @@
 #include "assistant/service.h"
 #include "assistant/sqlite_store.h"
 #include "base/files.h"
+#include "listen.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "obs/log.h"

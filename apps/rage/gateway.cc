@@ -258,9 +258,10 @@ void add_gateway(CLI::App& app, int& exit_code) {
                    "Where Gateways without spec.addresses listen; 0.0.0.0 in a pod")
       ->capture_default_str();
   command
-      ->add_option("--low-port-offset", flags->low_port_offset,
-                   "Listeners on ports below 1024 listen that much higher, where only root may open "
-                   "such ports")
+      ->add_option(
+          "--low-port-offset", flags->low_port_offset,
+          "Listeners on ports below 1024 listen that much higher, where only root may open "
+          "such ports")
       ->check(CLI::Range(0, 60'000))
       ->capture_default_str();
   command->add_option("--status-address", flags->status_address,

@@ -49,7 +49,9 @@ int main(int argc, char** argv) {
   rage::app::add_model(app, exit_code);
   rage::app::add_rag(app, exit_code);
   rage::app::add_estimate(app, exit_code);
+  rage::app::add_apply(app, exit_code);
   rage::app::add_kustomize(app, exit_code);
+  rage::app::add_platform(app, exit_code);
   rage::app::add_apiserver(app, exit_code);
   rage::app::add_controllers(app, exit_code);
   rage::app::add_node(app, exit_code);

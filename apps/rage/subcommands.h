@@ -8,6 +8,7 @@
 namespace rage::app {
 
 void add_apiserver(CLI::App& app, int& exit_code);
+void add_apply(CLI::App& app, int& exit_code);
 void add_ask(CLI::App& app, int& exit_code);
 void add_assistant(CLI::App& app, int& exit_code);
 void add_auto_index(CLI::App& app, int& exit_code);
@@ -30,6 +31,7 @@ void add_model(CLI::App& app, int& exit_code);
 void add_node(CLI::App& app, int& exit_code);
 void add_operator(CLI::App& app, int& exit_code);
 void add_pd_sidecar(CLI::App& app, int& exit_code);
+void add_platform(CLI::App& app, int& exit_code);
 void add_rag(CLI::App& app, int& exit_code);
 void add_retrieve(CLI::App& app, int& exit_code);
 void add_sim_model(CLI::App& app, int& exit_code);

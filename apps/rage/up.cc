@@ -14,6 +14,7 @@
 #include "net/http_client.h"
 #include "shutdown.h"
 #include "subcommands.h"
+#include "up_platform.h"
 
 namespace rage::app {
 namespace {
@@ -24,6 +25,7 @@ using namespace std::chrono_literals;
 constexpr auto kStartLimit = 120s;
 constexpr auto kStopGrace = 10s;
 constexpr int kPortsUsed = 2;
+constexpr int kManifestsWait = 300;     // Seconds.
 constexpr int kExampleTokensMax = 100;  // Enough to see that the bare model invents.
 
 struct UpOptions {
@@ -36,6 +38,8 @@ struct UpOptions {
   std::string question = "Who is speaking about Tectonix, in which room and at what time?";
   std::string model = "packaged:SmolLM2-135M-Instruct";
   std::string embedder = "packaged:all-MiniLM-L6-v2";
+  ManifestOptions manifests;
+  std::vector<std::string> substitutes;
 };
 
 std::string default_data_directory() {
@@ -130,6 +134,12 @@ void print_urls(const UpOptions& options, const std::string& rag, const std::str
 
 Result<void> up(const UpOptions& options) {
   const fs::path data = fs::absolute(options.data);
+  if (options.manifests.any()) {
+    return up_platform({.data = data,
+                        .port_base = options.port_base,
+                        .manifests = options.manifests,
+                        .substitutes = options.substitutes});
+  }
   SystemClock clock;
   const cli::LocalServices services(clock, data);
   const auto transport = net::make_http_transport();
@@ -191,6 +201,10 @@ void add_up(CLI::App& app, int& exit_code) {
   command->add_option("--port-base", options->port_base, "RAG service on N, model server on N+1")
       ->check(CLI::Range(1024, 65534))
       ->capture_default_str();
+  options->manifests.wait_seconds = kManifestsWait;
+  options->manifests.add_to(*command);
+  command->add_option("--substitute", options->substitutes,
+                      "With manifests: PRESET=REFERENCE, the model that stands in for a preset");
   command->add_flag("--detach", options->detach, "Leave the services running and return");
   command->add_flag("--no-example", *no_example, "Neither index the example nor ask its question");
   command->add_option("--example", options->example,
@@ -206,6 +220,7 @@ void add_up(CLI::App& app, int& exit_code) {
       "Examples:\n"
       "  rage up\n"
       "  rage up --detach --data /srv/rage --port-base 9300\n"
+      "  rage up -k examples/scale23x/manifests\n"
       "  rage down --data /srv/rage");
   command->callback([=, &exit_code] {
     options->example_wanted = !*no_example;

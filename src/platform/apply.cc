@@ -79,7 +79,7 @@ class Applier {
     ASSIGN_OR_RETURN(const Json after,
                      client_.apply(context, done.type, object,
                                    {.field_manager = rules_.field_manager, .force = true}));
-    done.applied = !before                                   ? Applied::kCreated
+    done.applied = !before                                    ? Applied::kCreated
                    : version_of(*before) == version_of(after) ? Applied::kUnchanged
                                                               : Applied::kConfigured;
     return done;

@@ -53,9 +53,8 @@ Result<std::vector<Json>> gather_manifests(const std::vector<std::string>& files
     std::ranges::move(more, std::back_inserter(objects));
   }
   for (const std::string& folder : kustomizations) {
-    ASSIGN_OR_RETURN(auto more,
-                     kustomize::build(kustomize::local_files(),
-                                      std::filesystem::absolute(folder).string()));
+    ASSIGN_OR_RETURN(auto more, kustomize::build(kustomize::local_files(),
+                                                 std::filesystem::absolute(folder).string()));
     std::ranges::move(more, std::back_inserter(objects));
   }
   return objects;

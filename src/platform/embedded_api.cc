@@ -92,8 +92,7 @@ Result<int> lock_folder(const fs::path& folder) {
   if (handle < 0) return fail(ErrorCode::kPermissionDenied, "{}: cannot be opened", file.string());
   if (::flock(handle, LOCK_EX | LOCK_NB) != 0) {
     ::close(handle);
-    return fail(ErrorCode::kFailedPrecondition, "{}: another process serves it",
-                folder.string());
+    return fail(ErrorCode::kFailedPrecondition, "{}: another process serves it", folder.string());
   }
   return handle;
 }

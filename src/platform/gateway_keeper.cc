@@ -30,7 +30,7 @@ struct GatewayKeeper::State final : kube::Reconciler {
     controller.watch(gateways);
     controller.watch(classes, [this](const kube::Object&) {
       std::vector<apis::ObjectKey> keys;
-      for (const auto& gateway : gateways.list()) keys.push_back(gateway->key());
+      for (const auto& gateway : gateways.list()) keys.push_back(gateway->meta().key());
       return keys;
     });
   }
@@ -58,7 +58,9 @@ GatewayKeeper::GatewayKeeper(kube::KubeClient& client, Clock& clock, obs::Metric
                              SystemSettings settings)
     : state_(std::make_unique<State>(client, clock, metrics, std::move(settings))) {}
 
-GatewayKeeper::~GatewayKeeper() { drain(std::chrono::milliseconds(0)); }
+GatewayKeeper::~GatewayKeeper() {
+  drain(std::chrono::milliseconds(0));
+}
 
 Result<void> GatewayKeeper::start(const Context& context) {
   state_->classes.start();

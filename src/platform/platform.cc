@@ -27,7 +27,8 @@ using namespace std::chrono_literals;
 constexpr int kLowPortOffset = 8000;
 constexpr auto kApiDrain = 1s;
 
-// Whether listeners below 1024 may be opened: root may, and who set net.ipv4.ip_unprivileged_port_start.
+// Whether listeners below 1024 may be opened: root may, and who set
+// net.ipv4.ip_unprivileged_port_start.
 bool may_open_low_ports() {
   const int handle = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (handle < 0) return false;
@@ -58,8 +59,9 @@ class LocalPlatform final : public Platform {
   Result<void> start(const Context& context) {
     cluster::ApiServerOptions server;
     server.port = options_.api_port;
-    ASSIGN_OR_RETURN(api_, EmbeddedApi::create(
-                               clock_, {.folder = options_.data / "cluster", .server = server}));
+    server.pod_logs = options_.pod_logs;
+    ASSIGN_OR_RETURN(
+        api_, EmbeddedApi::create(clock_, {.folder = options_.data / "cluster", .server = server}));
     ASSIGN_OR_RETURN(
         kube::ClientConfig config,
         kube::load_client_config({.path = api_->kubeconfig().string(), .context = {}}, clock_));
@@ -105,7 +107,9 @@ class LocalPlatform final : public Platform {
 
 }  // namespace
 
-fs::path kubeconfig_of(const fs::path& data) { return data / "cluster" / "kubeconfig"; }
+fs::path kubeconfig_of(const fs::path& data) {
+  return data / "cluster" / "kubeconfig";
+}
 
 Result<std::unique_ptr<Platform>> Platform::create(const Context& context,
                                                    net::HttpTransport& transport, Clock& clock,

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/error.h"
+#include "cluster/pod_logs.h"
 #include "kube/client.h"
 #include "net/http_client.h"
 #include "node/node_agent.h"
@@ -20,8 +21,9 @@ namespace rage::platform {
 
 struct PlatformOptions {
   std::filesystem::path data;
-  std::uint16_t api_port = 0;  // On 127.0.0.1. 0: any free one.
-  node::NodeAgentOptions node;  // Its data, kubeconfig and node_name are set here.
+  std::uint16_t api_port = 0;            // On 127.0.0.1. 0: any free one.
+  node::NodeAgentOptions node;           // Its data, kubeconfig and node_name are set here.
+  cluster::PodLogs* pod_logs = nullptr;  // Outlives the platform; null: `kubectl logs` is a 404.
 };
 
 // DATA/cluster/kubeconfig.
@@ -30,8 +32,8 @@ std::filesystem::path kubeconfig_of(const std::filesystem::path& data);
 // Resource. Thread-safe.
 class Platform {
  public:
-  // Serves when it returns. `transport` and `clock` outlive it. kFailedPrecondition: another process
-  // has the data directory.
+  // Serves when it returns. `transport` and `clock` outlive it. kFailedPrecondition: another
+  // process has the data directory.
   static Result<std::unique_ptr<Platform>> create(const Context& context,
                                                   net::HttpTransport& transport, Clock& clock,
                                                   const PlatformOptions& options);

@@ -1,0 +1,23 @@
+// `rage up -f FILE -k DIR`: manifests on the embedded platform.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "apply_manifests.h"
+#include "base/error.h"
+
+namespace rage::app {
+
+struct UpPlatformOptions {
+  std::filesystem::path data;  // Absolute.
+  int port_base = 8300;
+  ManifestOptions manifests;
+  std::vector<std::string> substitutes;  // "PRESET=REFERENCE"
+};
+
+// Starts the platform in the background if it does not run, applies, waits, prints.
+Result<void> up_platform(const UpPlatformOptions& options);
+
+}  // namespace rage::app

@@ -1,0 +1,172 @@
+"""The talk on one machine: its manifests become Ready as processes, one URL serves two models, an
+overlay turns an assistant that invents into one that knows; and whatever is killed comes back with
+every document and every turn."""
+
+import contextlib
+import http.client
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("RAGE_BINARY", str(ROOT / "build/release/rage"))
+EXAMPLE = ROOT / "examples/scale23x"
+MANIFESTS = EXAMPLE / "manifests"
+# The demo's own folder may take the place of ours.
+DEMO = os.environ.get("RAGE_DEMO_MANIFESTS")
+QUESTION = "Who is speaking about Tectonix, in which room and at what time?"
+MODELS = ("phi-4-mini-instruct", "gemma-3-27b-instruct")
+
+
+def free_ports(count):
+    """The first of so many that are free in a row."""
+    while True:
+        base = random.randrange(20000, 32000 - count)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            for port in range(base, base + count):
+                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return base
+
+
+def wait_until(condition, what, seconds=120, interval=0.3):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"after {seconds} s still not: {what() if callable(what) else what}")
+        time.sleep(interval)
+    return found
+
+
+class Up(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.data = Path(tempfile.mkdtemp(prefix="rage-up-"))
+        cls.addClassCleanup(shutil.rmtree, cls.data, ignore_errors=True)
+        cls.port = free_ports(10)
+        cls.addClassCleanup(cls.down)
+        cls.up("-k", MANIFESTS, "--wait", "300")
+
+    @classmethod
+    def rage(cls, *arguments, timeout=400, check=True):
+        environment = {**os.environ, "KUBECONFIG": str(cls.data / "cluster/kubeconfig")}
+        told = subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True,
+                              timeout=timeout, env=environment)
+        if check and told.returncode != 0:
+            raise AssertionError(f"rage {arguments}: {told.stdout}{told.stderr}\n{cls.log()}")
+        return told.stdout
+
+    @classmethod
+    def up(cls, *arguments):
+        return cls.rage("up", "--data", cls.data, "--port-base", cls.port, "--detach", *arguments)
+
+    @classmethod
+    def down(cls):
+        cls.rage("down", "--data", cls.data, check=False)
+
+    @classmethod
+    def log(cls):
+        with contextlib.suppress(OSError):
+            return (cls.data / "logs/platform.log").read_text()[-4000:]
+        return ""
+
+    def url(self, service):
+        address = self.rage("get", "service", service, "-o",
+                            "jsonpath={.spec.clusterIP} {.spec.ports[0].port}")
+        return address.split()
+
+    def ask(self, service, path, body=None, method="POST"):
+        host, port = self.url(service)
+        connection = http.client.HTTPConnection(host, int(port), timeout=120)
+        self.addCleanup(connection.close)
+        payload = json.dumps(body) if isinstance(body, dict) else body
+        connection.request(method, path, payload, {"content-type": "application/json"})
+        reply = connection.getresponse()
+        text = reply.read().decode()
+        return reply.status, json.loads(text) if text.startswith(("{", "[")) else text
+
+    def chat(self, path, model, **more):
+        body = {"model": model, "max_tokens": 20,
+                "messages": [{"role": "user", "content": QUESTION}], **more}
+        return self.ask("kaito-gateway-istio", path, body)
+
+    def until_chat(self, path, model, **more):
+        """The first answer: routes are taken over a moment after the Gateway is programmed."""
+        last = []
+
+        def answered():
+            last[:] = self.chat(path, model, **more)
+            return last[0] == 200
+
+        wait_until(answered, lambda: f"{model} answers: {last}")
+        return last[1]
+
+    def index_schedule(self):
+        status, told = self.ask("scale23x", "/index", (EXAMPLE / "schedule_index.json").read_text())
+        self.assertEqual(status, 200, told)
+
+    def documents(self):
+        status, told = self.ask("scale23x", "/indexes/schedule_index/documents?limit=1",
+                                method="GET")
+        return told["total_items"] if status == 200 else 0
+
+    def pods(self):
+        found = json.loads(self.rage("get", "pods", "-A", "-o", "json"))["items"]
+        return {(each["metadata"]["namespace"], each["metadata"]["name"]): each for each in found}
+
+    def test_1_one_url_serves_both_models_and_says_what_stands_in(self):
+        for model in MODELS:
+            answer = self.until_chat("/v1/chat/completions", model)
+            self.assertEqual(answer["model"], model)
+        substituted = [
+            each["metadata"].get("annotations", {}).get("rage.dev/substituted-model", "")
+            for each in self.pods().values()
+        ]
+        for model in MODELS:
+            self.assertTrue(any(model in text for text in substituted), substituted)
+
+    def test_2_a_question_with_sources_is_answered_from_them(self):
+        self.index_schedule()
+        answer = self.until_chat("/rag/chat/completions", MODELS[1], index_name="schedule_index",
+                                 max_tokens=200)
+        self.assertIn("grounding", answer)
+        self.assertIn("Tectonix", answer["choices"][0]["message"]["content"])
+
+    def test_3_an_overlay_gives_the_assistant_its_sources(self):
+        chat = MANIFESTS / "chat/overlays"
+        self.up("-k", chat / "direct", "--wait", "120")
+        self.assertEqual(self.agent_says()[0], 200)
+        self.up("-k", chat / "rag", "--wait", "120")
+        wait_until(lambda: "Tectonix" in self.agent_says()[1].get("message", ""),
+                   lambda: f"the assistant knows: {self.agent_says()}")
+
+    def agent_says(self, session="talk"):
+        try:
+            return self.ask("agent", "/chat", {"message": QUESTION, "session_id": session})
+        except (OSError, http.client.HTTPException) as error:
+            return 0, {"message": str(error)}
+
+    def test_4_whatever_is_killed_comes_back(self):
+        before = self.documents()
+        self.assertGreater(before, 80)
+        turns = len(self.ask("agent", "/chat/history/talk", method="GET")[1]["messages"])
+        state = json.loads((self.data / "run/services.json").read_text())
+        os.kill(state["services"][0]["pid"] if isinstance(state, dict) else state[0]["pid"],
+                signal.SIGKILL)
+        self.up("-k", MANIFESTS, "--wait", "300")
+        wait_until(lambda: self.documents() == before, lambda: f"{self.documents()} of {before}")
+        history = wait_until(
+            lambda: self.ask("agent", "/chat/history/talk", method="GET")[1].get("messages"), "it")
+        self.assertGreaterEqual(len(history), turns)
+        self.until_chat("/v1/chat/completions", MODELS[0])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -220,8 +220,8 @@ class WithModel(unittest.TestCase):
         self.folder = tempfile.mkdtemp(prefix="rage-assistant-")
         self.addCleanup(shutil.rmtree, self.folder, True)
 
-    def assistant(self, *flags, **environment):
-        started = Assistant("--data", self.folder, *flags,
+    def assistant(self, *flags, data="agent", **environment):
+        started = Assistant("--data", f"{self.folder}/{data}", *flags,
                             **{"OPENAI_BASE_URL": f"{self.base}/v1", "OPENAI_CHAT_MODEL_ID": "m",
                                "OPENAI_API_KEY": "key", **environment})
         self.addCleanup(self._end, started)
@@ -272,7 +272,7 @@ class Contract(WithModel):
                          ["system", "user", "assistant", "user"])
         self.assertEqual(body["messages"][2]["name"], "AI Agent")
         grounded = self.assistant(OPENAI_BASE_URL=f"{self.base}/rag", RAG_INDEX_NAME="talks",
-                                  RAGE_ASSISTANT_DATA=self.folder + "/other")
+                                  data="other")
         grounded.chat("Three?", "other session")
         path, _, body = Model.asked[2]
         self.assertEqual(path, "/rag/chat/completions")
@@ -319,8 +319,7 @@ class Contract(WithModel):
     def test_ready_says_what_is_missing(self):
         agent = self.assistant()
         self.assertEqual(agent.call("GET", "/ready")[0], 200)
-        lonely = self.assistant("--data", self.folder + "/lonely",
-                                OPENAI_BASE_URL="http://127.0.0.1:9/v1")
+        lonely = self.assistant(OPENAI_BASE_URL="http://127.0.0.1:9/v1", data="lonely")
         status, body = lonely.call("GET", "/ready")
         self.assertEqual((status, body["checks"]["history"]["ok"]), (503, True))
 

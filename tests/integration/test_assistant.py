@@ -84,15 +84,17 @@ class Assistant:
     """One `rage assistant` process."""
 
     def __init__(self, *flags, **environment):
+        self.errors = tempfile.TemporaryFile("w+")  # A pipe that nobody reads would fill up.
         clean = {k: v for k, v in os.environ.items() if not k.startswith(AGENT_ENVIRONMENT)}
         self.process = subprocess.Popen(
             [BINARY, "assistant", "--port", "0", *flags],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdout=subprocess.PIPE, stderr=self.errors, text=True,
             env={**clean, **environment},
         )
         line = self.process.stdout.readline()
         if "ready on" not in line:
-            raise RuntimeError(f"rage assistant did not start: {self.process.stderr.read()}")
+            self.stop()
+            raise RuntimeError(f"rage assistant did not start: {self.log}")
         self.port = int(line.rsplit(":", 1)[1])
 
     def connect(self, timeout=60):
@@ -128,12 +130,16 @@ class Assistant:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        _, self.log = self.process.communicate(timeout=60)
+        self.process.communicate(timeout=60)
+        self.errors.seek(0)
+        self.log = self.errors.read()
+        self.errors.close()
         return self.process.returncode
 
     def kill(self):
         self.process.kill()
         self.process.communicate()
+        self.errors.close()
 
 
 def event_of(block):

@@ -14,6 +14,7 @@
 #include "kube/client.h"
 #include "kube/kubeconfig.h"
 #include "net/http_client.h"
+#include "platform/platform.h"
 
 namespace rage::app {
 
@@ -22,13 +23,16 @@ enum class AllNamespaces { kOffered, kNot };
 struct ClusterOptions {
   std::string kubeconfig;
   std::string context;
+  std::string data;
   std::string ns;
   bool all_namespaces = false;
 
   void add_to(CLI::App& command, AllNamespaces all) {
-    command.add_option("--kubeconfig", kubeconfig,
-                       "Cluster to work on; default: the pod's service account, $KUBECONFIG, "
-                       "~/.kube/config");
+    auto* file = command.add_option("--kubeconfig", kubeconfig,
+                                    "Cluster to work on; default: the pod's service account, "
+                                    "$KUBECONFIG, ~/.kube/config");
+    command.add_option("--data", data, "What `rage up` runs in this folder, instead")
+        ->excludes(file);
     command.add_option("--context", context, "Context of the kubeconfig");
     auto* one = command.add_option("-n,--namespace", ns,
                                    "Namespace; default: the context's, or \"default\"");
@@ -41,8 +45,9 @@ struct ClusterOptions {
   auto run(Body&& body) const -> decltype(body(std::declval<const inspect::Cluster&>())) {
     SystemClock clock;
     const auto transport = net::make_http_transport();
+    const std::string path = data.empty() ? kubeconfig : platform::kubeconfig_of(data).string();
     ASSIGN_OR_RETURN(kube::ClientConfig config,
-                     kube::load_client_config({.path = kubeconfig, .context = context}, clock));
+                     kube::load_client_config({.path = path, .context = context}, clock));
     const std::string of_context = config.default_namespace;
     const auto client = kube::make_kube_client(*transport, clock, std::move(config));
     const auto write_to = [](std::FILE* file) {

@@ -115,16 +115,16 @@ void add_index_options(CLI::App& command, IngestFlags& flags) {
 void add_steps(CLI::App& schedule, const std::shared_ptr<IngestFlags>& flags, int& exit_code) {
   CLI::App* download =
       schedule.add_subcommand("download", "Only write the schedule, as DIR/schedule.json");
-  download->alias("parse_schedule.py");
+  download->alias("parse_schedule.py")->alias("parse");
   add_source(*download, *flags);
-  download->add_option("--out", flags->out, "Folder to write to")->capture_default_str();
+  download->add_option("--out,--output", flags->out, "Folder to write to")->capture_default_str();
   download->callback([flags, &exit_code] { exit_code = run_download(*flags); });
 
   CLI::App* format = schedule.add_subcommand(
       "format",
       "Only turn DIR/schedule.json into DIR/schedule_index.json, as POST /index takes it");
   format->alias("format_schedule.py");
-  format->add_option("--out", flags->out, "Folder to read from and write to")
+  format->add_option("--out,--output", flags->out, "Folder to read from and write to")
       ->capture_default_str();
   format->add_option("--index", flags->command.index, "Name of the index")->capture_default_str();
   format->callback([flags, &exit_code] {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,7 @@ class ScriptedTransport final : public net::HttpTransport {
   Result<net::HttpResponse> fetch(const Context& context,
                                   const net::ClientRequest& request) override {
     asked.push_back(request);
+    if (meanwhile) meanwhile();
     if (const auto wanted = context.check(); !wanted) return fail(wanted.error());
     const net::HttpResponse reply = next();
     if (reply.status == 0) return fail(ErrorCode::kUnavailable, "connection refused");
@@ -54,6 +56,7 @@ class ScriptedTransport final : public net::HttpTransport {
 
   std::deque<net::HttpResponse> replies;
   std::vector<net::ClientRequest> asked;
+  std::function<void()> meanwhile;  // Happens while the model thinks.
 
  private:
   net::HttpResponse next() {

@@ -202,6 +202,14 @@ TEST_F(ServiceTest, AReaderWhoLeavesEndsTheAnswer) {
   EXPECT_EQ(messages[1]["content"].get<std::string>().find("Four"), std::string::npos);
 }
 
+// Who deletes a conversation while the answer is on its way does not want it back.
+TEST_F(ServiceTest, ADeletedConversationStaysDeleted) {
+  transport.replies = {a_completion("\"Hello.\"")};
+  transport.meanwhile = [&] { EXPECT_EQ(call("DELETE", "/sessions/s").reply.status, 204); };
+  EXPECT_EQ(call("POST", "/chat", R"({"message":"Hi","session_id":"s"})").reply.status, 200);
+  EXPECT_EQ(call("GET", "/sessions/s").reply.status, 404);
+}
+
 // Redis dying between question and answer must lose neither.
 TEST_F(ServiceTest, AnAnswerThatTheHistoryDoesNotTakeIsOfferedAgain) {
   transport.replies = {a_completion("\"Hello.\"")};

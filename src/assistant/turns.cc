@@ -102,8 +102,15 @@ Result<TurnOutcome> Turns::run(const Context& context, const Turn& turn, const O
   return outcome;
 }
 
+Result<void> Turns::store_answer(const std::string& session, const Message& answer) {
+  const auto known = store_.find(store_context(), session);
+  if (!known && known.error().code == ErrorCode::kNotFound) return {};  // Deleted meanwhile.
+  if (!known) return fail(known.error());
+  return store_.append(store_context(), session, std::span(&answer, 1));
+}
+
 void Turns::keep(const std::string& session, Message answer) {
-  const auto kept = store_.append(store_context(), session, std::span(&answer, 1));
+  const auto kept = store_answer(session, answer);
   if (kept) return;
   const bool full = unsaved_.with([&](auto& unsaved) {
     if (unsaved.size() >= kUnsavedMax) return true;
@@ -124,7 +131,7 @@ void Turns::save_unsaved() {
       return unsaved.empty() ? std::nullopt : std::optional<Unsaved>(unsaved.front());
     });
     if (!next) break;
-    if (!store_.append(store_context(), next->session, std::span(&next->message, 1))) break;
+    if (!store_answer(next->session, next->message)) break;
     unsaved_.with([&](auto& unsaved) {
       unsaved.pop_front();
       metrics_.set_unsaved(unsaved.size());

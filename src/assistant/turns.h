@@ -37,7 +37,8 @@ struct TurnOutcome {
 // The question is kept before the model is asked, so it survives whatever happens next; the answer
 // afterwards. If the history cannot take an answer, the answer is given all the same and written as
 // soon as the history is back (at most kUnsavedMax messages, in memory). A reader that leaves ends
-// the model's work; what was shown until then is kept, with "stopped".
+// the model's work; what was shown until then is kept, with "stopped". A conversation that was
+// deleted meanwhile stays deleted.
 class Turns final {
  public:
   static constexpr std::size_t kUnsavedMax = 1000;
@@ -67,6 +68,7 @@ class Turns final {
   Result<Answer> ask(const Context& context, const Turn& turn, const codec::Json& body,
                      const OnText& on_text, std::string& shown);
   void keep(const std::string& session, Message answer);
+  Result<void> store_answer(const std::string& session, const Message& answer);
   codec::Json stamp() const;
 
   HistoryStore& store_;

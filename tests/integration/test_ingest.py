@@ -144,7 +144,7 @@ class Ingest(unittest.TestCase):
                                         "location date start end".split())
         self.assertEqual(len(flat), len(self.documents))
         self.assertTrue(all(isinstance(v, str) for s in flat for v in s.values()))
-        self.assertEqual(self.rage("format", "--out", str(out)).returncode, 0)
+        self.assertEqual(self.rage("format_schedule.py", "--output", str(out)).returncode, 0)
         index = json.loads((out / "schedule_index.json").read_text())
         self.assertEqual(index["index_name"], INDEX)
         self.assertEqual(list(index["documents"][0]["metadata"]),

@@ -1,5 +1,6 @@
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <string_view>
 
 #include "workloads/time_zone.h"
@@ -10,7 +11,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   (void)workloads::parse_zone_rule(text);
   const auto zone = workloads::TimeZone::parse(text);
   if (!zone) return 0;
-  for (const std::int64_t seconds : {-4'000'000'000, 0, 1'767'225'600, 8'000'000'000}) {
+  for (const std::int64_t seconds :
+       std::initializer_list<std::int64_t>{-4'000'000'000, 0, 1'767'225'600, 8'000'000'000}) {
     (void)zone->offset_at(WallTime(std::chrono::seconds(seconds)));
   }
   return 0;

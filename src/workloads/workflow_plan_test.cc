@@ -134,6 +134,7 @@ TEST_F(WorkflowPlan, WhatIsNotRunHereIsNamed) {
            Case{R"({"templates": [{"name": "all", "container":
                     {"args": ["{{workflow.parameters.nobody}}"]}}]})",
                 "{{workflow.parameters.nobody}} is not known"},
+           Case{R"({"templates": [{"name": "all"}]})", "neither container nor steps"},
            Case{R"({"entrypoint": null})", "entrypoint"},
        }) {
     workflow().erase("status");
@@ -172,6 +173,20 @@ TEST(WorkflowSteps, TheWorkflowsOwnParametersWin) {
                 "arguments": {"parameters": [{"name": "y", "value": 3}, {"name": "z"}]}})"));
   EXPECT_EQ(merged, parse(R"({"entrypoint": "a", "arguments": {"parameters": [
       {"name": "x", "value": 1}, {"name": "y", "value": 3}, {"name": "z"}]}})"));
+}
+
+// Ten steps of ten steps, eight deep, would be a hundred million of them.
+TEST(WorkflowSteps, StepsThatMultiplyAreRefused) {
+  Json templates = Json::array();
+  for (int depth = 0; depth < 8; ++depth) {
+    Json members = Json::array();
+    for (int i = 0; i < 10; ++i) members.push_back({{"template", fmt::format("t{}", depth + 1)}});
+    templates.push_back({{"name", fmt::format("t{}", depth)}, {"steps", Json::array({members})}});
+  }
+  templates.push_back({{"name", "t8"}, {"steps", Json::array()}});
+  const auto groups = plan_steps({{"entrypoint", "t0"}, {"templates", templates}}, {});
+  ASSERT_FALSE(groups);
+  EXPECT_EQ(groups.error().message, "too many steps");
 }
 
 // A value may come from anybody who may start a workflow: what it holds is text, not variables.

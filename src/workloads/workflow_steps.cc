@@ -18,6 +18,7 @@ using detail::text_at;
 
 constexpr int kDepthMax = 8;
 constexpr std::size_t kNodesMax = 200;
+constexpr std::size_t kExpansionsMax = 2000;  // Steps that lead to no pod count, too.
 
 using Parameters = std::map<std::string, std::string, std::less<>>;
 
@@ -133,6 +134,7 @@ class Expander final {
   Result<void> expand(const std::string& name, const std::string& path, const std::string& display,
                       const Json& step, int depth) {
     if (depth > kDepthMax) return fail(ErrorCode::kInvalidArgument, "steps are nested too deep");
+    if (++expansions_ > kExpansionsMax) return fail(ErrorCode::kInvalidArgument, "too many steps");
     const Json* pattern = nullptr;
     for (const Json& each : list_at(spec_, {"templates"})) {
       if (text_at(each, {"name"}) == name) pattern = &each;
@@ -149,6 +151,9 @@ class Expander final {
       groups_.back().push_back({path, display, name, std::move(filled)});
       if (++nodes_ > kNodesMax) return fail(ErrorCode::kInvalidArgument, "more than 200 pods");
       return {};
+    }
+    if (find_at(*pattern, {"steps"}) == nullptr) {
+      return fail(ErrorCode::kInvalidArgument, "template {} has neither container nor steps", name);
     }
     return expand_steps(*pattern, path, known, depth);
   }
@@ -179,6 +184,7 @@ class Expander final {
   Parameters scope_;  // Of the steps that are being expanded.
   WorkflowGroups groups_;
   std::size_t nodes_ = 0;
+  std::size_t expansions_ = 0;
 };
 
 }  // namespace

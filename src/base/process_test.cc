@@ -52,6 +52,16 @@ TEST_F(Process, AddedVariablesReplaceOursAndTheRestStays) {
 }
 
 // A repository that is larger than it should be must not fill the disk.
+// A pod's program must not see the tokens in its node's environment.
+TEST_F(Process, AnEnvironmentOfItsOwnHasNothingOfOurs) {
+  ::setenv("RAGE_PROCESS_TEST", "ours", 1);
+  EXPECT_EQ(
+      output_of("echo $RAGE_PROCESS_TEST-$COLOUR",
+                {.environment = {{"COLOUR", "red"}}, .inherit = ProcessOptions::Inherit::kNothing}),
+      "-red\n");
+  ::unsetenv("RAGE_PROCESS_TEST");
+}
+
 TEST_F(Process, ReadsItsInputAndWritesNoFileBeyondItsLimit) {
   const auto input = directory_->path() / "input";
   ASSERT_TRUE(write_file_atomically(input, "hello"));

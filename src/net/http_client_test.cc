@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
 #include <functional>
 #include <latch>
 #include <memory>
@@ -18,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/files.h"
 #include "net/http_server.h"
 #include "net/tls_for_test.h"
 
@@ -170,6 +172,31 @@ TEST_F(HttpClientTest, SendsWhatItIsToldAndReturnsWhatCame) {
   ASSERT_TRUE(head) << head.error().message;
   EXPECT_EQ(head->body, "");
   EXPECT_EQ(head->headers.find("content-length"), "5");
+}
+
+// Programs of a pod say http://rag/ as on a cluster, and keep the name in Host.
+TEST_F(HttpClientTest, GoesWhereTheServicesFileSays) {
+  const std::string url = serve([](const Context&, const HttpRequest& request, ResponseWriter& to) {
+    (void)to.send({.status = 200, .body = std::string(request.headers.find("host"))});
+  });
+  const auto folder = *TemporaryDirectory::create("services");
+  const std::string file = folder->path() / "services.json";
+  const std::string port = url.substr(url.rfind(':') + 1);
+  ASSERT_TRUE(write_file_atomically(
+      file, R"({"services":[{"name":"rag","namespace":"demo","port":80,"address":"127.0.0.1",)"
+            R"("local_port":)" +
+                port + "}]}"));
+  ::setenv("RAGE_SERVICES_FILE", file.c_str(), 1);
+  ::setenv("RAGE_NAMESPACE", "demo", 1);
+  const auto transport = make_http_transport();
+  ::unsetenv("RAGE_SERVICES_FILE");
+  ::unsetenv("RAGE_NAMESPACE");
+  for (const char* name : {"rag", "rag.demo", "rag.demo.svc.cluster.local"}) {
+    const auto reply = transport->fetch({}, {.url = fmt::format("http://{}/x", name)});
+    ASSERT_TRUE(reply) << reply.error().message;
+    EXPECT_EQ(reply->body, name);
+  }
+  EXPECT_EQ(transport->fetch({}, {.url = url})->status, 200);  // Others go the usual way.
 }
 
 TEST_F(HttpClientTest, RefusesWhatIsNoHttpRequest) {

@@ -260,6 +260,25 @@ class NodeTest(unittest.TestCase):
         self.assertIn('"phi"', self.logs("client"))
         self.assertTrue(self.logs("client").endswith(" 200"), self.logs("client"))
 
+    def test_a_model_that_needs_a_gpu_is_served_by_another_which_is_stated(self):
+        self.apply(self.a_pod("phi", {
+            "image": "mcr.microsoft.com/aks/kaito/kaito-base:0.5.0",
+            "command": ["/bin/sh", "-c", "python3 /image/vllm/inference_api.py"
+                        " --served-model-name=phi-4-mini-instruct"
+                        " --model=microsoft/Phi-4-mini-instruct --download-dir=/weights"],
+            "ports": [{"name": "http", "containerPort": 5000}],
+            "startupProbe": {"exec": {"command": ["python3", "/image/vllm/benchmark.py"]},
+                             "timeoutSeconds": 600, "failureThreshold": 180},
+            "readinessProbe": {"httpGet": {"path": "/health", "port": 5000},
+                               "initialDelaySeconds": 30}}))
+        self.wait_ready("phi", 120)
+        pod = self.pod("phi")
+        self.assertEqual(pod["metadata"]["annotations"]["rage.dev/substituted-model"],
+                         "phi-4-mini-instruct -> packaged:SmolLM2-135M-Instruct")
+        url = f"http://{pod['status']['podIP']}:5000/v1/models"
+        with urllib.request.urlopen(url, timeout=10) as reply:
+            self.assertEqual(json.load(reply)["data"][0]["id"], "phi-4-mini-instruct")
+
     def test_kills(self):
         """Of a pod's process, and of the node itself."""
         self.apply(self.a_pod("lives", self.script(  # "$$" is a dollar in a container's words.

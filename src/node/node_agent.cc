@@ -209,9 +209,10 @@ class Agent final : public NodeAgent {
       const News news = take_news();
       for (const std::string& ns : news.namespaces) refresh(ns);
       if (news.nodes || clock_.now() >= heartbeat_at_) beat();
-      sync_pods();  // Workers end by themselves, without news.
       const bool retry = services_retry_at_ && clock_.now() >= *services_retry_at_;
-      if (news.services || retry) sync_services();
+      // Before pods are ended: nobody is passed on to one that is about to be told to stop.
+      if (news.services || news.pods || retry) sync_services();
+      sync_pods();  // Workers end by themselves, without news.
       MutexLock lock(mutex_);
       const auto until = std::chrono::steady_clock::now() + kTick;
       while (!news_.any() && !stop.stop_requested()) {
@@ -320,9 +321,17 @@ class Agent final : public NodeAgent {
     return free_pod_ip(ip_cursor_, [&](const std::string& ip) { return used.contains(ip); });
   }
 
+  std::set<std::string> leaving_ips() const {
+    std::set<std::string> ips;
+    for (const auto& pod : pods_.list()) {
+      if (pod->meta().deleting) ips.insert(pod_ip_of(pod->document()));
+    }
+    return ips;
+  }
+
   void sync_services() {
-    const ServiceTable table =
-        plan_services(documents(services_.list()), documents(slices_.list()));
+    ServiceTable table = plan_services(documents(services_.list()), documents(slices_.list()));
+    leave_out(leaving_ips(), table);
     const Result<void> applied = proxy_->apply(table);
     services_retry_at_.reset();
     if (applied) return;

@@ -84,6 +84,16 @@ ServiceTable plan_services(const std::vector<Json>& services, const std::vector<
   return table;
 }
 
+void leave_out(const std::set<std::string>& addresses, ServiceTable& table) {
+  if (addresses.empty()) return;
+  const auto leaves = [&](const net::TcpTarget& target) {
+    return addresses.contains(target.address);
+  };
+  for (auto& [key, port] : table) {
+    if (!std::ranges::all_of(port.targets, leaves)) std::erase_if(port.targets, leaves);
+  }
+}
+
 std::string render_services(const std::vector<ServiceAddress>& services) {
   Json lines = Json::array();
   for (const ServiceAddress& service : services) lines.push_back(render_line(service));

@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,10 @@ using ServiceTable = std::map<ServicePortKey, ServicePort>;
 
 // Services of type ExternalName and ports that are not TCP are left out.
 ServiceTable plan_services(const std::vector<Json>& services, const std::vector<Json>& slices);
+
+// Takes out targets at these addresses where others are left: pods that were deleted, of which the
+// slices do not tell yet.
+void leave_out(const std::set<std::string>& addresses, ServiceTable& table);
 
 // Value. A line of the file that processes read.
 struct ServiceAddress {

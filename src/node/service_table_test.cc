@@ -103,5 +103,17 @@ TEST(PlanNodeStatus, KeepsWhatOthersSayAndIsSilentThen) {
   EXPECT_EQ(plan_node_status(node, machine, 110, "v1", now + std::chrono::hours(1)), status);
 }
 
+// A roll-out must not cost a request: who is about to stop gets no new connection.
+TEST(LeaveOut, TakesOutWhoLeavesWhereOthersStay) {
+  const net::TcpTarget leaving{"127.97.0.1", 80};
+  const net::TcpTarget staying{"127.97.0.2", 80};
+  ServiceTable table;
+  table[{"n", "both", 80}].targets = {leaving, staying};
+  table[{"n", "last", 80}].targets = {leaving};
+  leave_out({leaving.address}, table);
+  EXPECT_EQ((table[{"n", "both", 80}].targets), (std::vector{staying}));
+  EXPECT_EQ((table[{"n", "last", 80}].targets), (std::vector{leaving}));
+}
+
 }  // namespace
 }  // namespace rage::node

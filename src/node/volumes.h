@@ -33,7 +33,7 @@ struct Volume {
 //   pods/UID/volumes/NAME      what lives and dies with the pod
 //   pods/UID/CONTAINER/N.log   the output of the Nth start
 //   volumes/PV                 persistent volumes, by the name of the volume a claim is bound to
-//   run/services.json          where Services are
+//   run/service-addresses.json where Services are
 struct NodePaths {
   std::filesystem::path data;  // Absolute.
 
@@ -44,7 +44,7 @@ struct NodePaths {
   std::filesystem::path persistent(const std::string& volume) const {
     return data / "volumes" / volume;
   }
-  std::filesystem::path services_file() const { return data / "run" / "services.json"; }
+  std::filesystem::path services_file() const { return data / "run" / "service-addresses.json"; }
 };
 
 // emptyDir, configMap, secret, projected, downwardAPI, persistentVolumeClaim; hostPath below

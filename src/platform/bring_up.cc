@@ -39,8 +39,11 @@ Readiness by_counts(const Json& object) {
   // A Rollout's is a text; int_at() reads both.
   const bool seen = inspect::int_at(object, {"status", "observedGeneration"}) >=
                     inspect::int_at(object, {"metadata", "generation"});
-  return ready_if(seen && ready >= wanted && updated >= wanted,
-                  fmt::format("{}/{} ready", ready, wanted));
+  const int all = inspect::int_at(object, {"status", "replicas"});
+  const bool replaced = seen && updated >= wanted && all <= updated;
+  return ready_if(replaced && ready >= wanted,
+                  replaced ? fmt::format("{}/{} ready", ready, wanted)
+                           : fmt::format("{} of {} replaced", updated, wanted));
 }
 
 }  // namespace

@@ -115,8 +115,11 @@ Result<void> run(const ApiServerFlags& flags) {
   ASSIGN_OR_RETURN(options.tokens, cluster::Tokens::parse(token_text));
   const auto certificate = std::make_shared<const net::ServerCertificate>(
       net::ServerCertificate{.chain_pem = bundle.certificate_pem, .key_pem = bundle.key_pem});
-  LocalPodLogs pod_logs(clock, std::filesystem::absolute(flags.node_data));
-  if (!flags.node_data.empty()) options.pod_logs = &pod_logs;
+  std::optional<LocalPodLogs> pod_logs;
+  if (!flags.node_data.empty()) {
+    pod_logs.emplace(clock, std::filesystem::absolute(flags.node_data));
+    options.pod_logs = &*pod_logs;
+  }
   options.certificate = [certificate]() -> Result<std::shared_ptr<const net::ServerCertificate>> {
     return certificate;
   };

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "node_setup.h"
@@ -29,8 +30,10 @@ Result<void> run(const ApiServerFlags& flags) {
   const ShutdownSignal shutdown;
   SystemClock clock;
   platform::EmbeddedApiOptions options = flags.api;
-  LocalPodLogs pod_logs(clock, std::filesystem::absolute(flags.node_data));
-  if (!flags.node_data.empty()) options.server.pod_logs = &pod_logs;
+  std::optional<LocalPodLogs> pod_logs;
+  if (!flags.node_data.empty()) {
+    options.server.pod_logs = &pod_logs.emplace(clock, std::filesystem::absolute(flags.node_data));
+  }
   ASSIGN_OR_RETURN(const auto api, platform::EmbeddedApi::create(clock, options));
   fmt::print("rage apiserver: ready on {}, kubeconfig {}\n", api->url(),
              api->kubeconfig().string());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <set>
 #include <system_error>
 #include <thread>
@@ -386,7 +387,9 @@ class Agent final : public NodeAgent {
   std::map<std::string, std::unique_ptr<PodWorker>> workers_;  // By UID.
   std::map<std::string, std::string> versions_;                // Seen last, by UID.
   std::set<std::string> refused_;
-  std::uint32_t ip_cursor_ = 0;
+  // Two platforms on one machine share 127.0.0.0/8: each begins somewhere else.
+  std::uint32_t ip_cursor_ =
+      static_cast<std::uint32_t>(std::hash<std::string>{}(options_.data.string()) % 0xFFFD);
   SteadyTime heartbeat_at_{};
   std::optional<SteadyTime> services_retry_at_;
 

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "apis/crds.h"
+#include "apis/kinds.h"
+#include "inspect/documents.h"
 #include "kube/kubeconfig.h"
 #include "node/node_agent.h"
 #include "obs/metrics.h"
@@ -26,6 +28,8 @@ using namespace std::chrono_literals;
 
 constexpr int kLowPortOffset = 8000;
 constexpr auto kApiDrain = 1s;
+constexpr auto kRestoreLimit = 45s;
+constexpr auto kPoll = 100ms;
 
 // Whether listeners below 1024 may be opened: root may, and who set
 // net.ipv4.ip_unprivileged_port_start.
@@ -50,6 +54,51 @@ std::vector<Json> first_objects(const SystemSettings& settings) {
   return objects;
 }
 
+bool is_ready(const Json& pod) {
+  const Json* condition = inspect::find_condition(pod, "Ready");
+  return condition != nullptr && inspect::text_at(*condition, {"status"}) == "True";
+}
+
+// Nothing runs when the platform starts, whatever its objects say of the time before: pods that
+// were ready are told not to be, so that everything that is derived from them becomes true.
+Result<std::vector<apis::ObjectKey>> mark_stopped(const Context& context,
+                                                  kube::KubeClient& client) {
+  const auto& type = apis::builtin_type("Pod");
+  std::vector<apis::ObjectKey> keys;
+  const auto take = [&](const std::vector<Json>& pods) {
+    for (const Json& pod : pods) {
+      if (is_ready(pod)) keys.push_back(apis::parse_meta(pod).key());
+    }
+  };
+  const auto listed = client.list(context, type, {.ns = ""}, take);
+  if (!listed) return fail(listed.error());
+  const Json stopped = {{"status",
+                         {{"conditions",
+                           {{{"type", "Ready"},
+                             {"status", "False"},
+                             {"reason", "NodeRestarted"},
+                             {"message", "the platform started anew"}}}}}}};
+  for (const apis::ObjectKey& key : keys) {
+    const auto patched =
+        client.patch(context, type, key, kube::PatchType::kStrategicMerge, stopped, "status");
+    if (!patched && patched.error().code != ErrorCode::kNotFound) return fail(patched.error());
+  }
+  return keys;
+}
+
+// Until they are ready again, or gone; not longer than `limit`: one that cannot start any more must
+// not keep the others from being used.
+void wait_running(const Context& context, kube::KubeClient& client, Clock& clock,
+                  std::vector<apis::ObjectKey> keys, std::chrono::milliseconds limit) {
+  const SteadyTime until = clock.now() + limit;
+  while (!keys.empty() && clock.now() < until && clock.sleep_for(kPoll, context.stop)) {
+    std::erase_if(keys, [&](const apis::ObjectKey& key) {
+      const auto pod = client.get(context, apis::builtin_type("Pod"), key);
+      return pod ? is_ready(*pod) : pod.error().code == ErrorCode::kNotFound;
+    });
+  }
+}
+
 class LocalPlatform final : public Platform {
  public:
   LocalPlatform(net::HttpTransport& transport, Clock& clock, const PlatformOptions& options)
@@ -70,6 +119,7 @@ class LocalPlatform final : public Platform {
     const SystemSettings settings{.low_port_offset = may_open_low_ports() ? 0 : kLowPortOffset};
     RETURN_IF_ERROR(apply_objects(context, *client_, clock_, {.field_manager = kFieldManager},
                                   first_objects(settings)));
+    ASSIGN_OR_RETURN(const auto ran_before, mark_stopped(context, *client_));
     controllers_ = std::make_unique<workloads::Workloads>(
         *client_, clock_, metrics_,
         workloads::WorkloadsOptions{.volumes_folder = (options_.data / "volumes").string(),
@@ -82,6 +132,7 @@ class LocalPlatform final : public Platform {
     node.images.kubeconfig = api_->kubeconfig().string();
     node.node_name = "";  // The controllers make it.
     ASSIGN_OR_RETURN(node_, node::NodeAgent::create(context, *client_, transport_, clock_, node));
+    wait_running(context, *client_, clock_, ran_before, kRestoreLimit);
     return {};
   }
 

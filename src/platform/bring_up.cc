@@ -17,6 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kPoll = 200ms;
+constexpr auto kRequestLimit = 30s;
 
 Readiness ready_if(bool ready, std::string why) {
   return {.state = ready ? Readiness::State::kReady : Readiness::State::kPending,
@@ -81,7 +82,9 @@ Result<void> wait_ready(const Context& context, kube::KubeClient& client, Clock&
   while (true) {
     std::vector<const AppliedObject*> left;
     for (const AppliedObject* object : waited) {
-      ASSIGN_OR_RETURN(const Json found, client.get(context, object->type, object->key));
+      // Not within `context`: that it is over is said below, with the names of what is missing.
+      ASSIGN_OR_RETURN(const Json found, client.get(Context::with_timeout(kRequestLimit),
+                                                    object->type, object->key));
       const Readiness readiness = readiness_of(found);
       if (readiness.state == Readiness::State::kNothingToWaitFor) continue;
       const std::string name = object->name();

@@ -110,8 +110,10 @@ Result<std::unique_ptr<EmbeddedApi>> EmbeddedApi::create(Clock& clock, EmbeddedA
   ASSIGN_OR_RETURN(const op::CertificateBundle bundle,
                    load_certificates(folder, options.server.address, clock.wall_now()));
   ASSIGN_OR_RETURN(api->store_, cluster::ResourceStore::open(folder / "cluster.db"));
-  ASSIGN_OR_RETURN(api->objects_,
-                   cluster::Objects::create(*api->store_, clock, {.admission = admit}));
+  ASSIGN_OR_RETURN(
+      api->objects_,
+      cluster::Objects::create(*api->store_, clock,
+                               {.admission = admit, .service_network = options.service_network}));
   api->janitor_ = std::make_unique<cluster::Janitor>(*api->objects_, clock);
   cluster::ApiServerOptions server = options.server;
   ASSIGN_OR_RETURN(server.tokens, cluster::Tokens::parse(tokens));

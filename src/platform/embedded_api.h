@@ -20,8 +20,9 @@ struct EmbeddedApiOptions {
   std::filesystem::path folder;  // Made if absent, readable for its owner alone.
   // Address, port, limits; tokens and certificate are the folder's.
   cluster::ApiServerOptions server;
-  std::filesystem::path token_file;  // Empty: one token is made and kept in the folder.
-  std::filesystem::path kubeconfig;  // Empty: FOLDER/kubeconfig.
+  std::filesystem::path token_file;        // Empty: one token is made and kept in the folder.
+  std::filesystem::path kubeconfig;        // Empty: FOLDER/kubeconfig.
+  std::string service_network = "127.96";  // First two bytes of the addresses given to Services.
 };
 
 // Resource. Thread-safe. Serves from create() until destroyed. Our own kinds are judged as the

@@ -9,6 +9,7 @@
 
 #include "apis/crds.h"
 #include "apis/kinds.h"
+#include "base/sha256.h"
 #include "inspect/documents.h"
 #include "kube/kubeconfig.h"
 #include "node/node_agent.h"
@@ -52,6 +53,13 @@ std::vector<Json> first_objects(const SystemSettings& settings) {
   for (Json& crd : open_crds()) objects.push_back(std::move(crd));
   for (Json& object : system_objects(settings)) objects.push_back(std::move(object));
   return objects;
+}
+
+// Two platforms of one machine must not give their Services the same addresses: 127.128 to 127.247,
+// by the data directory.
+std::string service_network_of(const fs::path& data) {
+  const std::string digits = sha256_hex(data.string()).substr(0, 4);
+  return fmt::format("127.{}", 128 + std::stoul(digits, nullptr, 16) % 120);
 }
 
 bool is_ready(const Json& pod) {
@@ -109,8 +117,9 @@ class LocalPlatform final : public Platform {
     cluster::ApiServerOptions server;
     server.port = options_.api_port;
     server.pod_logs = options_.pod_logs;
-    ASSIGN_OR_RETURN(
-        api_, EmbeddedApi::create(clock_, {.folder = options_.data / "cluster", .server = server}));
+    EmbeddedApiOptions api{.folder = options_.data / "cluster", .server = server};
+    api.service_network = service_network_of(options_.data);
+    ASSIGN_OR_RETURN(api_, EmbeddedApi::create(clock_, std::move(api)));
     ASSIGN_OR_RETURN(
         kube::ClientConfig config,
         kube::load_client_config({.path = api_->kubeconfig().string(), .context = {}}, clock_));

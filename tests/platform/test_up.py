@@ -86,7 +86,7 @@ class Up(unittest.TestCase):
         host, port = self.url(service)
         connection = http.client.HTTPConnection(host, int(port), timeout=120)
         self.addCleanup(connection.close)
-        payload = json.dumps(body) if isinstance(body, dict) else body
+        payload = (json.dumps(body) if isinstance(body, dict) else body or "").encode()
         connection.request(method, path, payload, {"content-type": "application/json"})
         reply = connection.getresponse()
         text = reply.read().decode()

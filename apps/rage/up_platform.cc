@@ -47,13 +47,15 @@ bool runs_platform(const std::vector<cli::ServiceState>& running) {
 Result<void> start_platform(const UpPlatformOptions& options, Clock& clock,
                             net::HttpTransport& transport) {
   const cli::LocalServices services(clock, options.data);
-  ASSIGN_OR_RETURN(const auto running, services.load());
-  if (!runs_platform(running)) {
-    if (!running.empty()) RETURN_IF_ERROR(services.stop(kStopGrace));
-    fmt::print("Starting the platform in {} ...\n", options.data.string());
-    std::fflush(stdout);
-    RETURN_IF_ERROR(services.start({platform_spec(options)}));
+  ASSIGN_OR_RETURN(auto running, services.load());
+  if (runs_platform(running)) {
+    if (services.wait_ready(Context{}, transport, kStartLimit)) return {};
+    ASSIGN_OR_RETURN(running, services.load());  // It was about to end when we looked.
   }
+  if (!running.empty()) RETURN_IF_ERROR(services.stop(kStopGrace));
+  fmt::print("Starting the platform in {} ...\n", options.data.string());
+  std::fflush(stdout);
+  RETURN_IF_ERROR(services.start({platform_spec(options)}));
   const Result<void> ready = services.wait_ready(Context{}, transport, kStartLimit);
   if (!ready) (void)services.stop(kStopGrace);
   return ready;

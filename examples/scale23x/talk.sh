@@ -2,9 +2,9 @@
 # The talk's five demos, one after the other, against whatever KUBECONFIG points at: a cluster with
 # RAGE's chart, or `rage up` on this machine (KUBECONFIG=DATA/cluster/kubeconfig).
 #
-#   examples/scale23x/talk.sh           waits for Enter between two demos on a terminal
-#   GATEWAY=http://10.0.0.7 RAG=... AGENT=...   where Services have no address that is reachable here
-#   KUBECTL="rage kubectl"              another client; APPLY_DIRECT, APPLY_RAG: how overlays are applied
+#   examples/scale23x/talk.sh     waits for Enter between two demos on a terminal
+#   GATEWAY=http://10.0.0.7 RAG=... AGENT=... examples/scale23x/talk.sh
+#                                 where Services have no address that is reachable from here
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -19,9 +19,10 @@ fail() {
 }
 for tool in curl python3; do command -v "$tool" > /dev/null || fail "$tool is needed"; done
 
+address='{.spec.clusterIP}:{.spec.ports[0].port}'
 url_of() { # SERVICE
   local found
-  found=$("$rage" get service "$1" -n default -o 'jsonpath={.spec.clusterIP}:{.spec.ports[0].port}') ||
+  found=$("$rage" get service "$1" -n default -o "jsonpath=$address") ||
     fail "there is no Service $1: apply examples/scale23x/manifests first"
   echo "http://$found"
 }
@@ -50,13 +51,15 @@ for path in sys.argv[1:]:
 chat_body() { # MODEL QUESTION [MORE]
   python3 -c '
 import json, sys
-body = {"model": sys.argv[1], "max_tokens": 100, "messages": [{"role": "user", "content": sys.argv[2]}]}
+body = {"model": sys.argv[1], "max_tokens": 100}
+body["messages"] = [{"role": "user", "content": sys.argv[2]}]
 print(json.dumps(body | json.loads(sys.argv[3])))' "$1" "$2" "${3:-{\}}"
 }
 agent_url() { echo "${AGENT:-$(url_of agent)}"; }
 ask_agent() {
-  post "$(agent_url)/chat" "$(python3 -c 'import json, sys; print(json.dumps({"message": sys.argv[1]}))' "$question")" |
-    show message
+  local body
+  body=$(python3 -c 'import json, sys; print(json.dumps({"message": sys.argv[1]}))' "$question")
+  post "$(agent_url)/chat" "$body" | show message
 }
 apply_overlay() { # NAME
   "$rage" apply -k "$here/manifests/chat/overlays/$1" --wait 180
@@ -78,8 +81,8 @@ ask_agent
 
 chapter '4. The schedule is indexed; /rag is the same API with sources.'
 post "$rag/index" "@$here/schedule_index.json" > /dev/null
-post "$gateway/rag/chat/completions" \
-  "$(chat_body gemma-3-27b-instruct "$question" "{\"index_name\": \"$index\", \"max_tokens\": 2048}")" |
+more="{\"index_name\": \"$index\", \"max_tokens\": 2048}"
+post "$gateway/rag/chat/completions" "$(chat_body "${models[1]}" "$question" "$more")" |
   show 'choices 0 message content'
 
 chapter '5. The assistant with context: one overlay later it knows, and says what it does not know.'

@@ -234,7 +234,8 @@ class NodeTest(unittest.TestCase):
         address = service["spec"]["clusterIP"]
 
         def served():
-            services = json.loads((self.data / "run/service-addresses.json").read_text())["services"]
+            file = self.data / "run/service-addresses.json"
+            services = json.loads(file.read_text())["services"]
             return next((s for s in services
                          if s["name"] == "sim" and s["namespace"] == self.ns), None)
         line = wait_until(served, "services.json has it")

@@ -40,7 +40,8 @@ def wait_until(condition, what, seconds=120, interval=0.3):
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"after {seconds} s still not: {what() if callable(what) else what}")
+            told = what() if callable(what) else what
+            raise AssertionError(f"after {seconds} s still not: {told}")
         time.sleep(interval)
     return found
 
@@ -158,8 +159,7 @@ class Up(unittest.TestCase):
         self.assertGreater(before, 80)
         turns = len(self.ask("agent", "/chat/history/talk", method="GET")[1]["messages"])
         state = json.loads((self.data / "run/services.json").read_text())
-        os.kill(state["services"][0]["pid"] if isinstance(state, dict) else state[0]["pid"],
-                signal.SIGKILL)
+        os.kill(state["services"][0]["pid"], signal.SIGKILL)
         self.up("-k", MANIFESTS, "--wait", "300")
         wait_until(lambda: self.documents() == before, lambda: f"{self.documents()} of {before}")
         history = wait_until(

@@ -365,7 +365,7 @@ class Selector {
     const bool anchored = !from.empty();
     if (!anchored) from = by_other_words();
     const bool known = anchored || !from.empty();
-    if (!known) from = everyone();
+    if (!known) from = filtered(everyone());
     Selection result;
     const auto passage = find_attribute(query_, corpus_, from, known);
     if (passage && (anchored || !far_from_meant(passage->record))) {
@@ -416,6 +416,9 @@ class Selector {
       if (!cover(query_, corpus_, id).names_missing) covered.push_back(id);
     }
     if (covered.empty()) return no_match(ids);
+    if (asks_whether() &&
+        std::ranges::none_of(covered, [&](RecordId id) { return tells_whether(id); }))
+      return silent(std::move(covered));
     // Other words decide between equal titles.
     if (covered.size() > 1 && !query_.content.empty()) {
       double best = 0;
@@ -427,6 +430,20 @@ class Selector {
       }
     }
     return records(std::move(covered), 1);
+  }
+
+  // "Does the Rill Filter remove viruses?": no field is asked for, so its text must speak of it.
+  bool asks_whether() const {
+    return query_.yes_no && query_.asked == 0 && !query_.content.empty() &&
+           query_.comparison == Comparison::kNone;
+  }
+  bool tells_whether(RecordId id) const { return cover(query_, corpus_, id).anywhere >= 0.5; }
+  Selection silent(std::vector<RecordId> ids) const {
+    Selection result;
+    result.finding = Finding::kNoPassage;
+    result.records = in_order(std::move(ids));
+    result.confidence = 1;
+    return result;
   }
 
   // "logical replication" is part of one title and the subject of another talk.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fits the weights of src/rag/sufficiency.cc, and tells how well they hold elsewhere. JSON.
 
-usage: bench/sufficiency_fit.py [--binary build/release/rage] [--l2 0.02]
+usage: bench/sufficiency_fit.py [--binary build/release/rage] [--l2 0.002]
 
 Asks the questions of both example corpora, reads what the service computed sufficiency from, and
 fits a logistic model to whether each question can be answered; both corpora count the same.
@@ -88,7 +88,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--binary", default=ROOT / "build/release/rage")
-    parser.add_argument("--l2", type=float, default=0.02)
+    parser.add_argument("--l2", type=float, default=0.002)
     options = parser.parse_args()
     rows = {
         corpus: [row for name in sets for row in read_rows(options.binary, name)]

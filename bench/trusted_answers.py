@@ -2,7 +2,7 @@
 """Quality and cost of grounded answers on both example corpora, as a table.
 
 usage: bench/trusted_answers.py [--binary build/release/rage] [--out bench/trusted_answers.md]
-                                [--perturbation FILE] [--sufficiency FILE]
+                                [--perturbation FILE] [--sufficiency FILE] [--note TEXT]
 
 --perturbation takes what bench/verifier_perturbation printed, --sufficiency what
 bench/sufficiency_fit.py printed. Latencies are measured here: how long a model's finished sentence
@@ -73,6 +73,11 @@ class Model(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class ModelServer(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_):
+        """A client that closes its connection is no error."""
+
+
 def stream(port, body):
     """[(seconds, text)] of each chunk with text, by the monotonic clock."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
@@ -105,7 +110,7 @@ def load(name):
 def sentence_ms(binary, runs=10):
     """Milliseconds from a finished sentence of the model to the client; the model's own pause to
     the next word is in it, for only that shows that the sentence has ended."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Model)
+    server = ModelServer(("127.0.0.1", 0), Model)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     took = []
     with tempfile.TemporaryDirectory() as data:
@@ -206,12 +211,13 @@ def sufficiency_lines(fit):
         )
 
 
-def render(reports, first, sentences, perturbation, fit):
+def render(reports, first, sentences, perturbation, fit, note):
     lines = [
         "# Trusted answers: quality and cost",
         "",
         "Written by `bench/trusted_answers.py`. The embedder is all-MiniLM-L6-v2; answers are",
         "extractive, no model takes part but in the time of a sentence.",
+        note,
         "",
         *quality_lines(reports),
         "",
@@ -234,6 +240,7 @@ def main():
     parser.add_argument("--out", type=Path, default=ROOT / "bench/trusted_answers.md")
     parser.add_argument("--perturbation", type=Path)
     parser.add_argument("--sufficiency", type=Path)
+    parser.add_argument("--note", default="", help="of the machine and the build")
     options = parser.parse_args()
     read = lambda path: json.loads(path.read_text()) if path else None
     names = {"scale23x": "schedule", "catalogue": "catalogue", "heldout": "held out"}
@@ -242,7 +249,12 @@ def main():
     first = {name: values for name, (_, values) in measured.items()}
     sentences = sentence_ms(options.binary)
     table = render(
-        reports, first, sentences, read(options.perturbation), read(options.sufficiency)
+        reports,
+        first,
+        sentences,
+        read(options.perturbation),
+        read(options.sufficiency),
+        options.note,
     )
     options.out.write_text(table)
     print(table)

@@ -46,7 +46,7 @@ struct RagEngine {
   bool guardrails_enabled = false;
   std::string guardrails_config_map;
   std::string grounding_answers;  // Ours, spec.grounding.answers: auto, model, extractive; or "".
-  std::string grounding_mode;     // Ours, spec.grounding.mode: strict, assist, off; or "".
+  std::string grounding_mode;     // Ours, spec.grounding.mode: strict, assist, off, compat; or "".
   Json spec;
   Json status;
 };

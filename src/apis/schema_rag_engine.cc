@@ -88,10 +88,11 @@ Schema spec_schema(Version version) {
                                 .with("default", "auto")
                                 .about("Who words an answer: the model, the sources themselves, or "
                                        "whichever fits."))
-          .field("mode", Schema::choice({"strict", "assist", "off"})
-                             .about("How an answer is held to its sources. strict, the default: "
-                                    "nothing else is shown; assist: what no source supports is "
-                                    "marked; off: the model's words, unchecked.")));
+          .field("mode",
+                 Schema::choice({"strict", "assist", "off", "compat"})
+                     .about("How an answer is held to its sources. strict, the default: "
+                            "nothing else is shown; assist: what no source supports is "
+                            "marked; off, also called compat: the model's words, unchecked.")));
 }
 
 VersionDescription describe_version(const char* name, Version version, std::string deprecation) {

@@ -152,6 +152,38 @@ TEST(ReadEvalReply, APlainCompletionHasAnAnswerAndNothingElse) {
   EXPECT_EQ(read_eval_reply(Json(nullptr)).answer, "");
 }
 
+TEST(ParseEvalQuestions, ReadsQrelsAndRefusesBadOnes) {
+  const auto questions = parse_eval_questions(
+      R"({"id":"a","question":"q","answerable":true,"qrels":{"https://e/1":2}})");
+  ASSERT_TRUE(questions);
+  EXPECT_EQ(questions->at(0).qrels.at("https://e/1"), 2);
+  for (const char* bad : {"[1]", R"({"u":-1})", R"({"u":"much"})", R"({"u":1e9})"}) {
+    const std::string line =
+        std::string(R"({"id":"a","question":"q","answerable":true,"qrels":)") + bad + "}";
+    EXPECT_FALSE(parse_eval_questions(line)) << bad;
+  }
+}
+
+// A service of another version, or no service of ours: the report has less, and does not fail.
+TEST(ReadEvalTrace, TakesCandidatesPromptAndConstraints) {
+  EvalReply reply;
+  read_eval_trace(*codec::parse_json(R"({"finding":"records","constraints":["day: friday",5],
+    "candidates":[{"title":"T","url":"u","score":0.5,"dense_score":0.4,"used":true,"why":"used"},7],
+    "prompt":[{"role":"user","content":"hello"}],"features":{"nearest":0.5}})"),
+                  reply);
+  EXPECT_EQ(reply.finding, "records");
+  ASSERT_EQ(reply.constraints.size(), 1U);
+  ASSERT_EQ(reply.candidates.size(), 2U);
+  EXPECT_TRUE(reply.candidates[0].used);
+  EXPECT_EQ(reply.candidates[0].dense, 0.4);
+  EXPECT_EQ(reply.candidates[0].sparse, std::nullopt);
+  EXPECT_EQ(reply.prompt, "[user]\nhello\n\n");
+  EvalReply empty;
+  for (const char* text : {"null", "[]", R"({"candidates":{},"prompt":3,"constraints":"x"})"})
+    read_eval_trace(*codec::parse_json(text), empty);
+  EXPECT_TRUE(empty.candidates.empty());
+}
+
 TEST(CountCitations, CountsCitedAddressesOfAnswerableQuestions) {
   EvalQuestion question = a_question();
   question.expected_urls = {"https://e/1", "https://e/3"};

@@ -28,7 +28,12 @@ TEST(EvalPage, WhatRepliesAndSourcesSayIsText) {
   row.reply.sources = {{.number = 1, .title = "<img src=x>", .url = "javascript:alert(1)"},
                        {.number = 2, .title = "T", .url = "https://e/\"onclick=\"x"}};
   row.reply.sentences = {{.text = "<b>", .supported = false, .reason = "<i>"}};
+  row.reply.candidates = {{.title = "<b>", .url = "data:x", .used = false, .why = "<b>far</b>"}};
+  row.reply.constraints = {"<b>day</b>"};
+  row.reply.prompt = "<b>You answer";
   const std::string page = page_of({row});
+  EXPECT_THAT(page, HasSubstr("&lt;b&gt;far"));
+  EXPECT_THAT(page, HasSubstr("&lt;b&gt;You answer"));
   EXPECT_THAT(page, AllOf(Not(HasSubstr("<script")), Not(HasSubstr("<img")), Not(HasSubstr("<b>")),
                           Not(HasSubstr("href=\"javascript")), Not(HasSubstr("\"onclick"))));
   EXPECT_THAT(page, HasSubstr("&lt;script&gt;"));

@@ -76,6 +76,27 @@ TEST(RiskCoverage, FallsWithTheThresholdAndKeepsTiesTogether) {
   EXPECT_DOUBLE_EQ(points[2].risk, 0.4);
 }
 
+// Numbers of trec_eval: gains 1 and 2 at ranks 2 and 3, ideal order 2, 1.
+TEST(NdcgAt10, IsTrecEvals) {
+  const std::map<std::string, double> qrels = {{"b", 1}, {"c", 2}, {"z", 0}};
+  EXPECT_NEAR(ndcg_at_10({"a", "b", "c"}, qrels), (0.63093 + 1.0) / 2.63093, 1e-4);
+  EXPECT_DOUBLE_EQ(ndcg_at_10({"c", "b"}, qrels), 1.0);
+  EXPECT_DOUBLE_EQ(ndcg_at_10({}, qrels), 0.0);
+  EXPECT_DOUBLE_EQ(ndcg_at_10({"a"}, {{"a", 0}}), 0.0);
+  std::vector<std::string> deep(10, "x");
+  deep.emplace_back("c");
+  EXPECT_DOUBLE_EQ(ndcg_at_10(deep, qrels), 0.0);
+}
+
+TEST(Summarize, MeansNdcgOverQuestionsThatHaveOne) {
+  std::vector<EvalRow> some = rows();
+  EXPECT_EQ(summarize(some).ndcg10, std::nullopt);
+  some[0].ndcg10 = 1;
+  some[1].ndcg10 = 0.5;
+  EXPECT_DOUBLE_EQ(*summarize(some).ndcg10, 0.75);
+  EXPECT_THAT(render_eval_table(summarize(some), some), HasSubstr("0.7500"));
+}
+
 TEST(RenderEvalTable, ShowsFiguresAndWhatIsNotRight) {
   auto all = rows();
   all[2].question.question = "Which room?";

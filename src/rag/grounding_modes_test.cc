@@ -124,7 +124,7 @@ std::vector<SourceSentence> compared(float keeper, float others) {
 
 // A paraphrase shares no word with its answer; without this it is declined.
 TEST(NearSentences, FindWhatNoWordFinds) {
-  const std::string question = "Is anything offered concerning oxidised metal steps?";
+  const std::string question = "I look for something concerning oxidised metal steps, please.";
   const AnswerPlan first = ask(question, {.mode = AnswerMode::kExtractive});
   ASSERT_EQ(first.kind, PlanKind::kAbstain) << first.answer;
   EXPECT_TRUE(first.undecided);
@@ -141,10 +141,12 @@ TEST(NearSentences, ARivalOrAForeignNameIsARefusal) {
     return ask(question, {.mode = AnswerMode::kExtractive, .sentences = compared(keeper, others)})
         .kind;
   };
-  const std::string question = "Is anything offered concerning oxidised metal steps?";
+  const std::string question = "I look for something concerning oxidised metal steps, please.";
   EXPECT_EQ(kind(question, 0.62F, 0.6F), PlanKind::kAbstain);
   EXPECT_EQ(kind(question, 0.3F, 0.1F), PlanKind::kAbstain);
   EXPECT_EQ(kind("Does Zanzibar have oxidised metal steps?", 0.9F, 0.1F), PlanKind::kAbstain);
+  // Whether something is so, only a sentence that speaks of it tells.
+  EXPECT_EQ(kind("Is anything known of oxidised metal steps?", 0.9F, 0.1F), PlanKind::kAbstain);
   // "How many" wants a number, and the sentence has none.
   EXPECT_EQ(kind("How many oxidised steps did they climb up?", 0.9F, 0.1F), PlanKind::kAbstain);
 }

@@ -31,43 +31,6 @@ bool contains(const std::vector<RecordId>& ids, RecordId id) {
   return std::ranges::find(ids, id) != ids.end();
 }
 
-bool in_any(const CorpusIndex& corpus, const std::vector<std::uint32_t>& facets, RecordId id) {
-  return std::ranges::any_of(facets, [&](std::uint32_t facet) {
-    return std::ranges::binary_search(corpus.facets()[facet].records, id);
-  });
-}
-
-bool fits_time(const TimeConstraint& time, const Record& record) {
-  if (!record.start) return false;
-  switch (time.relation) {
-    case TimeRelation::kStarts:
-      return *record.start == time.minutes;
-    case TimeRelation::kAt:
-      return *record.start == time.minutes ||
-             (record.end && *record.start <= time.minutes && time.minutes < *record.end);
-    case TimeRelation::kAfter:
-      return *record.start >= time.minutes;
-    case TimeRelation::kBefore:
-      return *record.start < time.minutes;
-    case TimeRelation::kEnds:
-      return record.end && *record.end == time.minutes;
-  }
-  return false;
-}
-
-bool fits_day(const Query& query, const Record& record) {
-  if (!query.weekdays.empty()) {
-    const std::string day =
-        record.date ? to_lower_ascii(weekday_name(*record.date)) : std::string();
-    if (std::ranges::find(query.weekdays, day) == query.weekdays.end()) return false;
-  }
-  if (query.dates.empty()) return true;
-  return record.date && std::ranges::any_of(query.dates, [&](const Date& date) {
-           return date.month == record.date->month && date.day == record.date->day &&
-                  (date.year == 0 || date.year == record.date->year);
-         });
-}
-
 class Selector {
  public:
   Selector(const Query& query, const CorpusIndex& corpus, const Evidence& evidence,
@@ -365,7 +328,7 @@ class Selector {
     const bool anchored = !from.empty();
     if (!anchored) from = by_other_words();
     const bool known = anchored || !from.empty();
-    if (!known) from = everyone();
+    if (!known) from = filtered(everyone());
     Selection result;
     const auto passage = find_attribute(query_, corpus_, from, known);
     if (passage && (anchored || !far_from_meant(passage->record))) {
@@ -416,6 +379,9 @@ class Selector {
       if (!cover(query_, corpus_, id).names_missing) covered.push_back(id);
     }
     if (covered.empty()) return no_match(ids);
+    if (asks_whether() &&
+        std::ranges::none_of(covered, [&](RecordId id) { return tells_whether(id); }))
+      return silent(std::move(covered));
     // Other words decide between equal titles.
     if (covered.size() > 1 && !query_.content.empty()) {
       double best = 0;
@@ -427,6 +393,20 @@ class Selector {
       }
     }
     return records(std::move(covered), 1);
+  }
+
+  // "Does the Rill Filter remove viruses?": no field is asked for, so its text must speak of it.
+  bool asks_whether() const {
+    return query_.yes_no && query_.asked == 0 && !query_.content.empty() &&
+           query_.comparison == Comparison::kNone;
+  }
+  bool tells_whether(RecordId id) const { return cover(query_, corpus_, id).anywhere >= 0.5; }
+  Selection silent(std::vector<RecordId> ids) const {
+    Selection result;
+    result.finding = Finding::kNoPassage;
+    result.records = in_order(std::move(ids));
+    result.confidence = 1;
+    return result;
   }
 
   // "logical replication" is part of one title and the subject of another talk.
@@ -680,85 +660,6 @@ class Selector {
 };
 
 }  // namespace
-
-Evidence collect_evidence(const std::vector<RetrievedChunk>& retrieved, const CorpusIndex& corpus) {
-  Evidence evidence;
-  for (const RetrievedChunk& hit : retrieved) {
-    const auto id = corpus.find_document(hit.chunk.doc_id);
-    if (!id) continue;
-    RetrievalScores& scores = evidence[*id];
-    scores.score = std::max(scores.score, hit.score);
-    if (hit.dense_score) scores.dense = std::max(scores.dense.value_or(-1.0F), *hit.dense_score);
-    if (hit.sparse_score) scores.sparse = std::max(scores.sparse.value_or(0.0F), *hit.sparse_score);
-  }
-  return evidence;
-}
-
-bool satisfies(const Query& query, const CorpusIndex& corpus, RecordId id) {
-  const Record& record = corpus.records()[id];
-  if (!fits_day(query, record)) return false;
-  const auto holds = [&](const auto& constraint) { return fits(constraint, record); };
-  if (!std::ranges::all_of(query.date_ranges, holds)) return false;
-  if (!std::ranges::all_of(query.numbers, holds)) return false;
-  for (const TimeConstraint& time : query.times) {
-    if (!fits_time(time, record)) return false;
-  }
-  if (query.day_part) {
-    if (!record.start || *record.start < query.day_part->begin ||
-        *record.start >= query.day_part->end)
-      return false;
-  }
-  if (!query.persons.empty() && !in_any(corpus, query.persons, id)) return false;
-  if (!query.places.empty() && !in_any(corpus, query.places, id)) return false;
-  return std::ranges::all_of(query.categories, [&](const CategoryMention& mention) {
-    if (in_any(corpus, mention.facets, id)) return true;
-    // A mention merged in from an earlier question has no words here.
-    const bool worded = mention.token_begin < mention.token_end;
-    if (!worded || (mention.hard && query.list)) return false;
-    // "the security talk": the word may stand in the title, or, said in passing, in the text.
-    for (std::size_t i = mention.token_begin; i < mention.token_end && i < query.tokens.size();
-         ++i) {
-      const std::uint8_t places = corpus.places_of(id, query.tokens[i].stem);
-      if (mention.hard ? (places & kInTitle) == 0 : places == 0) return false;
-    }
-    return true;
-  });
-}
-
-Coverage cover(const Query& query, const CorpusIndex& corpus, RecordId id) {
-  Coverage coverage;
-  double all = 0;
-  for (const std::size_t i : query.content) {
-    const Token& token = query.tokens[i];
-    const double weight = corpus.idf(token.stem);
-    const std::uint8_t places = corpus.places_of(id, token.stem);
-    // "coffee" is not Jacob Coffee.
-    const bool person_alone = (places & kInPerson) != 0 &&
-                              (places & (kInTitle | kInCategory)) == 0 && !token.capital &&
-                              corpus.is_common_word(token.folded);
-    const bool found = (places & ~kInUrl) != 0 && !person_alone;
-    const auto df = corpus.postings(token.stem).size();
-    if (!found && df * 2 > corpus.records().size())
-      continue;  // The event's own name in every address.
-    all += weight;
-    if (found) {
-      coverage.anywhere += weight;
-      coverage.matched += 1;
-      coverage.only_corrected = coverage.only_corrected && query.corrected[i];
-      if ((places & (kInTitle | kInPerson | kInCategory)) != 0) coverage.prominent += weight;
-      continue;
-    }
-    const bool digits = token.folded.find_first_of("0123456789") != std::string::npos;
-    const bool name = token.capital && !token.sentence_start && !is_everyday_word(token.folded) &&
-                      !corpus.is_common_word(token.folded);
-    coverage.names_missing = coverage.names_missing || digits || name;
-  }
-  if (all > 0) {
-    coverage.anywhere /= all;
-    coverage.prominent /= all;
-  }
-  return coverage;
-}
 
 Selection select_records(const Query& query, const CorpusIndex& corpus, const Evidence& evidence,
                          const std::vector<RecordId>& anchors) {

@@ -29,6 +29,7 @@ constexpr Bar kBars[] = {
 // "When is the sale at the Station Store?" has one word to go by, and no sentence has it.
 constexpr Bar kShortBar = {0.0, 0.60F, 0.12F};
 constexpr std::size_t kShortContent = 3;
+constexpr double kSharedMin = 0.25;
 
 constexpr std::size_t kDescriptionWords = 4;
 constexpr std::size_t kNearestMax = 3;
@@ -63,10 +64,11 @@ bool could_answer(const Query& query, const CorpusIndex& corpus, RecordId id,
          has_answer_type(query, sentence.text);
 }
 
-// Share of the content words, by idf, that the sentence or its title has.
+// Share of the content words, by idf, that the sentence has. Its title does not count: what a
+// document is called is not what a sentence of it says.
 double shared_content(const Query& query, const CorpusIndex& corpus,
                       const SourceSentence& sentence) {
-  const auto stems = stems_of(sentence.title + ". " + sentence.text);
+  const auto stems = stems_of(sentence.text);
   double all = 0;
   double found = 0;
   for (const std::size_t i : query.content) {
@@ -77,7 +79,16 @@ double shared_content(const Query& query, const CorpusIndex& corpus,
   return all > 0 ? found / all : 0;
 }
 
+// "When was the Harbour Store founded?" is near to any sentence about the Harbour Store, and
+// whether something is so is told only by a sentence that speaks of it.
+bool must_share(const Query& query) {
+  return query.yes_no || std::ranges::any_of(query.use, [](TokenUse use) {
+           return use == TokenUse::kConstraint || use == TokenUse::kTitle;
+         });
+}
+
 bool is_near(const Query& query, double shared, float similarity, float margin) {
+  if (must_share(query) && shared < kSharedMin) return false;
   const auto clears = [&](const Bar& bar) {
     return shared >= bar.shared && similarity >= bar.similarity && margin >= bar.margin;
   };

@@ -12,12 +12,12 @@ struct Weight {
 };
 
 // Fitted to the questions of both example corpora, those held out left out.
-constexpr double kBias = -2.0;
+constexpr double kBias = -3.1;
 constexpr Weight kWeights[] = {
-    {&SufficiencyFeatures::nearest, 1.0},     {&SufficiencyFeatures::margin, 1.0},
-    {&SufficiencyFeatures::coverage, 0.5},    {&SufficiencyFeatures::rare, 0.5},
-    {&SufficiencyFeatures::constraints, 0.5}, {&SufficiencyFeatures::absent, -2.0},
-    {&SufficiencyFeatures::resolved, 4.0},
+    {&SufficiencyFeatures::nearest, 0.37},     {&SufficiencyFeatures::margin, 0.27},
+    {&SufficiencyFeatures::coverage, 0.24},    {&SufficiencyFeatures::rare, 0.03},
+    {&SufficiencyFeatures::constraints, 1.08}, {&SufficiencyFeatures::absent, -1.16},
+    {&SufficiencyFeatures::resolved, 6.01},
 };
 
 }  // namespace

@@ -62,6 +62,21 @@ class Clients(ServiceTest):
         self.assertIn("Ballroom F", text)
         self.assertGreater(chunks[-1].usage.total_tokens, 0)
 
+    def test_openai_sees_how_the_answer_came_about(self):
+        for stream in (False, True):
+            reply = self.openai.chat.completions.create(
+                model="any",
+                stream=stream,
+                messages=[{"role": "user", "content": QUESTION}],
+                extra_body={"index_name": "schedule", "grounding_mode": "assist"},
+            )
+            last = list(reply)[-1] if stream else reply
+            self.assertEqual(last.grounding["policy"], "assist")
+            self.assertGreater(last.grounding["sufficiency"], 0.8)
+            self.assertEqual(last.grounding["citations"][0]["number"], 1)
+            status, trace = self.service.call("GET", f"/answers/{last.id}")
+            self.assertEqual((status, trace["question"]), (200, QUESTION))
+
     def test_openai_sees_errors_as_errors(self):
         with self.assertRaises(openai.NotFoundError):
             self.openai.chat.completions.create(

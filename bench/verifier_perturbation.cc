@@ -10,7 +10,7 @@
 
 #include "base/strings.h"
 #include "codec/json.h"
-#include "rag/perturb_for_test.h"
+#include "rag/perturb_measure_for_test.h"
 
 namespace {
 

@@ -15,7 +15,6 @@
 #include "base/strings.h"
 #include "rag/corpus.h"
 #include "rag/facts.h"
-#include "rag/grounding.h"
 #include "rag/untrusted.h"
 #include "text/sentences.h"
 
@@ -424,58 +423,5 @@ class Perturbations {
   std::vector<Slots> slots_;
   std::vector<Statement> statements_;
 };
-
-struct Outcome {
-  bool shown = false;  // The sentence that counts.
-  std::string reason;  // Why not.
-};
-
-inline Outcome judge(const Statement& statement, const CorpusIndex& corpus) {
-  AnswerPlan plan;
-  plan.kind = PlanKind::kAskModel;
-  plan.answer = "The composed answer.";
-  for (const RecordId id : statement.sources)
-    plan.sources.push_back(RetrievedChunk{.chunk = corpus.records()[id].chunks.front()});
-  plan.citations = {
-      {.number = 0, .doc_id = corpus.records()[statement.subject].doc_id, .title = {}, .url = {}}};
-  const auto verifier = AnswerVerifier::create(plan, corpus);
-  (void)verifier->feed(statement.text);
-  (void)verifier->finish();
-  if (verifier->report().empty()) return {false, "nothing was judged"};
-  for (const SentenceReport& one : verifier->report()) {
-    const bool counts = statement.faithful || &one == &verifier->report().back();
-    if (counts && one.verdict == Verdict::kUnsupported) return {false, one.reason};
-  }
-  return {true, {}};
-}
-
-struct Rate {
-  std::size_t sentences = 0;
-  std::size_t wrong = 0;  // A faithful one dropped, an unfaithful one shown.
-  std::vector<std::string> examples;
-};
-
-struct Rates {
-  Rate faithful;
-  Rate unfaithful;
-  std::map<std::string, Rate> kinds;  // "+ room", "- room swapped"
-};
-
-inline Rates measure(const std::vector<Statement>& statements, const CorpusIndex& corpus) {
-  Rates rates;
-  for (const Statement& statement : statements) {
-    Rate& total = statement.faithful ? rates.faithful : rates.unfaithful;
-    Rate& kind = rates.kinds[(statement.faithful ? "+ " : "- ") + statement.kind];
-    const Outcome outcome = judge(statement, corpus);
-    const bool wrong = outcome.shown != statement.faithful;
-    for (Rate* rate : {&total, &kind}) {
-      ++rate->sentences;
-      rate->wrong += wrong ? 1 : 0;
-      if (wrong && rate->examples.size() < 200)
-        rate->examples.push_back(outcome.reason + ": " + statement.text);
-    }
-  }
-  return rates;
-}
 
 }  // namespace rage::rag::for_test

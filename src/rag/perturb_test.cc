@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "rag/grounding_corpus_for_test.h"
-#include "rag/perturb_for_test.h"
+#include "rag/perturb_measure_for_test.h"
 
 namespace rage::rag {
 namespace {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -21,6 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
+using codec::Json;
 
 constexpr auto kStartLimit = 120s;
 constexpr auto kStopGrace = 10s;
@@ -228,6 +230,38 @@ void add_up(CLI::App& app, int& exit_code) {
   });
 }
 
+namespace {
+
+bool runs_platform(const cli::ServiceStatus& service) {
+  return service.state.name == "platform" && service.ready;
+}
+
+// What runs on the platform, behind the platform's own line.
+void add_platform_lines(const std::string& data, Json& lines) {
+  const auto found = platform_services(fs::absolute(data));
+  if (!found) {
+    lines.back()["ready"] = false;
+    lines.back()["why"] = found.error().message;
+    return;
+  }
+  for (const platform::RunningService& each : *found) {
+    Json line = {{"name", each.name}, {"url", each.url}, {"ready", each.ready}};
+    line["object"] = each.object;
+    if (!each.why.empty()) line["why"] = each.why;
+    lines.push_back(std::move(line));
+  }
+}
+
+std::string status_line(const Json& line) {
+  const bool ready = line["ready"].get<bool>();
+  return fmt::format(
+      "{}\t{}\t{}\t{}", codec::string_or(line, "name", ""), ready ? "ready" : "starting",
+      codec::string_or(line, "url", ""),
+      ready ? codec::string_or(line, "object", "") : codec::string_or(line, "why", ""));
+}
+
+}  // namespace
+
 void add_status(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("status", "Which services of a data directory run");
   auto data = std::make_shared<std::string>();
@@ -246,13 +280,13 @@ void add_status(CLI::App& app, int& exit_code) {
       return;
     }
     bool all_ready = true;
-    if (*json) fmt::print("{}\n", codec::render_json(cli::render_status(*services)));
-    for (const cli::ServiceStatus& service : *services) {
-      all_ready = all_ready && service.ready;
-      if (*json) continue;
-      fmt::print("{}\t{}\t{}\t{}\n", service.state.name, service.ready ? "ready" : "starting",
-                 service.state.url, service.state.pid);
+    Json lines = cli::render_status(*services)["services"];
+    if (std::ranges::any_of(*services, runs_platform)) add_platform_lines(*data, lines);
+    for (const Json& line : lines) {
+      all_ready = all_ready && line["ready"].get<bool>();
+      if (!*json) fmt::print("{}\n", status_line(line));
     }
+    if (*json) fmt::print("{}\n", codec::render_json({{"services", lines}}));
     if (services->empty() && !*json) fmt::print("nothing runs\n");
     exit_code = services->empty() ? 3 : all_ready ? 0 : 1;
   });

@@ -6,10 +6,12 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "base/files.h"
 #include "cli/local_services.h"
 #include "kube/client.h"
 #include "kube/kubeconfig.h"
 #include "net/http_client.h"
+#include "node/volumes.h"
 #include "platform/bring_up.h"
 #include "platform/platform.h"
 
@@ -21,6 +23,10 @@ namespace fs = std::filesystem;
 
 constexpr auto kStartLimit = 120s;
 constexpr auto kStopGrace = 15s;
+constexpr auto kLookLimit = 10s;
+constexpr int kPortTries = 30;
+constexpr auto kPortPoll = 100ms;
+constexpr std::uint64_t kFileBytesMax = std::uint64_t{4} << 20;
 constexpr int kStatusPort = 9;  // From the base.
 constexpr int kApiPort = 8;
 
@@ -53,9 +59,14 @@ Result<void> start_platform(const UpPlatformOptions& options, Clock& clock,
     ASSIGN_OR_RETURN(running, services.load());  // It was about to end when we looked.
   }
   if (!running.empty()) RETURN_IF_ERROR(services.stop(kStopGrace));
+  const cli::ServiceSpec spec = platform_spec(options);
+  // One that was killed a moment ago may hold its port still.
+  for (int i = 0; i < kPortTries && !cli::check_port_free(spec.port); ++i) {
+    clock.sleep_for(kPortPoll, {});
+  }
   fmt::print("Starting the platform in {} ...\n", options.data.string());
   std::fflush(stdout);
-  RETURN_IF_ERROR(services.start({platform_spec(options)}));
+  RETURN_IF_ERROR(services.start({spec}));
   const Result<void> ready = services.wait_ready(Context{}, transport, kStartLimit);
   if (!ready) (void)services.stop(kStopGrace);
   return ready;
@@ -79,6 +90,20 @@ Result<void> up_platform(const UpPlatformOptions& options) {
              std::chrono::duration<double>(clock.now() - began).count());
   fmt::print("\nkubectl --kubeconfig {} get pods -A\n", kubeconfig);
   return {};
+}
+
+Result<std::vector<platform::RunningService>> platform_services(const fs::path& data) {
+  SystemClock clock;
+  const auto transport = net::make_http_transport();
+  ASSIGN_OR_RETURN(auto config, kube::load_client_config(
+                                    {.path = platform::kubeconfig_of(data).string()}, clock));
+  const auto client = kube::make_kube_client(*transport, clock, std::move(config));
+  ASSIGN_OR_RETURN(auto view, platform::view_services(Context::with_timeout(kLookLimit), *client));
+  const auto file = node::NodePaths{.data = data}.services_file();
+  if (const auto text = read_file(file, kFileBytesMax)) {
+    view.addresses = node::parse_services(*text);
+  }
+  return platform::running_services(view);
 }
 
 }  // namespace rage::app

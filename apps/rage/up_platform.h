@@ -7,6 +7,7 @@
 
 #include "apply_manifests.h"
 #include "base/error.h"
+#include "platform/services.h"
 
 namespace rage::app {
 
@@ -19,5 +20,8 @@ struct UpPlatformOptions {
 
 // Starts the platform in the background if it does not run, applies, waits, prints.
 Result<void> up_platform(const UpPlatformOptions& options);
+
+// What the platform of `data` serves, if it runs.
+Result<std::vector<platform::RunningService>> platform_services(const std::filesystem::path& data);
 
 }  // namespace rage::app

@@ -126,7 +126,8 @@ Result<void> follow_run(const Context& context, Clock& clock, const fs::path& fi
   std::error_code error;
   while (context.check()) {
     // Both before the last look at this part.
-    const bool ended = fs::exists(with_ending(file, ".end"), error);
+    const bool ended = fs::exists(with_ending(file, ".end"), error) ||
+                       !fs::exists(file.parent_path(), error);  // The pod is gone.
     const auto next = part_after(*part, file);
     for (std::string_view bytes = part->read(); !bytes.empty(); bytes = part->read()) {
       if (!on_bytes(bytes)) return {};

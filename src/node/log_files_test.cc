@@ -81,5 +81,21 @@ TEST_F(LogFiles, FollowingGoesOnAcrossPartsUntilTheEnd) {
   EXPECT_EQ(text, "one\ntwo two\nthree three\n");
 }
 
+// `kubectl logs -f` of a pod that is deleted must end, though nobody is left to mark the end.
+TEST_F(LogFiles, FollowingEndsWithThePod) {
+  auto writer = std::make_unique<LogWriter>(a_writer(0, 100));
+  writer->write("up\n");
+  std::string text;
+  const auto read =
+      read_log(Context::with_timeout(std::chrono::seconds(10)), clock_, paths_,
+               {.pod_uid = "u", .container = "c", .follow = true}, [&](std::string_view bytes) {
+                 text += bytes;
+                 std::filesystem::remove_all(paths_.pod("u"));
+                 return true;
+               });
+  EXPECT_TRUE(read.has_value());
+  EXPECT_EQ(text, "up\n");
+}
+
 }  // namespace
 }  // namespace rage::node

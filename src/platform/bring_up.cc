@@ -83,8 +83,8 @@ Result<void> wait_ready(const Context& context, kube::KubeClient& client, Clock&
     std::vector<const AppliedObject*> left;
     for (const AppliedObject* object : waited) {
       // Not within `context`: that it is over is said below, with the names of what is missing.
-      ASSIGN_OR_RETURN(const Json found, client.get(Context::with_timeout(kRequestLimit),
-                                                    object->type, object->key));
+      ASSIGN_OR_RETURN(const Json found,
+                       client.get(Context::with_timeout(kRequestLimit), object->type, object->key));
       const Readiness readiness = readiness_of(found);
       if (readiness.state == Readiness::State::kNothingToWaitFor) continue;
       const std::string name = object->name();

@@ -7,6 +7,7 @@
 #include "kubeobjects/resource.h"
 #include "platform/apply.h"
 #include "platform/open_crds.h"
+#include "platform/services.h"
 #include "platform/system_objects.h"
 
 namespace rage::platform {
@@ -72,6 +73,36 @@ TEST(GatewayObjects, MoveLowPortsWhereTheyMayNotBeOpened) {
 TEST(GatewayObjects, LeaveClassesOfOthersAlone) {
   EXPECT_THAT(gateway_objects({}, a_gateway("nginx"), our_classes()), IsEmpty());
   EXPECT_THAT(gateway_objects({}, a_gateway("istio"), {}), IsEmpty());
+}
+
+Json ready_object(const char* kind, const char* name, const char* condition) {
+  Json made = {{"kind", kind}, {"metadata", {{"name", name}, {"namespace", "default"}}}};
+  made["status"]["conditions"] = Json::array({{{"type", condition}, {"status", "True"}}});
+  return made;
+}
+
+// A script that waits for the gateway asks for it by that name.
+TEST(RunningServices, HaveNamesAndAddressesToDial) {
+  ServicesView view;
+  view.gateways = {a_gateway("istio")};
+  view.rag_engines = {ready_object("RAGEngine", "scale23x", "ServiceReady")};
+  view.inference_sets = {ready_object("InferenceSet", "phi", "InferenceSetReady")};
+  Json service = {{"metadata", {{"name", "kaito-gateway-istio"}, {"namespace", "default"}}}};
+  service["spec"]["ports"] = Json::array({{{"port", 80}}});
+  view.services = {service};
+  view.addresses = {{.key = {"default", "kaito-gateway-istio", 80},
+                     .address = "127.130.0.1",
+                     .local_port = 8080}};
+  const auto lines = running_services(view);
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(lines[0].name, "gateway");
+  EXPECT_EQ(lines[0].url, "http://127.130.0.1:8080");
+  EXPECT_FALSE(lines[0].ready);  // It has no status yet.
+  EXPECT_EQ(lines[0].why, "no status yet");
+  EXPECT_EQ(lines[1].name, "rag");
+  EXPECT_TRUE(lines[1].ready);
+  EXPECT_EQ(lines[2].name, "phi");
+  EXPECT_EQ(lines[2].url, lines[0].url);
 }
 
 class Manifests : public testing::Test {

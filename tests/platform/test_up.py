@@ -20,8 +20,6 @@ ROOT = Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("RAGE_BINARY", str(ROOT / "build/release/rage"))
 EXAMPLE = ROOT / "examples/scale23x"
 MANIFESTS = EXAMPLE / "manifests"
-# The demo's own folder may take the place of ours.
-DEMO = os.environ.get("RAGE_DEMO_MANIFESTS")
 QUESTION = "Who is speaking about Tectonix, in which room and at what time?"
 MODELS = ("phi-4-mini-instruct", "gemma-3-27b-instruct")
 
@@ -46,14 +44,15 @@ def wait_until(condition, what, seconds=120, interval=0.3):
     return found
 
 
-class Up(unittest.TestCase):
+class Platform(unittest.TestCase):
+    """A platform in a data directory of its own, which is removed in the end."""
+
     @classmethod
     def setUpClass(cls):
         cls.data = Path(tempfile.mkdtemp(prefix="rage-up-"))
         cls.addClassCleanup(shutil.rmtree, cls.data, ignore_errors=True)
         cls.port = free_ports(10)
         cls.addClassCleanup(cls.down)
-        cls.up("-k", MANIFESTS, "--wait", "300")
 
     @classmethod
     def rage(cls, *arguments, timeout=400, check=True):
@@ -112,6 +111,13 @@ class Up(unittest.TestCase):
     def index_schedule(self):
         status, told = self.ask("scale23x", "/index", (EXAMPLE / "schedule_index.json").read_text())
         self.assertEqual(status, 200, told)
+
+
+class Up(Platform):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.up("-k", MANIFESTS, "--wait", "300")
 
     def documents(self):
         status, told = self.ask("scale23x", "/indexes/schedule_index/documents?limit=1",

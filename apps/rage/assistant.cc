@@ -11,6 +11,8 @@
 #include "assistant/redis_store.h"
 #include "assistant/service.h"
 #include "assistant/sqlite_store.h"
+#include "assistant/web.h"
+#include "assistant_web.h"
 #include "base/files.h"
 #include "listen.h"
 #include "net/http_client.h"
@@ -83,8 +85,9 @@ Result<void> run_assistant(AssistantOptions options) {
   std::unique_ptr<assistant::HistoryStore> store;
   std::unique_ptr<assistant::Turns> turns;
   std::unique_ptr<assistant::AssistantService> service;
+  std::unique_ptr<assistant::WebService> page;
   // Listens first: until the history is open, a request hears that in a way it can wait for.
-  std::atomic<assistant::AssistantService*> current = nullptr;
+  std::atomic<const assistant::WebService*> current = nullptr;
   const net::HttpServerOptions listener{.address = pod_address(options.address),
                                         .port = static_cast<std::uint16_t>(options.port),
                                         .body_bytes_max = std::size_t{1} << 20,
@@ -93,15 +96,22 @@ Result<void> run_assistant(AssistantOptions options) {
       const auto server,
       net::HttpServer::create(listener, [&](const Context& context, const net::HttpRequest& request,
                                             net::ResponseWriter& writer) {
-        auto* const serving = current.load();
-        if (serving != nullptr) return serving->handle(context, request, writer);
-        (void)writer.send(assistant::not_initialized());
+        const auto* const serving = current.load();
+        if (serving == nullptr) return (void)writer.send(assistant::not_initialized());
+        if (serving->serves(request)) return serving->handle(context, request, writer);
+        service->handle(context, request, writer);
       }));
   ASSIGN_OR_RETURN(store, open_store(options, clock));
   turns = std::make_unique<assistant::Turns>(*store, *upstream, metrics, clock, options.prompt);
   service = std::make_unique<assistant::AssistantService>(*turns, *store, *upstream, metrics,
                                                           registry, options.service);
-  current.store(service.get());
+  page = std::make_unique<assistant::WebService>(
+      [&service = *service](const Context& context, const net::HttpRequest& request,
+                            net::ResponseWriter& writer) {
+        service.handle(context, request, writer);
+      },
+      clock, assistant::WebOptions{.beside_agent = true});
+  current.store(page.get());
   fmt::print("rage assistant: ready on http://{}:{}\n", options.address, server->port());
   std::fflush(stdout);
   obs::log().info("assistant ready", {{"address", options.address},
@@ -194,6 +204,7 @@ void add_assistant(CLI::App& app, int& exit_code) {
                  "Write questions and answers into the log")
       ->envname("ENABLE_SENSITIVE_DATA");
   command->footer(
+      "The page to chat on is at / of the same address.\n"
       "The environment variables of the demo's agent are honoured; flags win.\n"
       "Examples:\n"
       "  rage assistant --base-url http://127.0.0.1:8000/v1 --model phi-4-mini-instruct\n"
@@ -201,7 +212,11 @@ void add_assistant(CLI::App& app, int& exit_code) {
       "  REDIS_URL=redis://localhost:6379 rage assistant --base-url http://127.0.0.1:8300/v1\n"
       "  curl localhost:8001/chat -H 'content-type: application/json' \\\n"
       "    -d '{\"message\": \"Are there any sessions on KAITO?\"}'");
-  command->callback([=, &exit_code] { exit_code = exit_code_of(run_assistant(*options)); });
+  add_assistant_web(*command, exit_code);
+  command->callback([=, &exit_code] {
+    if (!command->get_subcommands().empty()) return;  // `rage assistant web`.
+    exit_code = exit_code_of(run_assistant(*options));
+  });
 }
 
 }  // namespace rage::app

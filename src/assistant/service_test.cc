@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "assistant/fakes_for_test.h"
+#include "assistant/recording_writer_for_test.h"
 #include "assistant/sqlite_store.h"
 #include "base/files.h"
 #include "codec/sse.h"
@@ -13,30 +14,6 @@ namespace rage::assistant {
 namespace {
 
 using testing::HasSubstr;
-
-class RecordingWriter final : public net::ResponseWriter {
- public:
-  Result<void> send(net::HttpResponse response) override {
-    reply = std::move(response);
-    return {};
-  }
-  Result<void> begin(int status, net::Headers headers) override {
-    reply.status = status;
-    reply.headers = std::move(headers);
-    return {};
-  }
-  Result<void> write(std::string_view bytes) override {
-    if (writes_left == 0) return fail(ErrorCode::kCancelled, "gone");
-    --writes_left;
-    reply.body += bytes;
-    return {};
-  }
-  void abort() override {}
-  codec::Json json() const { return *codec::parse_json(reply.body); }
-
-  net::HttpResponse reply;
-  int writes_left = 1000;
-};
 
 // Passes everything on until it is told to fail.
 class FlakyStore final : public HistoryStore {

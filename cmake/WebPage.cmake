@@ -1,0 +1,49 @@
+# Bundles the TypeScript of web/ with esbuild and makes a C++ file of the page: web_page(TARGET).
+# Run as a script (-P) it writes that file: -D OUTPUT=... -D FILES=a;b
+if(CMAKE_SCRIPT_MODE_FILE)
+  set(types_html "text/html; charset=utf-8")
+  set(types_js "text/javascript; charset=utf-8")
+  set(types_css "text/css; charset=utf-8")
+  set(types_svg "image/svg+xml")
+  set(arrays "")
+  set(table "")
+  set(number 0)
+  foreach(path IN LISTS FILES)
+    get_filename_component(name "${path}" NAME)
+    get_filename_component(extension "${path}" LAST_EXT)
+    string(SUBSTRING "${extension}" 1 -1 extension)
+    file(READ "${path}" bytes HEX)
+    file(SHA256 "${path}" digest)
+    string(SUBSTRING "${digest}" 0 16 digest)
+    string(REGEX REPLACE "(..)" "'\\\\x\\1'," bytes "${bytes}")
+    string(APPEND arrays "constexpr char kFile${number}[] = {${bytes}};\n")
+    string(APPEND table "    {\"${name}\", \"${types_${extension}}\", \"\\\"${digest}\\\"\", "
+      "{kFile${number}, sizeof(kFile${number})}},\n")
+    math(EXPR number "${number} + 1")
+  endforeach()
+  file(WRITE "${OUTPUT}" "// Made of web/ by cmake/WebPage.cmake.\n#include \"assistant/page_files.h\"\n\n"
+    "namespace rage::assistant {\nnamespace {\n\n${arrays}\nconstexpr PageFile kFiles[] = {\n${table}};\n\n"
+    "}  // namespace\n\nstd::span<const PageFile> page_files() {\n  return kFiles;\n}\n\n"
+    "}  // namespace rage::assistant\n")
+  return()
+endif()
+
+function(web_page target)
+  find_program(RAGE_ESBUILD esbuild REQUIRED)
+  set(web ${PROJECT_SOURCE_DIR}/web)
+  set(out ${CMAKE_CURRENT_BINARY_DIR}/web)
+  set(script ${PROJECT_SOURCE_DIR}/cmake/WebPage.cmake)
+  set(sources
+    api.ts chat.ts dom.ts history_panel.ts main.ts markdown.ts markdown_view.ts
+    message_view.ts model.ts source_panel.ts sse.ts strings.ts theme.ts words.ts)
+  list(TRANSFORM sources PREPEND ${web}/src/)
+  add_custom_command(OUTPUT ${out}/app.js
+    COMMAND ${RAGE_ESBUILD} ${web}/src/main.ts --bundle --minify --charset=utf8 --target=es2020
+      --format=esm --log-level=warning --outfile=${out}/app.js
+    DEPENDS ${sources} VERBATIM)
+  set(files ${web}/index.html ${web}/app.css ${web}/icon.svg ${out}/app.js)
+  add_custom_command(OUTPUT ${out}/page_files.cc
+    COMMAND ${CMAKE_COMMAND} -D OUTPUT=${out}/page_files.cc "-DFILES=${files}" -P ${script}
+    DEPENDS ${files} ${script} VERBATIM)
+  target_sources(${target} PRIVATE ${out}/page_files.cc)
+endfunction()

@@ -1,0 +1,16 @@
+// The page itself: files out of the executable, with the headers that fence it in. Pure. Private to
+// the room.
+#pragma once
+
+#include "net/http.h"
+
+namespace rage::assistant {
+
+// "/", a file of the page, or, of who accepts HTML, the page of a session; not a route of the
+// agent's.
+bool is_page_request(const net::HttpRequest& request);
+
+// "/" and "/{anything}" are the page, "/assets/..." its files, everything else 404.
+net::HttpResponse answer_page(const net::HttpRequest& request);
+
+}  // namespace rage::assistant

@@ -97,6 +97,16 @@ envoy_do() {
   chmod +x "$cache/envoy/envoy"
 }
 
+axe_recipe=(axe_playwright_python axe_playwright_python/axe.min.js)
+axe_label() { package_label axe-playwright-python "the rules of axe-core (tests)"; }
+axe_done() {
+  [[ $group == build ]] || is_unpacked axe-playwright-python "$cache/axe" "${axe_recipe[@]}"
+}
+axe_do() {
+  ensure_downloaded axe-playwright-python
+  unpack_wheel axe-playwright-python "$cache/axe" "${axe_recipe[@]}"
+}
+
 clients_label() { say "the Python clients openai and kaito-rag-engine-client (tests) … 5 MB"; }
 clients_done() { [[ $group == build ]] || venv_is_ready clients test-clients.txt; }
 clients_do() { ensure_venv clients test-clients.txt; }
@@ -128,7 +138,7 @@ main() {
   lock_cache
   local step number=0 begun
   local -a todo=()
-  for step in apt openvino minilm smollm2 clients envoy llama cluster helm; do
+  for step in apt openvino minilm smollm2 clients envoy axe llama cluster helm; do
     "${step}_done" || todo+=("$step")
   done
   if [[ ${#todo[@]} -eq 0 ]]; then

@@ -244,7 +244,7 @@ class Contract(WithModel):
         self.assertEqual(agent.call("GET", "/health"),
                          (200, {"status": "healthy", "service": "agent-service"}))
         self.assertEqual(agent.call("GET", "/chat"), (405, {"detail": "Method Not Allowed"}))
-        self.assertEqual(agent.call("GET", "/"), (404, {"detail": "Not Found"}))
+        self.assertEqual(agent.call("GET", "/nothing"), (404, {"detail": "Not Found"}))
         self.assertEqual(agent.chat("Hi", "a b"),
                          (200, {"message": "You asked: Hi", "agent_name": "AI Agent",
                                 "session_id": "a b"}))

@@ -177,9 +177,19 @@ export function badgeOf(facts: AnswerFacts | undefined): Badge {
   }
 }
 
-/** The sentences of an answer that carry [number]; all of it, if none does. */
+/**
+ * What [number] stands for: the sentences back to the mark before, in the same line. All of the
+ * answer, if it has no such mark.
+ */
 export function sentencesCiting(answer: string, number: number): string {
-  const sentences = answer.split(/(?<=[.!?\]])\s+(?!\[\d)|\n+/);
-  const citing = sentences.filter((sentence) => sentence.includes(`[${number}]`));
-  return citing.length > 0 ? citing.join(" ") : answer;
+  const found: string[] = [];
+  for (const line of answer.split("\n")) {
+    let open: string[] = []; // Not marked yet.
+    for (const sentence of line.split(/(?<=[.!?\]])\s+(?!\[\d)/)) {
+      open.push(sentence);
+      if (sentence.includes(`[${number}]`)) found.push(...open);
+      if (/\[\d{1,3}\]/.test(sentence)) open = [];
+    }
+  }
+  return found.length > 0 ? found.join(" ") : answer;
 }

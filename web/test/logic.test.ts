@@ -83,6 +83,7 @@ test("a citation leads to its own sentence", () => {
   assert.equal(sentencesCiting(answer, 1), "KAITO is in Ballroom C. [1]");
   assert.equal(sentencesCiting(answer, 3), "- Other talk [3]");
   assert.equal(sentencesCiting(answer, 9), answer);
+  assert.equal(sentencesCiting("It is in C. It is at 2. [1] No. [2]", 1), "It is in C. It is at 2. [1]");
 });
 
 // The one thing the page must never hide: that the sources do not tell.

@@ -19,11 +19,22 @@ fail() {
 }
 for tool in curl python3; do command -v "$tool" > /dev/null || fail "$tool is needed"; done
 
-address='{.spec.clusterIP}:{.spec.ports[0].port}'
+# `rage up` says where its Services are dialled: without root not at port 80.
+addresses=$(dirname "${KUBECONFIG:-/}")/../run/service-addresses.json
 url_of() { # SERVICE
   local found
-  found=$("$rage" get service "$1" -n default -o "jsonpath=$address") ||
-    fail "there is no Service $1: apply examples/scale23x/manifests first"
+  if [ -f "$addresses" ]; then
+    found=$(python3 -c '
+import json, sys
+for each in json.load(open(sys.argv[1]))["services"]:
+    if [each["namespace"], each["name"]] == ["default", sys.argv[2]]:
+        print(each["address"], each["local_port"], sep=":")
+        break' "$addresses" "$1")
+  else
+    found=$("$rage" get service "$1" -n default \
+      -o 'jsonpath={.spec.clusterIP}:{.spec.ports[0].port}') || true
+  fi
+  [ -n "$found" ] || fail "there is no Service $1: apply examples/scale23x/manifests first"
   echo "http://$found"
 }
 gateway=${GATEWAY:-$(url_of kaito-gateway-istio)}

@@ -78,9 +78,12 @@ class Platform(unittest.TestCase):
         return ""
 
     def url(self, service):
-        address = self.rage("get", "service", service, "-o",
-                            "jsonpath={.spec.clusterIP} {.spec.ports[0].port}")
-        return address.split()
+        """Where a Service is dialled from this machine: without root not at its own port 80."""
+        told = json.loads((self.data / "run/service-addresses.json").read_text())
+        for each in told["services"]:
+            if (each["namespace"], each["name"]) == ("default", service):
+                return each["address"], each["local_port"]
+        raise ConnectionRefusedError(f"there is no Service {service} yet")
 
     def ask(self, service, path, body=None, method="POST"):
         host, port = self.url(service)

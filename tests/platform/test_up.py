@@ -58,7 +58,7 @@ class Platform(unittest.TestCase):
     def rage(cls, *arguments, timeout=400, check=True):
         environment = {**os.environ, "KUBECONFIG": str(cls.data / "cluster/kubeconfig")}
         told = subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True,
-                              timeout=timeout, env=environment)
+                              timeout=timeout, env=environment, stdin=subprocess.DEVNULL)
         if check and told.returncode != 0:
             raise AssertionError(f"rage {arguments}: {told.stdout}{told.stderr}\n{cls.log()}")
         return told.stdout
@@ -175,6 +175,17 @@ class Up(Platform):
             lambda: self.ask("agent", "/chat/history/talk", method="GET")[1].get("messages"), "it")
         self.assertGreaterEqual(len(history), turns)
         self.until_chat("/v1/chat/completions", MODELS[0])
+
+    def test_5_reset_deletes_only_when_told_and_only_its_own(self):
+        with self.assertRaisesRegex(AssertionError, "say --yes"):
+            self.rage("reset", "--data", self.data)
+        with tempfile.TemporaryDirectory() as other:
+            with self.assertRaisesRegex(AssertionError, "no data directory"):
+                self.rage("reset", "--data", other, "--yes")
+            self.assertTrue(Path(other).exists())
+        self.assertGreater(self.documents(), 80)
+        self.rage("reset", "--data", self.data, "--yes")
+        self.assertFalse(self.data.exists())
 
 
 if __name__ == "__main__":

@@ -14,11 +14,10 @@
 #include "assistant/web.h"
 #include "assistant_web.h"
 #include "base/files.h"
-#include "listen.h"
 #include "net/http_client.h"
-#include "net/http_server.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
+#include "service_options.h"
 #include "shutdown.h"
 #include "subcommands.h"
 
@@ -31,15 +30,12 @@ constexpr auto kDrainLimit = 20s;
 constexpr std::uint64_t kInstructionsBytesMax = 64 << 10;
 
 struct AssistantOptions {
-  std::string address = "127.0.0.1";
-  int port = 8001;
+  ServiceOptions listen{.port = 8001};
   std::string data = "assistant";
   std::string redis_url;
   std::int64_t session_ttl_s = 0;
   std::string cors_origins = "http://localhost:3000";
   std::string instructions_file;
-  std::string log_format = "json";
-  std::size_t workers = 256;
   assistant::UpstreamOptions upstream;
   assistant::PromptOptions prompt;
   assistant::ServiceOptions service;
@@ -73,8 +69,7 @@ Result<void> complete(AssistantOptions& options) {
 
 Result<void> run_assistant(AssistantOptions options) {
   const ShutdownSignal shutdown;
-  obs::log().set_format(options.log_format == "text" ? obs::LogFormat::kText
-                                                     : obs::LogFormat::kJson);
+  options.listen.set_log_format();
   RETURN_IF_ERROR(complete(options));
   SystemClock clock;
   const auto transport = net::make_http_transport();
@@ -88,10 +83,7 @@ Result<void> run_assistant(AssistantOptions options) {
   std::unique_ptr<assistant::WebService> page;
   // Listens first: until the history is open, a request hears that in a way it can wait for.
   std::atomic<const assistant::WebService*> current = nullptr;
-  const net::HttpServerOptions listener{.address = pod_address(options.address),
-                                        .port = static_cast<std::uint16_t>(options.port),
-                                        .body_bytes_max = std::size_t{1} << 20,
-                                        .workers = options.workers};
+  const net::HttpServerOptions listener = options.listen.listener(std::size_t{1} << 20);
   ASSIGN_OR_RETURN(
       const auto server,
       net::HttpServer::create(listener, [&](const Context& context, const net::HttpRequest& request,
@@ -112,9 +104,9 @@ Result<void> run_assistant(AssistantOptions options) {
       },
       clock, assistant::WebOptions{.beside_agent = true});
   current.store(page.get());
-  fmt::print("rage assistant: ready on http://{}:{}\n", options.address, server->port());
+  fmt::print("rage assistant: ready on http://{}:{}\n", options.listen.address, server->port());
   std::fflush(stdout);
-  obs::log().info("assistant ready", {{"address", options.address},
+  obs::log().info("assistant ready", {{"address", options.listen.address},
                                       {"port", server->port()},
                                       {"base_url", options.upstream.base_url},
                                       {"model", options.prompt.model},
@@ -181,23 +173,13 @@ void add_assistant(CLI::App& app, int& exit_code) {
   CLI::App* command =
       app.add_subcommand("assistant", "The SCALE 23x Assistant: chat with memory, over HTTP");
   auto options = std::make_shared<AssistantOptions>();
-  command->add_option("--address", options->address, "Address to listen on; 0.0.0.0 in a pod")
-      ->capture_default_str();
-  command->add_option("--port", options->port, "Port; 0: any free one, printed when ready")
-      ->check(CLI::Range(0, 65535))
-      ->capture_default_str();
+  options->listen.add_to(*command);
   add_upstream_options(*command, *options);
   add_store_options(*command, *options);
   command
       ->add_option("--cors-origins", options->cors_origins,
                    "Origins whose pages may use it, separated by commas")
       ->envname("CORS_ORIGINS")
-      ->capture_default_str();
-  command->add_option("--workers", options->workers, "Requests served at the same time")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  command->add_option("--log-format", options->log_format, "json or text")
-      ->check(CLI::IsMember({"json", "text"}))
       ->capture_default_str();
   command
       ->add_flag("--log-content", options->service.log_content,

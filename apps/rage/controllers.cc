@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include "kube/client.h"
@@ -49,18 +48,13 @@ Result<void> run(ControllersFlags flags) {
   flags.options.capacity = workloads::this_machine();
   flags.options.capacity.cpu_overcommit = overcommit;
   workloads::Workloads controllers(*client, clock, metrics, flags.options);
-  std::stop_source ending;  // A signal ends the first listing, too.
-  const std::jthread signals([&](const std::stop_token& stop) {
-    while (!stop.stop_requested() && !shutdown.wait_for(kPollInterval)) {
-    }
-    ending.request_stop();
-  });
-  const auto started = controllers.start(Context{.stop = ending.get_token()});
-  if (ending.stop_requested()) return {};
+  const StopOnSignal ending(shutdown);  // It ends the first listing, too.
+  const auto started = controllers.start(Context{.stop = ending.token()});
+  if (ending.requested()) return {};
   RETURN_IF_ERROR(started);
   fmt::print("rage controllers: working on {}\n", server);
   std::fflush(stdout);
-  while (clock.sleep_for(kPollInterval, ending.get_token())) {
+  while (clock.sleep_for(kPollInterval, ending.token())) {
   }
   obs::log().info("draining");
   controllers.drain(kDrainLimit);

@@ -11,7 +11,6 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -192,11 +191,11 @@ Result<void> run_operator(OperatorFlags flags) {
                    serve(flags.metrics_address, "metrics", [&](const net::HttpRequest&) {
                      return text_response(200, metrics.render(), obs::kMetricsContentType);
                    }));
-  std::stop_source ending;  // A signal ends the first listing, too.
+  const StopOnSignal ending(shutdown);  // It ends the first listing, too.
   // With a webhook, ready means that it serves and nothing else: a Service sends API servers only
   // to pods that are ready, and filling the caches may itself need a conversion.
   const auto ready = [&] {
-    if (webhook->on()) return webhook->serving() && !ending.stop_requested();
+    if (webhook->on()) return webhook->serving() && !ending.requested();
     return op.ready();
   };
   ASSIGN_OR_RETURN(const auto health_server,
@@ -205,17 +204,12 @@ Result<void> run_operator(OperatorFlags flags) {
                      return text_response(well ? 200 : 503, well ? "ok" : "not ready",
                                           "text/plain");
                    }));
-  const std::jthread signals([&](const std::stop_token& stop) {
-    while (!stop.stop_requested() && !shutdown.wait_for(kPollInterval)) {
-    }
-    ending.request_stop();
-  });
-  const auto started = op.start(Context{.stop = ending.get_token()});
-  if (ending.stop_requested()) return {};
+  const auto started = op.start(Context{.stop = ending.token()});
+  if (ending.requested()) return {};
   RETURN_IF_ERROR(started);
   fmt::print("rage operator: reconciling {}\n", server);
   std::fflush(stdout);
-  while (clock.sleep_for(kPollInterval, ending.get_token())) {
+  while (clock.sleep_for(kPollInterval, ending.token())) {
     if (op.deposed()) return fail(ErrorCode::kUnavailable, "another replica leads now");
   }
   obs::log().info("draining");

@@ -9,13 +9,12 @@
 
 #include "base/strings.h"
 #include "embed/factory.h"
-#include "listen.h"
 #include "llm/openai_client.h"
 #include "model_access.h"
-#include "net/http_server.h"
 #include "obs/log.h"
 #include "rag/collections.h"
 #include "ragserver/service.h"
+#include "service_options.h"
 #include "shutdown.h"
 #include "subcommands.h"
 
@@ -28,8 +27,7 @@ constexpr auto kDrainLimit = 20s;
 constexpr std::size_t kAnswersKeptOnLoopback = 256;
 
 struct RagOptions {
-  std::string address = "127.0.0.1";
-  int port = 5000;
+  ServiceOptions listen{.port = 5000, .workers = 32, .workers_max = 512};
   std::string data = "storage";
   std::string embedder = "packaged:all-MiniLM-L6-v2";
   std::string precision = "auto";
@@ -38,8 +36,6 @@ struct RagOptions {
   std::string answers = "auto";
   std::string grounding_mode = "strict";
   int answers_kept = -1;  // Less than 0: by where the service listens.
-  std::string log_format = "json";
-  std::size_t workers = 32;
   std::size_t body_mib_max = 64;
   rag::IngestOptions ingest;
   ragserver::RagServiceOptions service;
@@ -69,15 +65,14 @@ rag::AnswerMode answer_mode_of(const std::string& name) {
 // Traces hold what others asked: kept unasked only where nobody else can reach them.
 std::size_t answers_kept(const RagOptions& options) {
   if (options.answers_kept >= 0) return static_cast<std::size_t>(options.answers_kept);
-  const bool loopback = options.address.starts_with("127.") || options.address == "::1" ||
-                        options.address == "localhost";
+  const bool loopback = options.listen.address.starts_with("127.") ||
+                        options.listen.address == "::1" || options.listen.address == "localhost";
   return loopback ? kAnswersKeptOnLoopback : 0;
 }
 
 Result<void> run_rag(RagOptions options) {
   const ShutdownSignal shutdown;
-  obs::log().set_format(options.log_format == "text" ? obs::LogFormat::kText
-                                                     : obs::LogFormat::kJson);
+  options.listen.set_log_format();
   ModelAccess access;
   ASSIGN_OR_RETURN(const auto embedder, make_embedder(access, options));
   ASSIGN_OR_RETURN(const auto collections,
@@ -93,10 +88,7 @@ Result<void> run_rag(RagOptions options) {
       rag::parse_grounding_mode(options.grounding_mode).value_or(rag::GroundingMode::kStrict);
   options.service.chat.log.answers_max = answers_kept(options);
   ragserver::RagService service(*collections, llm.get(), options.service);
-  const net::HttpServerOptions listener{.address = pod_address(options.address),
-                                        .port = static_cast<std::uint16_t>(options.port),
-                                        .body_bytes_max = options.body_mib_max << 20,
-                                        .workers = options.workers};
+  const net::HttpServerOptions listener = options.listen.listener(options.body_mib_max << 20);
   ASSIGN_OR_RETURN(
       const auto server,
       net::HttpServer::create(listener, [&](const Context& context, const net::HttpRequest& request,
@@ -123,11 +115,7 @@ void add_rag(CLI::App& app, int& exit_code) {
       app.add_subcommand("rag", "The RAG service: KAITO's RAGEngine API and grounded chat");
   auto options = std::make_shared<RagOptions>();
   auto& service = options->service;
-  command->add_option("--address", options->address, "Address to listen on; 0.0.0.0 in a pod")
-      ->capture_default_str();
-  command->add_option("--port", options->port, "Port; 0: any free one, printed when ready")
-      ->check(CLI::Range(0, 65535))
-      ->capture_default_str();
+  options->listen.add_to(*command);
   command->add_option("--data", options->data, "Directory of the indexes")
       ->envname("DEFAULT_VECTOR_DB_PERSIST_DIR")
       ->capture_default_str();
@@ -187,14 +175,8 @@ void add_rag(CLI::App& app, int& exit_code) {
       ->add_option("--chunk-tokens", options->ingest.chunk_tokens_max,
                    "Tokens of a chunk; the embedder's limit if smaller")
       ->capture_default_str();
-  command->add_option("--workers", options->workers, "Requests served at the same time")
-      ->check(CLI::Range(1, 512))
-      ->capture_default_str();
   command->add_option("--body-mib-max", options->body_mib_max, "Largest request body, MiB")
       ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  command->add_option("--log-format", options->log_format, "json or text")
-      ->check(CLI::IsMember({"json", "text"}))
       ->capture_default_str();
   command->footer(
       "KAITO's environment variables are honoured; flags win.\n"

@@ -5,6 +5,8 @@
 
 #include <chrono>
 #include <ctime>
+#include <stop_token>
+#include <thread>
 
 namespace rage::app {
 
@@ -37,6 +39,25 @@ class ShutdownSignal final {
 
  private:
   sigset_t signals_;
+};
+
+// Resource. A stop token for what blocks: stopped once a signal arrived. `shutdown` outlives it.
+class StopOnSignal final {
+ public:
+  explicit StopOnSignal(const ShutdownSignal& shutdown)
+      : thread_([this, &shutdown](const std::stop_token& stop) {
+          while (!stop.stop_requested() && !shutdown.wait_for(kPollInterval)) {
+          }
+          source_.request_stop();
+        }) {}
+
+  std::stop_token token() const { return source_.get_token(); }
+  bool requested() const { return source_.stop_requested(); }
+
+ private:
+  static constexpr std::chrono::milliseconds kPollInterval{100};
+  std::stop_source source_;
+  std::jthread thread_;  // Last: it uses the source.
 };
 
 }  // namespace rage::app

@@ -5,9 +5,9 @@
 #include <string>
 #include <utility>
 
-#include "apis/detail/json_equal.h"
 #include "apis/detail/kind_schemas.h"
 #include "base/strings.h"
+#include "codec/documents.h"
 
 namespace rage::apis {
 namespace {
@@ -153,8 +153,8 @@ void flatten_storage(Json& document, Json& kept, const Json& kept_old) {
   const Json nested = storage_of(document);
   Json flat = flat_storage(nested);
   const Json* before = codec::find_key(kept_old, kStorage);
-  if (before != nullptr && detail::equal(nested_storage(*before), nested)) flat = *before;
-  if (!detail::equal(nested_storage(flat), nested)) kept[kStorage] = nested;
+  if (before != nullptr && codec::same_json(nested_storage(*before), nested)) flat = *before;
+  if (!codec::same_json(nested_storage(flat), nested)) kept[kStorage] = nested;
   set_storage(document, std::move(flat));
 }
 
@@ -162,7 +162,7 @@ void nest_storage(Json& document, const Json& kept, Json& kept_old) {
   const Json flat = storage_of(document);
   Json nested = nested_storage(flat);
   if (const Json* before = codec::find_key(kept, kStorage)) {
-    if (detail::equal(flat_storage(*before), flat)) {
+    if (codec::same_json(flat_storage(*before), flat)) {
       nested = *before;
     } else {  // Changed through v1alpha1, which cannot have meant what it cannot see.
       copy_field(*before, "vectorDB", nested);
@@ -171,7 +171,7 @@ void nest_storage(Json& document, const Json& kept, Json& kept_old) {
       if (volume != nullptr && target != nested.end()) copy_field(*volume, "size", *target);
     }
   }
-  if (!detail::equal(flat_storage(nested), flat)) kept_old[kStorage] = flat;
+  if (!codec::same_json(flat_storage(nested), flat)) kept_old[kStorage] = flat;
   set_storage(document, std::move(nested));
 }
 

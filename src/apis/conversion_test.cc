@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "apis/crds.h"
-#include "apis/detail/json_equal.h"
 #include "apis/random_document_for_test.h"
+#include "codec/documents.h"
 
 namespace rage::apis {
 namespace {
@@ -44,11 +44,11 @@ TEST_P(Conversion, ThereAndBackIsTheSame) {
   for (int i = 0; i < 60; ++i) {
     const Json fresh = random.document(GetParam(), "v1beta1");
     const Json back = converted(converted(fresh, kOld), kNew);
-    ASSERT_TRUE(detail::equal(fresh, back)) << fresh << "\n" << back;
+    ASSERT_TRUE(codec::same_json(fresh, back)) << fresh << "\n" << back;
     Json old = random.document(GetParam(), "v1alpha1");
     static_cast<void>(check_schema(type_in("v1alpha1"), old));  // For the defaults.
     const Json old_back = converted(converted(old, kNew), kOld);
-    ASSERT_TRUE(detail::equal(old, old_back)) << old << "\n" << old_back;
+    ASSERT_TRUE(codec::same_json(old, old_back)) << old << "\n" << old_back;
   }
 }
 
@@ -61,7 +61,7 @@ TEST_P(Conversion, SurvivesTheOldVersionsSchema) {
     Json old = converted(fresh, kOld);
     static_cast<void>(check_schema(type_in("v1alpha1"), old));
     const Json back = converted(old, kNew);
-    ASSERT_TRUE(detail::equal(fresh, back)) << fresh << "\n" << back;
+    ASSERT_TRUE(codec::same_json(fresh, back)) << fresh << "\n" << back;
   }
 }
 
@@ -121,7 +121,7 @@ TEST(ConvertRagEngine, FlatStorageBecomesAVolumeAndBack) {
   EXPECT_EQ(fresh["spec"]["storage"],
             json_of(R"({"persistentVolume":{"persistentVolumeClaim":"c","mountPath":"/m"}})"));
   EXPECT_FALSE(fresh["spec"].contains("queryServiceName"));
-  EXPECT_TRUE(detail::equal(converted(fresh, kOld), old));
+  EXPECT_TRUE(codec::same_json(converted(fresh, kOld), old));
 }
 
 TEST(ConvertRagEngine, AChangedClaimKeepsTheVectorStore) {
@@ -132,8 +132,8 @@ TEST(ConvertRagEngine, AChangedClaimKeepsTheVectorStore) {
   EXPECT_EQ(old["spec"]["storage"], Json::object());
   old["spec"]["storage"]["persistentVolumeClaim"] = "c";
   EXPECT_TRUE(
-      detail::equal(converted(old, kNew)["spec"]["storage"],
-                    json_of(R"({"persistentVolume":{"persistentVolumeClaim":"c","size":"5Gi"},
+      codec::same_json(converted(old, kNew)["spec"]["storage"],
+                       json_of(R"({"persistentVolume":{"persistentVolumeClaim":"c","size":"5Gi"},
                   "vectorDB":{"engine":"qdrant"}})")));
   old["spec"].erase("storage");
   EXPECT_EQ(converted(old, kNew)["spec"]["storage"],

@@ -4,8 +4,8 @@
 #include <array>
 
 #include "apis/conversion.h"
-#include "apis/detail/json_equal.h"
 #include "apis/detail/rules.h"
+#include "codec/documents.h"
 
 namespace rage::apis {
 namespace {
@@ -27,13 +27,13 @@ bool wants_the_same(const Json& document, const Json& before) {
     for (const auto& [key, value] : a.items()) {
       if (key == "metadata" || key == "status") continue;
       const Json* other = codec::find_key(b, key);
-      if (other == nullptr || !detail::equal(*other, value)) return false;
+      if (other == nullptr || !codec::same_json(*other, value)) return false;
     }
     return true;
   };
   return covers(document, before) && covers(before, document) &&
-         detail::equal(metadata_field(document, "annotations"),
-                       metadata_field(before, "annotations"));
+         codec::same_json(metadata_field(document, "annotations"),
+                          metadata_field(before, "annotations"));
 }
 
 bool has_two_versions(std::string_view kind) {

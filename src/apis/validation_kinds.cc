@@ -4,9 +4,9 @@
 #include "apis/detail/duration.h"
 #include "apis/detail/field_reader.h"
 #include "apis/detail/formats.h"
-#include "apis/detail/json_equal.h"
 #include "apis/detail/kind_schemas.h"
 #include "apis/detail/rules.h"
+#include "codec/documents.h"
 
 namespace rage::apis::detail {
 namespace {
@@ -247,8 +247,9 @@ void check_model_mirror(const Change& change, const Rules& rules) {
   if (change.before != nullptr) {
     const Json* old_spec = FieldReader(*change.before).find("spec");
     const Json* new_spec = FieldReader(change.document).find("spec");
-    const bool same = old_spec == nullptr || new_spec == nullptr ? old_spec == new_spec
-                                                                 : equal(*old_spec, *new_spec);
+    const bool same = old_spec == nullptr || new_spec == nullptr
+                          ? old_spec == new_spec
+                          : codec::same_json(*old_spec, *new_spec);
     if (!same) rules.refuse("field is immutable", "spec");
     return;
   }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/base64.h"
 #include "base/files.h"
 #include "base/strings.h"
 #include "cli/document_files.h"
@@ -14,24 +15,6 @@ namespace fs = std::filesystem;
 using codec::Json;
 
 constexpr std::uint64_t kSecretBytesMax = 64 << 10;
-
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t i = 0; i < 3; ++i) {
-      const auto byte = at + i < bytes.size() ? static_cast<unsigned char>(bytes[at + i]) : 0U;
-      group = group << 8U | byte;
-    }
-    for (std::size_t i = 0; i < 4; ++i) {
-      const bool padding = at + i > bytes.size();
-      text += padding ? '=' : kAlphabet[group >> (18 - 6 * i) & 63U];
-    }
-  }
-  return text;
-}
 
 Result<std::string> read_secret(const fs::path& file) {
   auto content = read_file(file, kSecretBytesMax);
@@ -65,7 +48,7 @@ Result<Credentials> load_credentials(const fs::path& folder) {
 std::string authorization_of(const Credentials& credentials) {
   if (!credentials.token.empty()) return "Bearer " + credentials.token;
   if (credentials.username.empty() && credentials.password.empty()) return {};
-  return "Basic " + base64(credentials.username + ":" + credentials.password);
+  return "Basic " + encode_base64(credentials.username + ":" + credentials.password);
 }
 
 Result<std::vector<SourceDocument>> documents_of_file(std::string_view name,

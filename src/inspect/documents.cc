@@ -7,46 +7,6 @@
 
 namespace rage::inspect {
 
-const Json* find_path(const Json& object, Path path) {
-  const Json* at = &object;
-  for (const std::string_view key : path) {
-    at = codec::find_key(*at, key);
-    if (at == nullptr) return nullptr;
-  }
-  return at;
-}
-
-const Json& list_at(const Json& object, Path path) {
-  static const Json kNone = Json::array();
-  const Json* found = find_path(object, path);
-  return found != nullptr && found->is_array() ? *found : kNone;
-}
-
-const Json& map_at(const Json& object, Path path) {
-  static const Json kNone = Json::object();
-  const Json* found = find_path(object, path);
-  return found != nullptr && found->is_object() ? *found : kNone;
-}
-
-std::string text_at(const Json& object, Path path) {
-  const Json* found = find_path(object, path);
-  return found != nullptr && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-int int_at(const Json& object, Path path, int fallback) {
-  const Json* found = find_path(object, path);
-  if (found == nullptr) return fallback;
-  if (found->is_number_integer()) return found->get<int>();
-  if (!found->is_string()) return fallback;
-  const auto number = parse_uint(found->get_ref<const std::string&>());
-  return number && *number <= 1'000'000 ? static_cast<int>(*number) : fallback;
-}
-
-bool flag_at(const Json& object, Path path) {
-  const Json* found = find_path(object, path);
-  return found != nullptr && found->is_boolean() && found->get<bool>();
-}
-
 apis::StringMap strings_at(const Json& object, Path path) {
   apis::StringMap strings;
   for (const auto& [key, value] : map_at(object, path).items()) {

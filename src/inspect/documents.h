@@ -8,25 +8,22 @@
 #include <vector>
 
 #include "apis/meta.h"
-#include "codec/json.h"
+#include "codec/documents.h"
 
 namespace rage::inspect {
 
 using apis::ObjectKey;
 using apis::ObjectMeta;
 using apis::ResourceType;
+using codec::find_path;
+using codec::flag_at;
+using codec::int_at;
 using codec::Json;
-using Path = std::initializer_list<std::string_view>;
+using codec::list_at;
+using codec::map_at;
+using codec::Path;
+using codec::text_at;
 
-// Null if it is not there.
-const Json* find_path(const Json& object, Path path);
-// The list or map there, or an empty one.
-const Json& list_at(const Json& object, Path path);
-const Json& map_at(const Json& object, Path path);
-std::string text_at(const Json& object, Path path);
-// A number, or a quantity that is a whole one ("8").
-int int_at(const Json& object, Path path, int fallback = 0);
-bool flag_at(const Json& object, Path path);
 // A map of strings, as labels are.
 apis::StringMap strings_at(const Json& object, Path path);
 

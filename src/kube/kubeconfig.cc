@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/base64.h"
 #include "base/files.h"
 #include "base/strings.h"
 #include "codec/yaml.h"
@@ -95,7 +96,7 @@ Json cluster_info(const Json& cluster, const net::TlsOptions& tls) {
   for (const char* key : {"server", "tls-server-name", "insecure-skip-tls-verify"}) {
     if (const Json* value = codec::find_key(cluster, key)) info[key] = *value;
   }
-  if (!tls.ca_pem.empty()) info["certificate-authority-data"] = detail::base64_encode(tls.ca_pem);
+  if (!tls.ca_pem.empty()) info["certificate-authority-data"] = encode_base64(tls.ca_pem);
   if (const Json& extensions = part(cluster, "extensions"); extensions.is_array()) {
     for (const Json& extension : extensions) {
       if (text(extension, "name") != "client.authentication.k8s.io/exec") continue;

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/base64.h"
 #include "base/strings.h"
-#include "kubeobjects/detail/base64.h"
 #include "kubeobjects/detail/pod_defaults.h"
 
 namespace rage::kubeobjects {
@@ -166,7 +166,7 @@ void secret(Json& object) {
     const Json plain = *stated;  // A new key moves its siblings.
     Json& encoded = section(object, "data");
     for (const auto& [key, value] : plain.items()) {
-      if (value.is_string()) encoded[key] = detail::base64(value.get_ref<const std::string&>());
+      if (value.is_string()) encoded[key] = encode_base64(value.get_ref<const std::string&>());
     }
   }
   object.erase("stringData");

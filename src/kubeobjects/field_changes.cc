@@ -3,8 +3,8 @@
 #include <array>
 #include <utility>
 
+#include "codec/documents.h"
 #include "kubeobjects/detail/items.h"
-#include "kubeobjects/detail/same.h"
 #include "kubeobjects/field_set.h"
 
 namespace rage::kubeobjects {
@@ -110,7 +110,7 @@ void compare_values(const SchemaView& schema, const Json& before, const Json& af
   const bool granular = is_granular(schema, before) && is_granular(schema, after) &&
                         before.type() == after.type() && !(before.empty() && after.empty());
   if (!granular) {
-    if (!detail::same(before, after)) out.changed.member = true;
+    if (!codec::same_json(before, after)) out.changed.member = true;
   } else if (before.is_object()) {
     compare_objects(schema, before, after, out);
   } else {

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "kubeobjects/detail/items.h"
-#include "kubeobjects/detail/same.h"
 
 namespace rage::kubeobjects {
 namespace {

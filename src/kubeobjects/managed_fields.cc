@@ -4,7 +4,6 @@
 #include <optional>
 #include <utility>
 
-#include "kubeobjects/detail/same.h"
 #include "kubeobjects/status.h"
 
 namespace rage::kubeobjects {

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/strings.h"
-#include "kubeobjects/detail/same.h"
+#include "codec/documents.h"
 
 namespace rage::kubeobjects::detail {
 namespace {
@@ -215,7 +215,7 @@ constexpr auto kStatefulSetMutable = std::to_array<std::string_view>(
      "persistentVolumeClaimRetentionPolicy", "minReadySeconds"});
 
 bool differs(const Json* a, const Json* b) {
-  return !same(a == nullptr ? Json() : *a, b == nullptr ? Json() : *b);
+  return !codec::same_json(a == nullptr ? Json() : *a, b == nullptr ? Json() : *b);
 }
 
 Json without_mutable(const Json* spec) {
@@ -300,8 +300,8 @@ std::vector<Cause> immutability_problems(const Resource& resource, const Json& l
     causes.push_back(
         invalid_value(field.path, now == nullptr ? Json() : *now, "field is immutable"));
   }
-  if (resource.kind == "StatefulSet" &&
-      !same(without_mutable(find_at(live, "spec")), without_mutable(find_at(next, "spec")))) {
+  if (resource.kind == "StatefulSet" && !codec::same_json(without_mutable(find_at(live, "spec")),
+                                                          without_mutable(find_at(next, "spec")))) {
     causes.push_back(
         {.reason = "FieldValueForbidden",
          .message = "Forbidden: updates to statefulset spec for fields other than 'replicas', "

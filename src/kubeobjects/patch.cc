@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/strings.h"
-#include "kubeobjects/detail/same.h"
+#include "codec/documents.h"
 #include "kubeobjects/status.h"
 
 namespace rage::kubeobjects {
@@ -116,7 +116,8 @@ bool operate(Json& root, const Json& operation) {
   if (op == "add") return value != nullptr && add(root, *path, *value);
   Json* target = walk(root, *path, path->size());
   if (op == "test") {
-    return detail::same(target == nullptr ? Json() : *target, value == nullptr ? Json() : *value);
+    return codec::same_json(target == nullptr ? Json() : *target,
+                            value == nullptr ? Json() : *value);
   }
   if (op != "replace" || target == nullptr || value == nullptr) return false;
   *target = *value;

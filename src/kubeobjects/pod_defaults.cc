@@ -1,9 +1,8 @@
 #include <string>
 
 #include "base/strings.h"
-#include "kubeobjects/detail/base64.h"
+#include "codec/documents.h"
 #include "kubeobjects/detail/pod_defaults.h"
-#include "kubeobjects/detail/same.h"
 
 namespace rage::kubeobjects::detail {
 namespace {
@@ -92,7 +91,8 @@ bool is_guaranteed(const Json& container) {
   for (const char* name : {"cpu", "memory"}) {
     const Json* limit = limits ? codec::find_key(*limits, name) : nullptr;
     const Json* request = requests ? codec::find_key(*requests, name) : nullptr;
-    if (limit == nullptr || (request != nullptr && !same(*request, *limit))) return false;
+    if (limit == nullptr || (request != nullptr && !codec::same_json(*request, *limit)))
+      return false;
   }
   return true;
 }
@@ -140,23 +140,6 @@ std::string qos_class(const Json& pod) {
   }
   if (!asks) return "BestEffort";
   return guaranteed ? "Guaranteed" : "Burstable";
-}
-
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      group = group << 8U | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-    }
-    for (std::size_t k = 0; k < 4; ++k) {
-      const bool padding = i + k > bytes.size();
-      out += padding ? '=' : kDigits[(group >> (18U - 6U * k)) & 63U];
-    }
-  }
-  return out;
 }
 
 }  // namespace rage::kubeobjects::detail

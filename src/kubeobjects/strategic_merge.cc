@@ -3,7 +3,6 @@
 #include <utility>
 #include <vector>
 
-#include "kubeobjects/detail/same.h"
 #include "kubeobjects/patch.h"
 #include "kubeobjects/status.h"
 

@@ -5,16 +5,15 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "codec/documents.h"
 #include "kubeobjects/builtin_defaults.h"
 #include "kubeobjects/detail/object_rules.h"
-#include "kubeobjects/detail/same.h"
 #include "kubeobjects/status.h"
 
 namespace rage::kubeobjects {
 namespace {
 
 using detail::find_at;
-using detail::same;
 
 constexpr std::size_t kGeneratedPrefixMax = 58;
 constexpr std::size_t kRandomLetters = 5;
@@ -103,9 +102,10 @@ bool is_wanted_state_same(const Resource& resource, const Json& a, const Json& b
   if (resource.origin == SchemaOrigin::kBuiltin && codec::find_key(a, "spec") != nullptr) {
     const bool annotations =
         resource.kind != "Deployment" ||
-        same(find_at(a, "metadata.annotations") ? *find_at(a, "metadata.annotations") : Json(),
-             find_at(b, "metadata.annotations") ? *find_at(b, "metadata.annotations") : Json());
-    return annotations && same(a["spec"], b.contains("spec") ? b["spec"] : Json());
+        codec::same_json(
+            find_at(a, "metadata.annotations") ? *find_at(a, "metadata.annotations") : Json(),
+            find_at(b, "metadata.annotations") ? *find_at(b, "metadata.annotations") : Json());
+    return annotations && codec::same_json(a["spec"], b.contains("spec") ? b["spec"] : Json());
   }
   Json left = a;
   Json right = b;
@@ -113,7 +113,7 @@ bool is_wanted_state_same(const Resource& resource, const Json& a, const Json& b
     left.erase(key);
     right.erase(key);
   }
-  return same(left, right);
+  return codec::same_json(left, right);
 }
 
 Result<void> check_versions(const WriteTarget& target, const Json& live, const Json& wanted) {
@@ -298,7 +298,7 @@ Result<Written> prepare_update(const WriteTarget& target, const Json& live, Json
 }
 
 bool is_unchanged(const Json& live, const Json& next) {
-  if (same(live, next)) return true;
+  if (codec::same_json(live, next)) return true;
   // Only the times of managedFields differ: nothing to write.
   Json a = live;
   Json b = next;
@@ -309,7 +309,7 @@ bool is_unchanged(const Json& live, const Json& next) {
     if (fields == metadata->end()) continue;
     for (Json& entry : *fields) entry.erase("time");
   }
-  return same(a, b);
+  return codec::same_json(a, b);
 }
 
 Result<DeletionRequest> parse_deletion(const Json& body, const std::string& propagation_policy,
@@ -385,7 +385,7 @@ Result<Written> prepare_delete(const Resource& resource, const Json& live,
       written.object["status"]["phase"] = "Terminating";
     }
   }
-  written.unchanged = same(live, written.object);
+  written.unchanged = codec::same_json(live, written.object);
   return written;
 }
 

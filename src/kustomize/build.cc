@@ -73,7 +73,7 @@ class Build {
   Result<Items> run(const std::string& directory) {
     ASSIGN_OR_RETURN(Items items, accumulate(directory, {}, 0));
     add_hashes(items);
-    RETURN_IF_ERROR(fix_references(specs_, items));
+    fix_references(specs_, items);
     std::multimap<int, Item> ordered;  // Of one rank: as they came.
     for (Item& item : items) {
       const int at = rank(item.object);

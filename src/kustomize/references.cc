@@ -55,7 +55,7 @@ void add_hashes(Items& items) {
   }
 }
 
-Result<void> fix_references(const FieldSpecs& specs, Items& items) {
+void fix_references(const FieldSpecs& specs, Items& items) {
   const Items before = items;  // Names are looked up as they were, whoever is visited first.
   for (Item& item : items) {
     for (const NameReference& reference : specs.names) {
@@ -65,7 +65,6 @@ Result<void> fix_references(const FieldSpecs& specs, Items& items) {
       }
     }
   }
-  return {};
 }
 
 }  // namespace rage::kustomize

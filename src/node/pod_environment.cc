@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "apis/quantity.h"
 #include "base/base64.h"
 #include "base/strings.h"
 
@@ -141,15 +142,6 @@ std::vector<std::string> words_of(const Json& container, std::string_view key,
 
 }  // namespace
 
-const Json* find_path(const Json& object, std::initializer_list<std::string_view> path) {
-  const Json* at = &object;
-  for (const std::string_view key : path) {
-    at = find_key(*at, key);
-    if (at == nullptr) return nullptr;
-  }
-  return at;
-}
-
 const Json& items_of(const Json& object, std::string_view key) {
   static const Json kNone = Json::array();
   const Json* found = find_key(object, key);
@@ -173,29 +165,6 @@ Result<std::string> field_value(const Json& pod, const PodFacts& facts, std::str
   return fail(ErrorCode::kInvalidArgument, "no pod has the field {}", path);
 }
 
-std::optional<double> parse_quantity(std::string_view text) {
-  std::size_t digits = 0;
-  while (digits < text.size() && (is_ascii_digit(text[digits]) || text[digits] == '.')) ++digits;
-  const std::string_view suffix = text.substr(digits);
-  constexpr auto kFactors =
-      std::to_array<std::pair<std::string_view, double>>({{"", 1},
-                                                          {"m", 1e-3},
-                                                          {"k", 1e3},
-                                                          {"M", 1e6},
-                                                          {"G", 1e9},
-                                                          {"T", 1e12},
-                                                          {"Ki", 1024.0},
-                                                          {"Mi", 1048576.0},
-                                                          {"Gi", 1073741824.0},
-                                                          {"Ti", 1099511627776.0}});
-  const auto factor =
-      std::ranges::find(kFactors, suffix, &std::pair<std::string_view, double>::first);
-  if (factor == kFactors.end()) return parse_double(text);  // "1e3", or nothing at all.
-  const auto number = parse_double(text.substr(0, digits));
-  if (!number) return std::nullopt;
-  return *number * factor->second;
-}
-
 Result<std::string> resource_value(const Json& container, std::string_view resource,
                                    std::string_view divisor) {
   const std::size_t dot = resource.find('.');
@@ -206,8 +175,9 @@ Result<std::string> resource_value(const Json& container, std::string_view resou
   const Json* amounts = find_path(container, {"resources", list});
   const std::string amount =
       amounts == nullptr ? "" : string_or(*amounts, resource.substr(dot + 1), "");
-  const double per = parse_quantity(divisor).value_or(1);
-  return fmt::format("{:.0f}", std::ceil(parse_quantity(amount).value_or(0) / (per > 0 ? per : 1)));
+  const double per = apis::parse_quantity(divisor).value_or(1);
+  return fmt::format("{:.0f}",
+                     std::ceil(apis::parse_quantity(amount).value_or(0) / (per > 0 ? per : 1)));
 }
 
 Result<Environment> container_environment(const Json& pod, const Json& container,

@@ -12,12 +12,13 @@
 
 #include "apis/meta.h"
 #include "base/error.h"
-#include "codec/json.h"
+#include "codec/documents.h"
 #include "node/images.h"
 
 namespace rage::node {
 
 using apis::ObjectKey;
+using codec::find_path;
 using codec::Json;
 
 // The object of a kind ("ConfigMap", "Secret", "PersistentVolumeClaim"); none if it is not there.
@@ -43,8 +44,6 @@ Result<std::string> field_value(const Json& pod, const PodFacts& facts, std::str
 // Of "limits.cpu", "requests.memory", in multiples of `divisor` ("" is one), rounded up.
 Result<std::string> resource_value(const Json& container, std::string_view resource,
                                    std::string_view divisor);
-// "500m", "2Gi", "1e3"; none if it is no quantity.
-std::optional<double> parse_quantity(std::string_view text);
 
 // `directories`: of the pod's volumes by name. kInvalidArgument: a volume that is not there, a path
 // that is not absolute, is the root, or leaves its volume.
@@ -64,8 +63,6 @@ Result<ContainerRequest> container_request(const Json& pod, const Json& containe
                                            const PodFacts& facts, const FindObject& find,
                                            const std::map<std::string, std::string>& directories);
 
-// "a.b" of an object; null if it is not there.
-const Json* find_path(const Json& object, std::initializer_list<std::string_view> path);
 // An array's items; none if it is no array.
 const Json& items_of(const Json& object, std::string_view key);
 

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "apis/quantity.h"
+
 namespace rage::node {
 namespace {
 
@@ -71,13 +73,13 @@ TEST(ContainerEnvironment, NamesWhatIsMissing) {
 
 TEST(RewritePaths, MovesWholePathsOnly) {
   const std::vector<Mount> mounts = {
-      {"/app/output", "/d/work"}, {"/app", "/d/app"}, {"/tmp", "/d/tmp"}};
+      {"/app/output", "/d/out"}, {"/app", "/d/app"}, {"/tmp", "/d/tmp"}};
   const auto moved = [&](std::string_view text) { return rewrite_paths(text, mounts); };
-  EXPECT_EQ(moved("/app/output"), "/d/work");
-  EXPECT_EQ(moved("/app/output/x.json"), "/d/work/x.json");
-  EXPECT_EQ(moved("--file=/app/output/x"), "--file=/d/work/x");
+  EXPECT_EQ(moved("/app/output"), "/d/out");
+  EXPECT_EQ(moved("/app/output/x.json"), "/d/out/x.json");
+  EXPECT_EQ(moved("--file=/app/output/x"), "--file=/d/out/x");
   EXPECT_EQ(moved("-d @/app/output/x && ls '/tmp' \"/app\"; cat /tmp."),
-            "-d @/d/work/x && ls '/d/tmp' \"/d/app\"; cat /d/tmp.");
+            "-d @/d/out/x && ls '/d/tmp' \"/d/app\"; cat /d/tmp.");
   EXPECT_EQ(moved("/app/output2 /my/app /application http://host/tmp/x ${HOME}/tmp"),
             "/d/app/output2 /my/app /application http://host/tmp/x ${HOME}/tmp");
   EXPECT_EQ(moved("PATH=/app:/tmp"), "PATH=/d/app:/d/tmp");
@@ -98,12 +100,12 @@ TEST(ContainerMounts, StayInsideTheirVolume) {
 }
 
 TEST(ParseQuantity, ReadsKubernetesAmounts) {
-  EXPECT_EQ(parse_quantity("500m"), 0.5);
-  EXPECT_EQ(parse_quantity("2Gi"), 2147483648.0);
-  EXPECT_EQ(parse_quantity("3"), 3.0);
-  EXPECT_EQ(parse_quantity("1e3"), 1000.0);
-  EXPECT_EQ(parse_quantity("many"), std::nullopt);
-  EXPECT_EQ(parse_quantity(""), std::nullopt);
+  EXPECT_EQ(apis::parse_quantity("500m"), 0.5);
+  EXPECT_EQ(apis::parse_quantity("2Gi"), 2147483648.0);
+  EXPECT_EQ(apis::parse_quantity("3"), 3.0);
+  EXPECT_EQ(apis::parse_quantity("1e3"), 1000.0);
+  EXPECT_EQ(apis::parse_quantity("many"), std::nullopt);
+  EXPECT_EQ(apis::parse_quantity(""), std::nullopt);
 }
 
 }  // namespace

@@ -4,20 +4,6 @@
 
 namespace rage::op {
 
-bool same_json(const Json& left, const Json& right) {
-  if (left.is_object() && right.is_object()) {
-    if (left.size() != right.size()) return false;
-    return std::ranges::all_of(left.items(), [&](const auto& member) {
-      const auto other = right.find(member.key());
-      return other != right.end() && same_json(member.value(), *other);
-    });
-  }
-  if (left.is_array() && right.is_array()) {
-    return std::ranges::equal(left, right, same_json);
-  }
-  return left == right;
-}
-
 Json merge_patch_of(const Json& from, const Json& to) {
   Json patch = Json::object();
   const Json empty = Json::object();

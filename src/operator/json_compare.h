@@ -1,14 +1,13 @@
 // Comparing what we want with what the API server has.
 #pragma once
 
-#include "codec/json.h"
+#include "codec/documents.h"
 
 namespace rage::op {
 
 using codec::Json;
 
-// Equal whatever the order of keys.
-bool same_json(const Json& left, const Json& right);
+using codec::same_json;
 
 // The JSON merge patch (RFC 7396) that turns `from` into `to`; a member that is gone becomes null.
 // An empty object: nothing to do. `to` must hold no null: a merge patch cannot write one.

@@ -1,10 +1,7 @@
 #include "platform/embedded_api.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <optional>
 #include <utility>
@@ -85,18 +82,6 @@ Result<std::vector<std::string>> admit(const kubeobjects::Resource& resource, co
   return fail(*std::move(refusal));
 }
 
-// Held until the process ends, however it ends.
-Result<int> lock_folder(const fs::path& folder) {
-  const auto file = folder / "lock";
-  const int handle = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (handle < 0) return fail(ErrorCode::kPermissionDenied, "{}: cannot be opened", file.string());
-  if (::flock(handle, LOCK_EX | LOCK_NB) != 0) {
-    ::close(handle);
-    return fail(ErrorCode::kFailedPrecondition, "{}: another process serves it", folder.string());
-  }
-  return handle;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<EmbeddedApi>> EmbeddedApi::create(Clock& clock, EmbeddedApiOptions options) {
@@ -105,7 +90,7 @@ Result<std::unique_ptr<EmbeddedApi>> EmbeddedApi::create(Clock& clock, EmbeddedA
   RETURN_IF_ERROR(ensure_directory(folder));
   ::chmod(folder.c_str(), 0700);
   std::unique_ptr<EmbeddedApi> api(new EmbeddedApi());
-  ASSIGN_OR_RETURN(api->lock_, lock_folder(folder));
+  ASSIGN_OR_RETURN(api->lock_, FileLock::try_acquire(folder / "lock"));
   ASSIGN_OR_RETURN(const std::string tokens, load_tokens(options));
   ASSIGN_OR_RETURN(const op::CertificateBundle bundle,
                    load_certificates(folder, options.server.address, clock.wall_now()));
@@ -131,14 +116,6 @@ Result<std::unique_ptr<EmbeddedApi>> EmbeddedApi::create(Clock& clock, EmbeddedA
   RETURN_IF_ERROR(
       write_private(api->kubeconfig_, kubeconfig_text(api->url_, ca_file.string(), token)));
   return api;
-}
-
-EmbeddedApi::~EmbeddedApi() {
-  server_.reset();
-  janitor_.reset();
-  objects_.reset();
-  store_.reset();
-  if (lock_ >= 0) ::close(lock_);
 }
 
 }  // namespace rage::platform

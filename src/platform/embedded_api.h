@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/files.h"
 #include "cluster/api_server.h"
 #include "cluster/janitor.h"
 #include "cluster/objects.h"
@@ -35,7 +36,6 @@ class EmbeddedApi final {
 
   const std::string& url() const { return url_; }
   const std::filesystem::path& kubeconfig() const { return kubeconfig_; }
-  ~EmbeddedApi();
   void drain(std::chrono::milliseconds limit) { server_->drain(limit); }
 
   cluster::ApiServer& server() { return *server_; }
@@ -44,7 +44,7 @@ class EmbeddedApi final {
   EmbeddedApi() = default;
   std::string url_;
   std::filesystem::path kubeconfig_;
-  int lock_ = -1;
+  std::unique_ptr<FileLock> lock_;
   std::unique_ptr<cluster::ResourceStore> store_;
   std::unique_ptr<cluster::Objects> objects_;
   std::unique_ptr<cluster::Janitor> janitor_;

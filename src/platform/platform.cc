@@ -62,11 +62,6 @@ std::string service_network_of(const fs::path& data) {
   return fmt::format("127.{}", 128 + std::stoul(digits, nullptr, 16) % 120);
 }
 
-bool is_ready(const Json& pod) {
-  const Json* condition = inspect::find_condition(pod, "Ready");
-  return condition != nullptr && inspect::text_at(*condition, {"status"}) == "True";
-}
-
 // Nothing runs when the platform starts, whatever its objects say of the time before: pods that
 // were ready are told not to be, so that everything that is derived from them becomes true.
 Result<std::vector<apis::ObjectKey>> mark_stopped(const Context& context,
@@ -75,7 +70,7 @@ Result<std::vector<apis::ObjectKey>> mark_stopped(const Context& context,
   std::vector<apis::ObjectKey> keys;
   const auto take = [&](const std::vector<Json>& pods) {
     for (const Json& pod : pods) {
-      if (is_ready(pod)) keys.push_back(apis::parse_meta(pod).key());
+      if (inspect::is_condition_true(pod, "Ready")) keys.push_back(apis::parse_meta(pod).key());
     }
   };
   const auto listed = client.list(context, type, {.ns = ""}, take);
@@ -102,7 +97,8 @@ void wait_running(const Context& context, kube::KubeClient& client, Clock& clock
   while (!keys.empty() && clock.now() < until && clock.sleep_for(kPoll, context.stop)) {
     std::erase_if(keys, [&](const apis::ObjectKey& key) {
       const auto pod = client.get(context, apis::builtin_type("Pod"), key);
-      return pod ? is_ready(*pod) : pod.error().code == ErrorCode::kNotFound;
+      return pod ? inspect::is_condition_true(*pod, "Ready")
+                 : pod.error().code == ErrorCode::kNotFound;
     });
   }
 }

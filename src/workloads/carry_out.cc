@@ -73,7 +73,7 @@ Result<void> remove_folder(const Hands& hands, const RemoveFolder& change) {
 
 Result<void> write_status(const Context& context, const Hands& hands, const ResourceType& type,
                           const Json& document, const Json& status) {
-  const Json difference = merge_patch_of(detail::object_at(document, {"status"}), status);
+  const Json difference = merge_patch_of(detail::map_at(document, {"status"}), status);
   if (difference.empty()) return {};
   const ObjectMeta meta = apis::parse_meta(document);
   return patch(context, hands,

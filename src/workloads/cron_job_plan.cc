@@ -10,10 +10,10 @@ namespace rage::workloads {
 namespace {
 
 using namespace std::chrono_literals;
-using detail::find_at;
+using detail::find_path;
 using detail::list_at;
+using detail::map_at;
 using detail::number_at;
-using detail::object_at;
 using detail::text_at;
 
 Timetable timetable_of(const CronJobObservation& observed, const ObjectMeta& meta) {
@@ -25,7 +25,7 @@ Timetable timetable_of(const CronJobObservation& observed, const ObjectMeta& met
   const auto last = parse_time(text_at(object, {"status", "lastScheduleTime"}));
   const auto created = parse_time(meta.creation_timestamp);
   if (last || created) timetable.since = last ? *last : *created;
-  if (find_at(object, {"spec", "startingDeadlineSeconds"}) != nullptr) {
+  if (find_path(object, {"spec", "startingDeadlineSeconds"}) != nullptr) {
     timetable.lateness =
         std::chrono::seconds(number_at(object, {"spec", "startingDeadlineSeconds"}));
   }
@@ -45,14 +45,14 @@ Json new_job(const Json& cron_job, const ObjectMeta& meta, WallTime due) {
       std::chrono::floor<std::chrono::minutes>(due).time_since_epoch().count();
   Json job =
       object_of(kinds().job, {.ns = meta.ns, .name = fmt::format("{}-{}", meta.name, minutes)});
-  const Json& pattern = object_at(cron_job, {"spec", "jobTemplate"});
-  Json annotations = object_at(pattern, {"metadata", "annotations"});
+  const Json& pattern = map_at(cron_job, {"spec", "jobTemplate"});
+  Json annotations = map_at(pattern, {"metadata", "annotations"});
   annotations["batch.kubernetes.io/cronjob-scheduled-timestamp"] = render_time(due);
   job["metadata"]["annotations"] = std::move(annotations);
-  const Json& labels = object_at(pattern, {"metadata", "labels"});
+  const Json& labels = map_at(pattern, {"metadata", "labels"});
   if (!labels.empty()) job["metadata"]["labels"] = labels;
   job["metadata"]["ownerReferences"] = Json::array({controller_reference(kinds().cron_job, meta)});
-  job["spec"] = object_at(pattern, {"spec"});
+  job["spec"] = map_at(pattern, {"spec"});
   return job;
 }
 
@@ -141,7 +141,7 @@ Plan plan_cron_job(const CronJobObservation& observed) {
       plan.changes.emplace_back(DeleteObject{kinds().job, job.key(), job.uid});
     }
   }
-  Json status = object_at(cron_job, {"status"});
+  Json status = map_at(cron_job, {"status"});
   const auto due = find_due(timetable_of(observed, meta), observed.now);
   if (!due) {
     plan.warn(observed.zone ? "InvalidSchedule" : "UnknownTimeZone", due.error().message);

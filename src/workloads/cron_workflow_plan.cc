@@ -10,8 +10,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using detail::list_at;
+using detail::map_at;
 using detail::number_at;
-using detail::object_at;
 using detail::text_at;
 
 constexpr std::chrono::seconds kLateness = 60s;
@@ -60,15 +60,15 @@ Json new_workflow(const Json& cron, const ObjectMeta& meta, WallTime due) {
   Json workflow =
       object_of(kinds().workflow,
                 {.ns = meta.ns, .name = fmt::format("{}-{}", meta.name, unix_seconds(due))});
-  Json labels = object_at(cron, {"spec", "workflowMetadata", "labels"});
+  Json labels = map_at(cron, {"spec", "workflowMetadata", "labels"});
   labels[kCronLabel] = meta.name;
   workflow["metadata"]["labels"] = std::move(labels);
-  Json annotations = object_at(cron, {"spec", "workflowMetadata", "annotations"});
+  Json annotations = map_at(cron, {"spec", "workflowMetadata", "annotations"});
   annotations["workflows.argoproj.io/scheduled-time"] = render_time(due);
   workflow["metadata"]["annotations"] = std::move(annotations);
   workflow["metadata"]["ownerReferences"] =
       Json::array({controller_reference(kinds().cron_workflow, meta)});
-  workflow["spec"] = object_at(cron, {"spec", "workflowSpec"});
+  workflow["spec"] = map_at(cron, {"spec", "workflowSpec"});
   return workflow;
 }
 
@@ -99,7 +99,7 @@ Plan plan_cron_workflow(const CronWorkflowObservation& observed) {
       plan.changes.emplace_back(DeleteObject{kinds().workflow, run.key(), run.uid});
     }
   }
-  Json status = object_at(cron, {"status"});
+  Json status = map_at(cron, {"status"});
   Json conditions = list_at(status, {"conditions"});
   const auto due = find_due(timetable_of(observed, meta), observed.now);
   if (!due) {

@@ -9,9 +9,9 @@
 namespace rage::workloads {
 namespace {
 
-using detail::find_at;
+using detail::find_path;
+using detail::map_at;
 using detail::number_at;
-using detail::object_at;
 using detail::text_at;
 
 constexpr const char* kRevision = "deployment.kubernetes.io/revision";
@@ -20,16 +20,16 @@ constexpr std::int64_t kDeadlineNone = 2147483647;
 RollOutWish wish_of(const Json& deployment) {
   RollOutWish wish{.owner_type = kinds().deployment,
                    .owner = apis::parse_meta(deployment),
-                   .selector = object_at(deployment, {"spec", "selector"}),
-                   .pod_template = object_at(deployment, {"spec", "template"})};
+                   .selector = map_at(deployment, {"spec", "selector"}),
+                   .pod_template = map_at(deployment, {"spec", "template"})};
   wish.replicas = number_at(deployment, {"spec", "replicas"}, 1);
   wish.recreate = text_at(deployment, {"spec", "strategy", "type"}) == "Recreate";
   wish.paused = detail::flag_at(deployment, {"spec", "paused"});
   wish.min_ready_seconds = number_at(deployment, {"spec", "minReadySeconds"});
   wish.history_max = number_at(deployment, {"spec", "revisionHistoryLimit"}, 10);
-  const Json& rolling = object_at(deployment, {"spec", "strategy", "rollingUpdate"});
-  const Json* surge = find_at(rolling, {"maxSurge"});
-  const Json* unavailable = find_at(rolling, {"maxUnavailable"});
+  const Json& rolling = map_at(deployment, {"spec", "strategy", "rollingUpdate"});
+  const Json* surge = find_path(rolling, {"maxSurge"});
+  const Json* unavailable = find_path(rolling, {"maxUnavailable"});
   resolve_fence(surge != nullptr ? *surge : Json("25%"),
                 unavailable != nullptr ? *unavailable : Json("25%"), wish);
   return wish;

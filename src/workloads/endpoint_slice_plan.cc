@@ -12,9 +12,9 @@
 namespace rage::workloads {
 namespace {
 
-using detail::find_at;
+using detail::find_path;
 using detail::list_at;
-using detail::object_at;
+using detail::map_at;
 using detail::text_at;
 
 constexpr std::size_t kEndpointsMax = 100;
@@ -41,7 +41,7 @@ Json ports_on(const Json& service, const Pod& pod) {
   Json ports = Json::array();
   for (const Json& port : list_at(service, {"spec", "ports"})) {
     const std::string protocol = text_at(port, {"protocol"}, "TCP");
-    const Json* target = find_at(port, {"targetPort"});
+    const Json* target = find_path(port, {"targetPort"});
     Json number = target != nullptr ? *target : port.value("port", Json());
     if (number.is_string()) number = named_port(pod, number.get<std::string>(), protocol);
     if (!number.is_number_integer()) continue;
@@ -80,7 +80,7 @@ std::map<std::string, Json> wanted_slices(const Json& service, const ObjectMeta&
   std::ranges::sort(pods, {}, [](const Pod& pod) { return pod.meta.name; });
   const bool publish_unready = detail::flag_at(service, {"spec", "publishNotReadyAddresses"});
   apis::LabelSelector selector;
-  for (const auto& [key, value] : object_at(service, {"spec", "selector"}).items()) {
+  for (const auto& [key, value] : map_at(service, {"spec", "selector"}).items()) {
     if (value.is_string()) selector.match_labels[key] = value.get<std::string>();
   }
   std::map<std::string, Json> groups;  // By ports, as text.
@@ -108,7 +108,7 @@ std::map<std::string, Json> wanted_slices(const Json& service, const ObjectMeta&
 }
 
 Json labels_of(const Json& service, const ObjectMeta& meta) {
-  Json labels = object_at(service, {"metadata", "labels"});
+  Json labels = map_at(service, {"metadata", "labels"});
   labels[kServiceLabel] = meta.name;
   labels[kManagerLabel] = kSliceManager;
   if (text_at(service, {"spec", "clusterIP"}) == "None") {
@@ -128,7 +128,7 @@ Plan plan_endpoint_slices(const EndpointSliceObservation& observed) {
   if (meta.deleting) return plan;
   std::map<std::string, Json> wanted;
   const bool external = text_at(service, {"spec", "type"}) == "ExternalName";
-  if (!external && !object_at(service, {"spec", "selector"}).empty()) {
+  if (!external && !map_at(service, {"spec", "selector"}).empty()) {
     wanted = wanted_slices(service, meta, parse_pods(observed.pods));
   }
   const Json labels = labels_of(service, meta);
@@ -145,10 +145,10 @@ Plan plan_endpoint_slices(const EndpointSliceObservation& observed) {
     const Json& want = found->second;
     const bool same = detail::same_json(list_at(slice, {"endpoints"}), want["endpoints"]) &&
                       detail::same_json(list_at(slice, {"ports"}), want["ports"]) &&
-                      detail::same_json(object_at(slice, {"metadata", "labels"}), labels);
+                      detail::same_json(map_at(slice, {"metadata", "labels"}), labels);
     if (same) continue;
     Json patch = {{"endpoints", want["endpoints"]}, {"ports", want["ports"]}};
-    patch["metadata"]["labels"] = merge_patch_of(object_at(slice, {"metadata", "labels"}), labels);
+    patch["metadata"]["labels"] = merge_patch_of(map_at(slice, {"metadata", "labels"}), labels);
     plan.changes.emplace_back(PatchObject{kinds().slice, slice_meta.key(), std::move(patch)});
   }
   for (auto& [name, want] : wanted) {

@@ -13,10 +13,10 @@ namespace rage::workloads {
 namespace {
 
 using namespace std::chrono_literals;
-using detail::find_at;
+using detail::find_path;
 using detail::list_at;
+using detail::map_at;
 using detail::number_at;
-using detail::object_at;
 using detail::text_at;
 
 constexpr std::chrono::seconds kBackoffMin = 10s;
@@ -34,11 +34,11 @@ class Pass final {
  public:
   explicit Pass(const JobObservation& observed)
       : job_(observed.job), meta_(apis::parse_meta(job_)), now_(observed.now) {
-    spec_ = object_at(job_, {"spec"});
-    status_ = object_at(job_, {"status"});
+    spec_ = map_at(job_, {"spec"});
+    status_ = map_at(job_, {"status"});
     conditions_ = list_at(job_, {"status", "conditions"});
     indexed_ = text_at(spec_, {"completionMode"}) == "Indexed";
-    if (find_at(spec_, {"completions"}) != nullptr)
+    if (find_path(spec_, {"completions"}) != nullptr)
       completions_ = number_at(spec_, {"completions"});
     for (Pod& pod : parse_pods(observed.pods)) sort_in(std::move(pod));
     const auto succeeded = static_cast<std::int64_t>(
@@ -131,7 +131,7 @@ class Pass final {
               .message = "Job has reached the specified backoff limit"};
     }
     const auto started = parse_time(text_at(status_, {"startTime"}));
-    if (find_at(spec_, {"activeDeadlineSeconds"}) != nullptr && started) {
+    if (find_path(spec_, {"activeDeadlineSeconds"}) != nullptr && started) {
       const auto until =
           *started + std::chrono::seconds(number_at(spec_, {"activeDeadlineSeconds"}));
       if (until <= now_) {
@@ -165,7 +165,7 @@ class Pass final {
 
   // ttlSecondsAfterFinished
   void keep_for_a_while() {
-    if (find_at(spec_, {"ttlSecondsAfterFinished"}) == nullptr) return;
+    if (find_path(spec_, {"ttlSecondsAfterFinished"}) == nullptr) return;
     WallTime finished = now_;
     for (const char* type : {"Complete", "Failed"}) {
       const Json* condition = find_condition(conditions_, type);
@@ -237,7 +237,7 @@ class Pass final {
   }
 
   void create(std::int64_t index) {
-    Json pod = pod_of_template(object_at(spec_, {"template"}), kinds().job, meta_);
+    Json pod = pod_of_template(map_at(spec_, {"template"}), kinds().job, meta_);
     Json& metadata = pod["metadata"];
     metadata["labels"]["job-name"] = meta_.name;
     metadata["labels"]["batch.kubernetes.io/job-name"] = meta_.name;

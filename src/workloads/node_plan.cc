@@ -2,16 +2,16 @@
 
 #include <cmath>
 
+#include "apis/quantity.h"
 #include "catalog/gpu.h"
 #include "workloads/detail/json_at.h"
 #include "workloads/kinds.h"
-#include "workloads/quantity.h"
 
 namespace rage::workloads {
 namespace {
 
 using detail::list_at;
-using detail::object_at;
+using detail::map_at;
 using detail::text_at;
 
 constexpr const char* kInstanceType = "node.kubernetes.io/instance-type";
@@ -63,7 +63,7 @@ Json local_labels(const std::string& name) {
 
 Json missing_labels(const Json& node, const Json& wanted) {
   Json missing = Json::object();
-  const Json& have = object_at(node, {"metadata", "labels"});
+  const Json& have = map_at(node, {"metadata", "labels"});
   for (const auto& [key, value] : wanted.items()) {
     if (!have.contains(key)) missing[key] = value;
   }
@@ -72,11 +72,11 @@ Json missing_labels(const Json& node, const Json& wanted) {
 
 // A node agent that was there first has offered each CPU once, or not yet said anything.
 void offer_cpus(Plan& plan, const Json& node, const LocalCapacity& capacity) {
-  const Json* offered = detail::find_at(node, {"status", "allocatable", "cpu"});
-  const auto cpus = offered != nullptr ? parse_quantity(*offered) : std::nullopt;
+  const Json* offered = detail::find_path(node, {"status", "allocatable", "cpu"});
+  const auto cpus = offered != nullptr ? apis::quantity_of(*offered) : std::nullopt;
   const double wanted = capacity.cpus * capacity.cpu_overcommit;
   if (!cpus || *cpus >= wanted - 0.01) return;
-  Json status = object_at(node, {"status"});
+  Json status = map_at(node, {"status"});
   status["allocatable"]["cpu"] = resources_of(capacity, capacity.cpu_overcommit, 0)["cpu"];
   plan.status = std::move(status);
 }
@@ -111,14 +111,14 @@ std::string describe_stand_in(const std::string& instance_type, int gpus) {
 
 int gpus_of(const Json& claim, const std::string& instance_type) {
   if (const catalog::GpuSku* sku = catalog::find_sku(instance_type)) return sku->gpus;
-  const Json* asked = detail::find_at(claim, {"spec", "resources", "requests", kGpu});
-  const auto amount = asked != nullptr ? parse_quantity(*asked) : std::nullopt;
+  const Json* asked = detail::find_path(claim, {"spec", "resources", "requests", kGpu});
+  const auto amount = asked != nullptr ? apis::quantity_of(*asked) : std::nullopt;
   return amount && *amount > 0 && *amount < 1024 ? static_cast<int>(*amount) : 0;
 }
 
 Json claim_status(const NodeClaimObservation& observed, const ObjectMeta& meta, int gpus) {
   const Json& claim = observed.claim;
-  Json status = object_at(claim, {"status"});
+  Json status = map_at(claim, {"status"});
   status["nodeName"] = meta.name;
   status["providerID"] = "rage://local/" + meta.name;
   status["imageID"] = "local";

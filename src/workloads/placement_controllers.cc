@@ -14,7 +14,7 @@ namespace rage::workloads {
 namespace {
 
 using detail::list_at;
-using detail::object_at;
+using detail::map_at;
 using detail::text_at;
 
 constexpr const char* kServiceLabel = "kubernetes.io/service-name";
@@ -117,7 +117,7 @@ Plan claim_plan(const Shop& shop, const Json& claim) {
 
 Plan volume_plan(const Shop& shop, const Json& volume) {
   const Caches& caches = shop.caches;
-  const Json& reference = object_at(volume, {"spec", "claimRef"});
+  const Json& reference = map_at(volume, {"spec", "claimRef"});
   const ObjectKey key{.ns = text_at(reference, {"namespace"}),
                       .name = text_at(reference, {"name"})};
   const kube::ObjectPtr claim = caches.claims->find(key);
@@ -141,7 +141,7 @@ void add_volumes(const Shop& shop, Controllers& controllers) {
       [&shop](const Json& claim) { return claim_plan(shop, claim); });
   claims->also(*caches.volumes, [](const kube::Object& volume) {
     const Json document = volume.document();
-    const Json& reference = object_at(document, {"spec", "claimRef"});
+    const Json& reference = map_at(document, {"spec", "claimRef"});
     return std::vector<ObjectKey>{
         {.ns = text_at(reference, {"namespace"}), .name = text_at(reference, {"name"})}};
   });
@@ -175,7 +175,7 @@ std::vector<ObjectKey> services_of(const Caches& caches, const kube::Object& pod
   for (const kube::ObjectPtr& service : caches.services->list(pod.meta().ns)) {
     const Json document = service->document();
     apis::LabelSelector selector;
-    for (const auto& [key, value] : object_at(document, {"spec", "selector"}).items()) {
+    for (const auto& [key, value] : map_at(document, {"spec", "selector"}).items()) {
       if (value.is_string()) selector.match_labels[key] = value.get<std::string>();
     }
     if (selector.match_labels.empty() || !selector.matches(pod.meta().labels)) continue;

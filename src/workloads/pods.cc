@@ -9,8 +9,8 @@
 namespace rage::workloads {
 
 using detail::list_at;
+using detail::map_at;
 using detail::number_at;
-using detail::object_at;
 using detail::text_at;
 
 bool Pod::available(std::chrono::seconds min_ready, WallTime now) const {
@@ -89,14 +89,14 @@ Json pod_of_template(const Json& pod_template, const ResourceType& owner_type,
   Json metadata = Json::object();
   metadata["namespace"] = owner.ns;
   for (const char* key : {"labels", "annotations"}) {
-    const Json& stated = object_at(pod_template, {"metadata", key});
+    const Json& stated = map_at(pod_template, {"metadata", key});
     if (!stated.empty()) metadata[key] = stated;
   }
   const Json& finalizers = list_at(pod_template, {"metadata", "finalizers"});
   if (!finalizers.empty()) metadata["finalizers"] = finalizers;
   metadata["ownerReferences"] = Json::array({controller_reference(owner_type, owner)});
   pod["metadata"] = std::move(metadata);
-  pod["spec"] = object_at(pod_template, {"spec"});
+  pod["spec"] = map_at(pod_template, {"spec"});
   return pod;
 }
 

@@ -10,8 +10,8 @@ namespace rage::workloads {
 namespace {
 
 using namespace std::chrono_literals;
+using detail::map_at;
 using detail::number_at;
-using detail::object_at;
 
 constexpr std::size_t kFailedKept = 5;
 constexpr std::chrono::seconds kBackoffMin = 10s;
@@ -49,8 +49,7 @@ void scale(Plan& plan, const Json& replica_set, const ObjectMeta& meta, std::vec
     }
     return;
   }
-  Json pod =
-      pod_of_template(object_at(replica_set, {"spec", "template"}), kinds().replica_set, meta);
+  Json pod = pod_of_template(map_at(replica_set, {"spec", "template"}), kinds().replica_set, meta);
   pod["metadata"]["generateName"] = meta.name + "-";
   for (std::int64_t i = have; i < std::min(wanted, have + kChangesMax); ++i) {
     plan.changes.emplace_back(CreateObject{kinds().pod, pod});
@@ -60,8 +59,7 @@ void scale(Plan& plan, const Json& replica_set, const ObjectMeta& meta, std::vec
 Json status_of(const Json& replica_set, const ObjectMeta& meta, const std::vector<Pod>& active,
                WallTime now) {
   const std::chrono::seconds min_ready(number_at(replica_set, {"spec", "minReadySeconds"}));
-  const apis::StringMap wanted =
-      apis::parse_meta(object_at(replica_set, {"spec", "template"})).labels;
+  const apis::StringMap wanted = apis::parse_meta(map_at(replica_set, {"spec", "template"})).labels;
   std::int64_t labeled = 0;
   std::int64_t ready = 0;
   std::int64_t available = 0;
@@ -96,8 +94,8 @@ Plan plan_replica_set(const ReplicaSetObservation& observed) {
   }
   plan.status = status_of(replica_set, meta, active, observed.now);
   if (meta.deleting) return plan;
-  plan.changes = plan_adoption(object_at(replica_set, {"spec", "selector"}), kinds().replica_set,
-                               meta, kinds().pod, observed.orphans);
+  plan.changes = plan_adoption(map_at(replica_set, {"spec", "selector"}), kinds().replica_set, meta,
+                               kinds().pod, observed.orphans);
   if (!plan.changes.empty()) return plan;  // They come back as pods of ours.
   const std::int64_t wanted = number_at(replica_set, {"spec", "replicas"}, 1);
   delete_oldest(plan, failed);

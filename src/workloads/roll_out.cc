@@ -13,9 +13,9 @@
 namespace rage::workloads {
 namespace {
 
-using detail::find_at;
+using detail::find_path;
+using detail::map_at;
 using detail::number_at;
-using detail::object_at;
 using detail::text_at;
 
 enum class Rounding { kUp, kDown };

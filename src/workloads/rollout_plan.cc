@@ -9,27 +9,27 @@
 namespace rage::workloads {
 namespace {
 
-using detail::find_at;
+using detail::find_path;
 using detail::list_at;
+using detail::map_at;
 using detail::number_at;
-using detail::object_at;
 
 constexpr const char* kRevision = "rollout.argoproj.io/revision";
 
 RollOutWish wish_of(const Json& rollout) {
   RollOutWish wish{.owner_type = kinds().rollout,
                    .owner = apis::parse_meta(rollout),
-                   .selector = object_at(rollout, {"spec", "selector"}),
-                   .pod_template = object_at(rollout, {"spec", "template"})};
+                   .selector = map_at(rollout, {"spec", "selector"}),
+                   .pod_template = map_at(rollout, {"spec", "template"})};
   wish.replicas = number_at(rollout, {"spec", "replicas"}, 1);
   wish.paused = detail::flag_at(rollout, {"spec", "paused"});
   wish.min_ready_seconds = number_at(rollout, {"spec", "minReadySeconds"});
   wish.history_max = number_at(rollout, {"spec", "revisionHistoryLimit"}, 10);
   wish.hash_label = "rollouts-pod-template-hash";
   wish.annotation_prefix = "rollout.argoproj.io/";
-  const Json& canary = object_at(rollout, {"spec", "strategy", "canary"});
-  const Json* surge = find_at(canary, {"maxSurge"});
-  const Json* unavailable = find_at(canary, {"maxUnavailable"});
+  const Json& canary = map_at(rollout, {"spec", "strategy", "canary"});
+  const Json* surge = find_path(canary, {"maxSurge"});
+  const Json* unavailable = find_path(canary, {"maxUnavailable"});
   resolve_fence(surge != nullptr ? *surge : Json("25%"),
                 unavailable != nullptr ? *unavailable : Json(0), wish);
   return wish;
@@ -43,7 +43,7 @@ std::string passed_over(const Json& rollout) {
         "carried out as a rolling update: {} canary steps, pauses included, were passed over",
         steps);
   }
-  if (find_at(rollout, {"spec", "strategy", "blueGreen"}) != nullptr) {
+  if (find_path(rollout, {"spec", "strategy", "blueGreen"}) != nullptr) {
     return "carried out as a rolling update: blueGreen's services are left as they are";
   }
   return {};

@@ -4,19 +4,19 @@
 #include <optional>
 #include <tuple>
 
+#include "apis/quantity.h"
 #include "base/strings.h"
 #include "workloads/detail/json_at.h"
 #include "workloads/kinds.h"
 #include "workloads/pods.h"
-#include "workloads/quantity.h"
 
 namespace rage::workloads {
 namespace {
 
-using detail::find_at;
+using detail::find_path;
 using detail::list_at;
+using detail::map_at;
 using detail::number_at;
-using detail::object_at;
 using detail::text_at;
 
 constexpr double kTolerance = 1e-6;  // Sums of fractions.
@@ -31,15 +31,15 @@ void add(Resources& sum, const Resources& more) {
 Resources amounts(const Json& quantities) {
   Resources resources;
   for (const auto& [name, value] : quantities.items()) {
-    if (const auto amount = parse_quantity(value)) resources[name] = *amount;
+    if (const auto amount = apis::quantity_of(value)) resources[name] = *amount;
   }
   return resources;
 }
 
 // A limit without a request is a request.
 Resources container_requests(const Json& container) {
-  Resources wanted = amounts(object_at(container, {"resources", "limits"}));
-  for (const auto& [name, amount] : amounts(object_at(container, {"resources", "requests"}))) {
+  Resources wanted = amounts(map_at(container, {"resources", "limits"}));
+  for (const auto& [name, amount] : amounts(map_at(container, {"resources", "requests"}))) {
     wanted[name] = amount;
   }
   return wanted;
@@ -74,13 +74,13 @@ bool matches_term(const Json& term, const ObjectMeta& node) {
 }
 
 bool is_selected(const Json& pod, const ObjectMeta& node) {
-  for (const auto& [key, value] : object_at(pod, {"spec", "nodeSelector"}).items()) {
+  for (const auto& [key, value] : map_at(pod, {"spec", "nodeSelector"}).items()) {
     if (!value.is_string() || !node.labels.contains(key) ||
         node.labels.at(key) != value.get_ref<const std::string&>()) {
       return false;
     }
   }
-  const Json* required = find_at(
+  const Json* required = find_path(
       pod, {"spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"});
   if (required == nullptr) return true;
   return std::ranges::any_of(list_at(*required, {"nodeSelectorTerms"}),
@@ -117,7 +117,7 @@ struct Fit {
 
 Fit judge_resources(const Resources& wanted, const Json& node, const Resources& used) {
   Fit fit;
-  const Resources offered = amounts(object_at(node, {"status", "allocatable"}));
+  const Resources offered = amounts(map_at(node, {"status", "allocatable"}));
   const auto of = [](const Resources& resources, const std::string& name, double fallback) {
     const auto found = resources.find(name);
     return found == resources.end() ? fallback : found->second;
@@ -168,7 +168,7 @@ std::optional<std::string> find_missing_claim(const ScheduleObservation& observe
 
 Json status_with(const ScheduleObservation& observed, const char* status, const char* reason,
                  std::string message) {
-  Json next = object_at(observed.pod, {"status"});
+  Json next = map_at(observed.pod, {"status"});
   Json conditions = list_at(next, {"conditions"});
   set_condition(
       conditions,
@@ -193,12 +193,12 @@ Plan cannot(const ScheduleObservation& observed, std::string message) {
 // What the pod garbage collector does: a node that does not exist ends no pod.
 Plan give_up(const Pod& pod, const ScheduleObservation& observed) {
   Plan plan;
-  Json status = object_at(observed.pod, {"status"});
+  Json status = map_at(observed.pod, {"status"});
   status["phase"] = "Failed";
   status["reason"] = "NodeLost";
   status["message"] = fmt::format("node {} does not exist any more", pod.node);
   Json patch;
-  patch["status"] = merge_patch_of(object_at(observed.pod, {"status"}), status);
+  patch["status"] = merge_patch_of(map_at(observed.pod, {"status"}), status);
   plan.changes.emplace_back(PatchObject{kinds().pod, pod.meta.key(), std::move(patch), "status"});
   plan.changes.emplace_back(DeleteObject{kinds().pod, pod.meta.key(), pod.meta.uid});
   return plan;
@@ -209,7 +209,7 @@ Plan assign(const Pod& pod, const ScheduleObservation& observed, const std::stri
   Plan plan;
   const Json status = status_with(observed, "True", "", "");
   Json told;
-  told["status"] = merge_patch_of(object_at(observed.pod, {"status"}), status);
+  told["status"] = merge_patch_of(map_at(observed.pod, {"status"}), status);
   plan.changes.emplace_back(PatchObject{kinds().pod, pod.meta.key(), std::move(told), "status"});
   Json bound;
   bound["metadata"]["uid"] = pod.meta.uid;
@@ -239,7 +239,7 @@ Resources requests_of(const Json& pod) {
   }
   add(sum, sidecars);
   for (const auto& [name, amount] : initial) sum[name] = std::max(sum[name], amount);
-  add(sum, amounts(object_at(pod, {"spec", "overhead"})));
+  add(sum, amounts(map_at(pod, {"spec", "overhead"})));
   return sum;
 }
 

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "workloads/quantity.h"
+#include "apis/quantity.h"
 #include "workloads/world_for_test.h"
 
 namespace rage::workloads {
@@ -141,12 +141,12 @@ TEST(Quantity, Table) {
                                                              {R"("1.5k")", 1500},
                                                              {R"("5M")", 5e6},
                                                              {R"("-1")", -1}}) {
-    const auto got = parse_quantity(parse(text));
+    const auto got = apis::quantity_of(parse(text));
     ASSERT_TRUE(got) << text;
     EXPECT_DOUBLE_EQ(*got, want) << text;
   }
   for (const char* bad : {R"("")", R"("Gi")", R"("1X")", "null", R"("one")"}) {
-    EXPECT_FALSE(parse_quantity(parse(bad))) << bad;
+    EXPECT_FALSE(apis::quantity_of(parse(bad))) << bad;
   }
 }
 

@@ -9,9 +9,9 @@
 namespace rage::workloads {
 namespace {
 
-using detail::find_at;
+using detail::find_path;
 using detail::list_at;
-using detail::object_at;
+using detail::map_at;
 using detail::text_at;
 
 constexpr const char* kNames = "rage.dev/self-signed-for";
@@ -72,7 +72,7 @@ Plan plan_certificate(const CertificateObservation& observed) {
   if (meta.deleting) return plan;
   const std::vector<std::string> names = names_of(certificate);
   const ObjectKey key{.ns = meta.ns, .name = text_at(certificate, {"spec", "secretName"})};
-  Json status = object_at(certificate, {"status"});
+  Json status = map_at(certificate, {"status"});
   const auto conclude = [&](bool yes, const char* reason, std::string message) {
     status["conditions"] = ready(certificate, yes, reason, std::move(message), observed.now);
     plan.status = std::move(status);
@@ -107,9 +107,9 @@ Plan plan_external_secret(const ExternalSecretObservation& observed) {
   std::vector<std::string> missing;
   for (const Json& entry : list_at(external, {"spec", "data"})) {
     const std::string key = text_at(entry, {"secretKey"});
-    if (find_at(observed.secret, {"data", key}) == nullptr) missing.push_back(key);
+    if (find_path(observed.secret, {"data", key}) == nullptr) missing.push_back(key);
   }
-  Json status = object_at(external, {"status"});
+  Json status = map_at(external, {"status"});
   if (!observed.secret.is_null() && missing.empty()) {
     status["conditions"] = ready(
         external, true, "SecretSynced",

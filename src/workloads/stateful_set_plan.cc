@@ -13,10 +13,10 @@
 namespace rage::workloads {
 namespace {
 
-using detail::find_at;
+using detail::find_path;
 using detail::list_at;
+using detail::map_at;
 using detail::number_at;
-using detail::object_at;
 using detail::text_at;
 
 constexpr const char* kRevisionLabel = "controller-revision-hash";
@@ -56,8 +56,8 @@ class Pass final {
   Plan run() {
     choose_revisions();
     if (!meta_.deleting) {
-      plan_.changes = plan_adoption(object_at(set_, {"spec", "selector"}), kinds().stateful_set,
-                                    meta_, kinds().pod, observed_.orphans);
+      plan_.changes = plan_adoption(map_at(set_, {"spec", "selector"}), kinds().stateful_set, meta_,
+                                    kinds().pod, observed_.orphans);
       if (plan_.changes.empty()) converge();
     }
     write_status();
@@ -87,7 +87,7 @@ class Pass final {
   // --- Revisions
 
   void choose_revisions() {
-    const Json& pod_template = object_at(set_, {"spec", "template"});
+    const Json& pod_template = map_at(set_, {"spec", "template"});
     update_revision_ = fmt::format("{}-{}", meta_.name, short_hash(pod_template));
     current_revision_ = text_at(set_, {"status", "currentRevision"}, update_revision_);
     if (meta_.deleting) return;
@@ -97,7 +97,7 @@ class Pass final {
       const std::string name = apis::parse_meta(revision).name;
       if (name == update_revision_) found = &revision;
       if (name == current_revision_)
-        current_template_ = object_at(revision, {"data", "spec", "template"});
+        current_template_ = map_at(revision, {"data", "spec", "template"});
       newest = std::max(newest, number_at(revision, {"revision"}));
     }
     if (found == nullptr) {
@@ -112,12 +112,12 @@ class Pass final {
 
   Json new_revision(std::int64_t number) const {
     Json revision = object_of(kinds().revision, {.ns = meta_.ns, .name = update_revision_});
-    Json labels = object_at(set_, {"spec", "template", "metadata", "labels"});
+    Json labels = map_at(set_, {"spec", "template", "metadata", "labels"});
     labels[kHashLabel] = update_revision_.substr(meta_.name.size() + 1);
     revision["metadata"]["labels"] = std::move(labels);
     revision["metadata"]["ownerReferences"] =
         Json::array({controller_reference(kinds().stateful_set, meta_)});
-    Json pod_template = object_at(set_, {"spec", "template"});
+    Json pod_template = map_at(set_, {"spec", "template"});
     pod_template["$patch"] = "replace";
     revision["data"]["spec"]["template"] = std::move(pod_template);
     revision["revision"] = number;
@@ -212,7 +212,7 @@ class Pass final {
 
   void create(std::int64_t ordinal) {
     const bool old = is_held(ordinal) && !current_template_.empty();
-    Json pod_template = old ? current_template_ : object_at(set_, {"spec", "template"});
+    Json pod_template = old ? current_template_ : map_at(set_, {"spec", "template"});
     pod_template.erase("$patch");
     Json pod = pod_of_template(pod_template, kinds().stateful_set, meta_);
     const std::string name = fmt::format("{}-{}", meta_.name, ordinal);
@@ -250,15 +250,15 @@ class Pass final {
 
   void create_claim(const Json& stated, const std::string& name) {
     Json claim = object_of(kinds().claim, {.ns = meta_.ns, .name = name});
-    Json labels = object_at(stated, {"metadata", "labels"});
-    for (const auto& [key, value] : object_at(set_, {"spec", "selector", "matchLabels"}).items()) {
+    Json labels = map_at(stated, {"metadata", "labels"});
+    for (const auto& [key, value] : map_at(set_, {"spec", "selector", "matchLabels"}).items()) {
       labels[key] = value;
     }
     claim["metadata"]["labels"] = std::move(labels);
-    const Json& annotations = object_at(stated, {"metadata", "annotations"});
+    const Json& annotations = map_at(stated, {"metadata", "annotations"});
     if (!annotations.empty()) claim["metadata"]["annotations"] = annotations;
     if (goes_with_set()) claim["metadata"]["ownerReferences"] = Json::array({claim_owner()});
-    claim["spec"] = object_at(stated, {"spec"});
+    claim["spec"] = map_at(stated, {"spec"});
     plan_.changes.emplace_back(CreateObject{kinds().claim, std::move(claim)});
   }
 

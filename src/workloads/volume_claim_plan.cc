@@ -7,7 +7,7 @@ namespace rage::workloads {
 namespace {
 
 using detail::list_at;
-using detail::object_at;
+using detail::map_at;
 using detail::text_at;
 
 constexpr const char* kProvisioner = "rage.dev/local";
@@ -56,7 +56,7 @@ void bind_claim(Plan& plan, const Json& claim, const ObjectMeta& meta, const Jso
   }
   Json status = {{"phase", "Bound"}};
   status["accessModes"] = list_at(volume, {"spec", "accessModes"});
-  status["capacity"] = object_at(volume, {"spec", "capacity"});
+  status["capacity"] = map_at(volume, {"spec", "capacity"});
   plan.status = std::move(status);
 }
 
@@ -95,7 +95,7 @@ Plan plan_volume_claim(const VolumeClaimObservation& observed) {
             ? fmt::format("volume \"{}\" does not exist", named)
             : fmt::format("volume \"{}\" already bound to a different claim.", named);
     plan.warn("FailedBinding", why);
-    Json status = object_at(claim, {"status"});
+    Json status = map_at(claim, {"status"});
     status["phase"] = "Pending";
     plan.status = std::move(status);
     return plan;

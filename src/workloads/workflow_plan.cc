@@ -12,10 +12,10 @@ namespace rage::workloads {
 namespace {
 
 using namespace std::chrono_literals;
-using detail::find_at;
+using detail::find_path;
 using detail::list_at;
+using detail::map_at;
 using detail::number_at;
-using detail::object_at;
 using detail::text_at;
 
 constexpr const char* kWorkflowLabel = "workflows.argoproj.io/workflow";
@@ -26,7 +26,7 @@ constexpr const char* kPhaseLabel = "workflows.argoproj.io/phase";
 std::string failure_of(const Pod& pod) {
   for (const char* list : {"initContainerStatuses", "containerStatuses"}) {
     for (const Json& container : list_at(pod.document, {"status", list})) {
-      const Json& ended = object_at(container, {"state", "terminated"});
+      const Json& ended = map_at(container, {"state", "terminated"});
       const std::int64_t code = number_at(ended, {"exitCode"});
       if (code == 0) continue;
       const std::string why = text_at(ended, {"message"}, text_at(ended, {"reason"}));
@@ -42,17 +42,17 @@ class Pass final {
  public:
   explicit Pass(const WorkflowObservation& observed)
       : workflow_(observed.workflow), meta_(apis::parse_meta(workflow_)), now_(observed.now) {
-    status_ = object_at(workflow_, {"status"});
-    nodes_ = object_at(workflow_, {"status", "nodes"});
+    status_ = map_at(workflow_, {"status"});
+    nodes_ = map_at(workflow_, {"status", "nodes"});
     phase_ = text_at(status_, {"phase"});
-    spec_ = merge_workflow_specs(object_at(observed.workflow_template, {"spec"}),
-                                 object_at(workflow_, {"spec"}));
+    spec_ = merge_workflow_specs(map_at(observed.workflow_template, {"spec"}),
+                                 map_at(workflow_, {"spec"}));
     const std::string named = text_at(workflow_, {"spec", "workflowTemplateRef", "name"});
     if (!named.empty() && observed.workflow_template.is_null()) {
       missing_ = fmt::format("workflowtemplates.argoproj.io \"{}\" not found", named);
     }
     // What was started is finished as it was started, whatever became of the template.
-    const Json& stored = object_at(status_, {"storedWorkflowTemplateSpec"});
+    const Json& stored = map_at(status_, {"storedWorkflowTemplateSpec"});
     if (!stored.empty()) {
       spec_ = stored;
       missing_.clear();
@@ -83,7 +83,7 @@ class Pass final {
     if (phase_.empty()) {
       phase_ = "Running";
       status_["startedAt"] = render_time(now_);
-      if (!object_at(workflow_, {"spec", "workflowTemplateRef"}).empty()) {
+      if (!map_at(workflow_, {"spec", "workflowTemplateRef"}).empty()) {
         status_["storedWorkflowTemplateSpec"] = spec_;
       }
       make_claims();
@@ -97,7 +97,7 @@ class Pass final {
     const std::string shutdown = text_at(workflow_, {"spec", "shutdown"});
     if (!shutdown.empty()) return "Stopped with strategy '" + shutdown + "'";
     const auto started = parse_time(text_at(status_, {"startedAt"}));
-    if (find_at(spec_, {"activeDeadlineSeconds"}) == nullptr || !started) return {};
+    if (find_path(spec_, {"activeDeadlineSeconds"}) == nullptr || !started) return {};
     const auto until = *started + std::chrono::seconds(number_at(spec_, {"activeDeadlineSeconds"}));
     if (until <= now_) return "Max duration limit exceeded";
     plan_.look_again(std::chrono::ceil<std::chrono::milliseconds>(until - now_));
@@ -163,7 +163,7 @@ class Pass final {
   std::string record(const WorkflowNode& node, std::string phase, std::string message,
                      std::optional<WallTime> finished) {
     const std::string id = id_of(node);
-    Json entry = object_at(nodes_, {id});
+    Json entry = map_at(nodes_, {id});
     entry["id"] = id;
     entry["name"] = node.name;
     entry["displayName"] = node.display_name;
@@ -186,7 +186,7 @@ class Pass final {
       Json claim = object_of(kinds().claim, {.ns = meta_.ns, .name = claim_name(stated)});
       claim["metadata"]["ownerReferences"] =
           Json::array({controller_reference(kinds().workflow, meta_)});
-      claim["spec"] = object_at(stated, {"spec"});
+      claim["spec"] = map_at(stated, {"spec"});
       plan_.changes.emplace_back(CreateObject{kinds().claim, std::move(claim)});
     }
   }
@@ -195,15 +195,15 @@ class Pass final {
     const Json& pattern = node.pattern;
     Json pod = object_of(kinds().pod, {.ns = meta_.ns, .name = pod_name(node)});
     Json& metadata = pod["metadata"];
-    metadata["labels"] = object_at(pattern, {"metadata", "labels"});
+    metadata["labels"] = map_at(pattern, {"metadata", "labels"});
     metadata["labels"][kWorkflowLabel] = meta_.name;
-    metadata["annotations"] = object_at(pattern, {"metadata", "annotations"});
+    metadata["annotations"] = map_at(pattern, {"metadata", "annotations"});
     metadata["annotations"]["workflows.argoproj.io/node-name"] = node.name;
     metadata["annotations"]["workflows.argoproj.io/node-id"] = id_of(node);
     metadata["ownerReferences"] = Json::array({controller_reference(kinds().workflow, meta_)});
     Json spec = Json::object();
     spec["restartPolicy"] = "Never";
-    Json container = object_at(pattern, {"container"});
+    Json container = map_at(pattern, {"container"});
     container["name"] = "main";
     spec["containers"] = Json::array({std::move(container)});
     for (const Json& sidecar : list_at(pattern, {"sidecars"})) {
@@ -223,10 +223,10 @@ class Pass final {
     for (const char* key : {"securityContext", "serviceAccountName", "nodeSelector", "affinity",
                             "tolerations", "imagePullSecrets", "hostAliases", "schedulerName",
                             "priorityClassName", "activeDeadlineSeconds"}) {
-      const Json* value = find_at(pattern, {key});
+      const Json* value = find_path(pattern, {key});
       // The workflow's deadline is for all of its pods together.
       const bool own = std::string_view(key) == "activeDeadlineSeconds";
-      if (value == nullptr && !own) value = find_at(spec_, {key});
+      if (value == nullptr && !own) value = find_path(spec_, {key});
       if (value != nullptr) spec[key] = *value;
     }
   }
@@ -297,10 +297,10 @@ class Pass final {
   }
 
   void keep_for_a_while() {
-    const Json& strategy = object_at(spec_, {"ttlStrategy"});
-    const Json* seconds =
-        find_at(strategy, {phase_ == "Succeeded" ? "secondsAfterSuccess" : "secondsAfterFailure"});
-    if (seconds == nullptr) seconds = find_at(strategy, {"secondsAfterCompletion"});
+    const Json& strategy = map_at(spec_, {"ttlStrategy"});
+    const Json* seconds = find_path(
+        strategy, {phase_ == "Succeeded" ? "secondsAfterSuccess" : "secondsAfterFailure"});
+    if (seconds == nullptr) seconds = find_path(strategy, {"secondsAfterCompletion"});
     const auto finished = parse_time(text_at(status_, {"finishedAt"}));
     if (seconds == nullptr || !seconds->is_number_integer() || !finished) return;
     const auto until = *finished + std::chrono::seconds(seconds->get<std::int64_t>());

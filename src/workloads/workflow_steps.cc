@@ -12,7 +12,7 @@
 namespace rage::workloads {
 namespace {
 
-using detail::find_at;
+using detail::find_path;
 using detail::list_at;
 using detail::text_at;
 
@@ -79,8 +79,8 @@ class Expander final {
                  {"workflow.namespace", workflow.ns},
                  {"workflow.uid", workflow.uid}};
     for (const Json& parameter : list_at(spec, {"arguments", "parameters"})) {
-      const Json* value = find_at(parameter, {"value"});
-      if (value == nullptr) value = find_at(parameter, {"default"});
+      const Json* value = find_path(parameter, {"value"});
+      if (value == nullptr) value = find_path(parameter, {"default"});
       if (value == nullptr) continue;
       workflow_["workflow.parameters." + text_at(parameter, {"name"})] = text_of(*value);
     }
@@ -98,7 +98,7 @@ class Expander final {
     Parameters known = workflow_;
     Parameters given;
     for (const Json& parameter : list_at(step, {"arguments", "parameters"})) {
-      const Json* value = find_at(parameter, {"value"});
+      const Json* value = find_path(parameter, {"value"});
       if (value == nullptr) {
         return fail(ErrorCode::kUnimplemented, "arguments without a plain value are not run here");
       }
@@ -106,8 +106,8 @@ class Expander final {
     }
     for (const Json& parameter : list_at(pattern, {"inputs", "parameters"})) {
       const std::string name = text_at(parameter, {"name"});
-      const Json* value = find_at(parameter, {"value"});
-      if (value == nullptr) value = find_at(parameter, {"default"});
+      const Json* value = find_path(parameter, {"value"});
+      if (value == nullptr) value = find_path(parameter, {"default"});
       if (const auto found = given.find(name); found != given.end()) {
         known["inputs.parameters." + name] = found->second;
       } else if (value != nullptr) {
@@ -123,7 +123,7 @@ class Expander final {
   Result<void> refuse_foreign(const Json& object,
                               std::initializer_list<std::string_view> features) {
     for (const std::string_view feature : features) {
-      if (find_at(object, {feature}) == nullptr) continue;
+      if (find_path(object, {feature}) == nullptr) continue;
       return fail(ErrorCode::kUnimplemented,
                   "\"{}\" is not run here: templates of containers and of steps are", feature);
     }
@@ -145,14 +145,14 @@ class Expander final {
     RETURN_IF_ERROR(refuse_foreign(*pattern, {"dag", "script", "resource", "suspend", "http",
                                               "data", "containerSet", "plugin"}));
     ASSIGN_OR_RETURN(const Parameters known, inputs_of(*pattern, step, scope_));
-    if (find_at(*pattern, {"container"}) != nullptr) {
+    if (find_path(*pattern, {"container"}) != nullptr) {
       ASSIGN_OR_RETURN(Json filled, fill_in_all(*pattern, known));
       if (groups_.empty()) groups_.emplace_back();
       groups_.back().push_back({path, display, name, std::move(filled)});
       if (++nodes_ > kNodesMax) return fail(ErrorCode::kInvalidArgument, "more than 200 pods");
       return {};
     }
-    if (find_at(*pattern, {"steps"}) == nullptr) {
+    if (find_path(*pattern, {"steps"}) == nullptr) {
       return fail(ErrorCode::kInvalidArgument, "template {} has neither container nor steps", name);
     }
     return expand_steps(*pattern, path, known, depth);

@@ -67,7 +67,8 @@ class Kills(test_up.Platform):
                 return documents >= self.documents and turns >= self.turns
             return False
 
-        wait_until(all_there, lambda: f"after {what}: {self.documents}, {self.turns} are kept")
+        wait_until(all_there, lambda: f"after {what}: {self.documents}, {self.turns} are kept",
+                   120)
 
     def kill_one(self):
         running = processes_of(self.data)

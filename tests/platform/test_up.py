@@ -11,12 +11,15 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
-import time
 import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/operator"))
+from support import wait_until  # noqa: E402
+
 BINARY = os.environ.get("RAGE_BINARY", str(ROOT / "build/release/rage"))
 EXAMPLE = ROOT / "examples/scale23x"
 MANIFESTS = EXAMPLE / "manifests"
@@ -32,16 +35,6 @@ def free_ports(count):
             for port in range(base, base + count):
                 stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
             return base
-
-
-def wait_until(condition, what, seconds=120, interval=0.3):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        if time.monotonic() > deadline:
-            told = what() if callable(what) else what
-            raise AssertionError(f"after {seconds} s still not: {told}")
-        time.sleep(interval)
-    return found
 
 
 class Platform(unittest.TestCase):
@@ -108,7 +101,7 @@ class Platform(unittest.TestCase):
             last[:] = self.chat(path, model, **more)
             return last[0] == 200
 
-        wait_until(answered, lambda: f"{model} answers: {last}")
+        wait_until(answered, lambda: f"{model} answers: {last}", 120)
         return last[1]
 
     def index_schedule(self):
@@ -155,7 +148,7 @@ class Up(Platform):
         self.assertEqual(self.agent_says()[0], 200)
         self.up("-k", chat / "rag", "--wait", "120")
         wait_until(lambda: "Tectonix" in self.agent_says()[1].get("message", ""),
-                   lambda: f"the assistant knows: {self.agent_says()}")
+                   lambda: f"the assistant knows: {self.agent_says()}", 120)
 
     def agent_says(self, session="talk"):
         try:
@@ -170,9 +163,11 @@ class Up(Platform):
         state = json.loads((self.data / "run/services.json").read_text())
         os.kill(state["services"][0]["pid"], signal.SIGKILL)
         self.up("-k", MANIFESTS, "--wait", "300")
-        wait_until(lambda: self.documents() == before, lambda: f"{self.documents()} of {before}")
+        wait_until(lambda: self.documents() == before,
+                   lambda: f"{self.documents()} of {before}", 120)
         history = wait_until(
-            lambda: self.ask("agent", "/chat/history/talk", method="GET")[1].get("messages"), "it")
+            lambda: self.ask("agent", "/chat/history/talk", method="GET")[1].get("messages"),
+            "it has the turns", 120)
         self.assertGreaterEqual(len(history), turns)
         self.until_chat("/v1/chat/completions", MODELS[0])
 

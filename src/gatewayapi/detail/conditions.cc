@@ -61,21 +61,6 @@ Json merge_conditions(const Json* existing, const ConditionChange& change) {
   return merged;
 }
 
-bool same_json(const Json& a, const Json& b) {
-  if (a.is_object() && b.is_object()) {
-    return a.size() == b.size() && std::ranges::all_of(a.items(), [&](const auto& item) {
-             const Json* other = codec::find_key(b, item.key());
-             return other != nullptr && same_json(item.value(), *other);
-           });
-  }
-  if (a.is_array() && b.is_array()) {
-    return a.size() == b.size() &&
-           std::equal(a.begin(), a.end(), b.begin(),
-                      [](const Json& left, const Json& right) { return same_json(left, right); });
-  }
-  return a == b;
-}
-
 const Json* find_parent(const Json& status, const std::string& controller, const Json& parent_ref) {
   const Json* parents = codec::find_key(status, "parents");
   if (parents == nullptr || !parents->is_array()) return nullptr;

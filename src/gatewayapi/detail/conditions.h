@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "codec/documents.h"
 #include "gatewayapi/status.h"
 
 namespace rage::gatewayapi::detail {
@@ -34,7 +35,7 @@ struct ConditionChange {
 Json merge_conditions(const Json* existing, const ConditionChange& change);
 
 // Whether both say the same, whatever the order of keys.
-bool same_json(const Json& a, const Json& b);
+using codec::same_json;
 
 // `status.parents` with `ours`, which have `parentRef`, `controllerName` and `conditions`, in place
 // of our entries; those of other controllers stay where they are.

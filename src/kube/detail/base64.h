@@ -1,4 +1,4 @@
-// Base64 (RFC 4648, section 4), as kubeconfig files embed PEM.
+// Base64 as kubeconfig files embed PEM: base/base64.h, but padding may be missing.
 #pragma once
 
 #include <optional>
@@ -9,6 +9,5 @@ namespace rage::kube::detail {
 
 // White space is skipped; none on anything else that is not base64.
 std::optional<std::string> base64_decode(std::string_view text);
-std::string base64_encode(std::string_view bytes);
 
 }  // namespace rage::kube::detail

@@ -48,6 +48,6 @@ Result<void> generate(const Generator& rule, const ReadFile& read, const std::st
 
 // references.cc: the hashes of generated names, then every reference follows the name it means.
 void add_hashes(Items& items);
-Result<void> fix_references(const FieldSpecs& specs, Items& items);
+void fix_references(const FieldSpecs& specs, Items& items);
 
 }  // namespace rage::kustomize

@@ -1,4 +1,4 @@
-#include "workloads/quantity.h"
+#include "apis/quantity.h"
 
 #include <algorithm>
 #include <array>
@@ -8,9 +8,9 @@
 
 #include "base/strings.h"
 
-namespace rage::workloads {
+namespace rage::apis {
 
-std::optional<double> parse_quantity(const codec::Json& value) {
+std::optional<double> parse_quantity(std::string_view text) {
   constexpr std::array<std::pair<std::string_view, double>, 14> kSuffixes{{
       {"", 1},
       {"n", 1e-9},
@@ -27,16 +27,19 @@ std::optional<double> parse_quantity(const codec::Json& value) {
       {"Ti", 0x1p40},
       {"Pi", 0x1p50},
   }};
-  if (value.is_number()) return value.get<double>();
-  if (!value.is_string()) return std::nullopt;
-  const auto& text = value.get_ref<const std::string&>();
   // The exponent's "e" is a digit's neighbour; every suffix is none.
   const std::size_t end = text.find_last_of("0123456789.") + 1;
-  const auto number = parse_double(std::string_view(text).substr(0, end));
-  const auto* suffix = std::ranges::find(kSuffixes, std::string_view(text).substr(end),
-                                         [](const auto& entry) { return entry.first; });
+  const auto number = parse_double(text.substr(0, end));
+  const auto* suffix =
+      std::ranges::find(kSuffixes, text.substr(end), [](const auto& entry) { return entry.first; });
   if (!number || suffix == kSuffixes.end()) return std::nullopt;
   return *number * suffix->second;
 }
 
-}  // namespace rage::workloads
+std::optional<double> quantity_of(const codec::Json& value) {
+  if (value.is_number()) return value.get<double>();
+  if (!value.is_string()) return std::nullopt;
+  return parse_quantity(std::string_view(value.get_ref<const std::string&>()));
+}
+
+}  // namespace rage::apis

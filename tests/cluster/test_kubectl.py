@@ -63,6 +63,15 @@ class Kubectl(unittest.TestCase):
     def get(self, *what):
         return json.loads(self.run_in("get", *what, "-o", "json"))
 
+    def test_a_list_is_applied(self):
+        """As `kubectl get -o yaml` prints it: kubectl looks for its type at /openapi/v2."""
+        item = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one"}}
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": [item]})
+        for flags in ((), ("--server-side", "--force-conflicts")):
+            self.kubectl("apply", "-n", self.ns, "-f", "-", *flags, text=text)
+        told = self.kubectl("get", "configmap", "one", "-n", self.ns, "-o", "name")
+        self.assertEqual(told, "configmap/one\n")
+
     def test_crds_are_established(self):
         told = self.kubectl("wait", "--for=condition=Established", "crd/workspaces.kaito.sh")
         self.assertIn("condition met", told)

@@ -130,6 +130,10 @@ clients_label() { say "the Python clients openai and kaito-rag-engine-client (te
 clients_done() { [[ $group == build ]] || venv_is_ready clients test-clients.txt; }
 clients_do() { ensure_venv clients test-clients.txt; }
 
+schema_label() { say "schemathesis (tests) … 13 MB"; }
+schema_done() { [[ $group == build ]] || venv_is_ready schema test-schema.txt; }
+schema_do() { ensure_venv schema test-schema.txt; }
+
 cluster_label() {
   say "Kubernetes, etcd and KWOK (tests), built from source (6 to 9 minutes on 2 cores)"
 }
@@ -157,7 +161,7 @@ main() {
   lock_cache
   local step number=0 begun
   local -a todo=()
-  for step in apt openvino usearch minilm smollm2 clients envoy postgres axe llama cluster helm; do
+  for step in apt openvino usearch minilm smollm2 clients schema envoy postgres axe llama cluster helm; do
     "${step}_done" || todo+=("$step")
   done
   if [[ ${#todo[@]} -eq 0 ]]; then

@@ -7,12 +7,14 @@
 #include <memory>
 #include <string>
 
+#include "base/files.h"
 #include "base/strings.h"
 #include "embed/factory.h"
 #include "llm/openai_client.h"
 #include "model_access.h"
 #include "obs/log.h"
 #include "rag/collections.h"
+#include "rag_environment.h"
 #include "ragserver/service.h"
 #include "service_options.h"
 #include "shutdown.h"
@@ -37,6 +39,7 @@ struct RagOptions {
   std::string grounding_mode = "strict";
   int answers_kept = -1;  // Less than 0: by where the service listens.
   std::size_t body_mib_max = 64;
+  std::string api_keys;  // A file; empty: no keys.
   rag::IngestOptions ingest;
   ragserver::RagServiceOptions service;
 };
@@ -70,9 +73,20 @@ std::size_t answers_kept(const RagOptions& options) {
   return loopback ? kAnswersKeptOnLoopback : 0;
 }
 
+constexpr std::uint64_t kApiKeysBytesMax = std::uint64_t{4} << 20;
+
+Result<void> read_api_keys(const std::string& path, ragserver::RagServiceOptions& service) {
+  if (path.empty()) return {};
+  ASSIGN_OR_RETURN(const std::string text, read_file(path, kApiKeysBytesMax));
+  ASSIGN_OR_RETURN(service.api_keys, ragserver::parse_api_keys(text));
+  service.audit = true;
+  return {};
+}
+
 Result<void> run_rag(RagOptions options) {
   const ShutdownSignal shutdown;
   options.listen.set_log_format();
+  RETURN_IF_ERROR(check_rag_environment(process_environment));
   ModelAccess access;
   ASSIGN_OR_RETURN(const auto embedder, make_embedder(access, options));
   ASSIGN_OR_RETURN(const auto collections,
@@ -87,6 +101,7 @@ Result<void> run_rag(RagOptions options) {
   options.service.chat.grounding =
       rag::parse_grounding_mode(options.grounding_mode).value_or(rag::GroundingMode::kStrict);
   options.service.chat.log.answers_max = answers_kept(options);
+  RETURN_IF_ERROR(read_api_keys(options.api_keys, options.service));
   ragserver::RagService service(*collections, llm.get(), options.service);
   const net::HttpServerOptions listener = options.listen.listener(options.body_mib_max << 20);
   ASSIGN_OR_RETURN(
@@ -119,11 +134,12 @@ void add_rag(CLI::App& app, int& exit_code) {
   command->add_option("--data", options->data, "Directory of the indexes")
       ->envname("DEFAULT_VECTOR_DB_PERSIST_DIR")
       ->capture_default_str();
-  command
-      ->add_option("--embedder", options->embedder,
-                   "Embedding model, or \"hashing\" (lexical, no model)")
-      ->envname("LOCAL_EMBEDDING_MODEL_ID")
-      ->capture_default_str();
+  const CLI::Option* embedder =
+      command
+          ->add_option("--embedder", options->embedder,
+                       "Embedding model, or \"hashing\" (lexical, no model); also by MODEL_ID")
+          ->envname("LOCAL_EMBEDDING_MODEL_ID")
+          ->capture_default_str();
   command->add_option("--precision", options->precision, "auto: bf16 where the CPU has it")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}))
       ->capture_default_str();
@@ -175,6 +191,12 @@ void add_rag(CLI::App& app, int& exit_code) {
       ->add_option("--chunk-tokens", options->ingest.chunk_tokens_max,
                    "Tokens of a chunk; the embedder's limit if smaller")
       ->capture_default_str();
+  command
+      ->add_option("--api-keys", options->api_keys,
+                   "File of keys, one a line: name, scopes (read,write,admin), SHA-256 of the key, "
+                   "perhaps requests a minute. Writes are logged then, with the key's name")
+      ->envname("RAG_API_KEYS");
+  command->add_flag("--audit", service.audit, "Log each request that changes something");
   command->add_option("--body-mib-max", options->body_mib_max, "Largest request body, MiB")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
@@ -184,7 +206,11 @@ void add_rag(CLI::App& app, int& exit_code) {
       "  rage rag --data ./storage --port 5000\n"
       "  LLM_INFERENCE_URL=http://127.0.0.1:8301/v1/chat/completions rage rag\n"
       "  rage rag --embedder hf://BAAI/bge-small-en-v1.5 --answers extractive");
-  command->callback([=, &exit_code] { exit_code = exit_code_of(run_rag(*options)); });
+  command->callback([=, &exit_code] {
+    options->embedder =
+        choose_embedder(options->embedder, embedder->count() == 0, process_environment);
+    exit_code = exit_code_of(run_rag(*options));
+  });
 }
 
 }  // namespace rage::app

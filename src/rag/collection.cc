@@ -56,24 +56,29 @@ Result<codec::Json> parse_metadata(std::string_view text) {
 
 }  // namespace
 
-Collection::Collection(std::string name, std::unique_ptr<store::Database> database,
-                       std::size_t dimension)
-    : name_(std::move(name)), dimension_(dimension), database_(std::move(database)) {}
+Collection::Collection(std::string name, std::filesystem::path file,
+                       std::unique_ptr<store::Database> database, const EmbedderIdentity& embedder)
+    : name_(std::move(name)),
+      file_(std::move(file)),
+      embedder_(embedder),
+      dimension_(embedder.dimension),
+      database_(std::move(database)) {}
 
 Result<std::shared_ptr<Collection>> Collection::open(const std::filesystem::path& directory,
                                                      std::string_view name,
                                                      const EmbedderIdentity& embedder) {
   RETURN_IF_ERROR(ensure_directory(directory));
-  ASSIGN_OR_RETURN(auto database, store::Database::open(directory / "collection.db"));
+  const std::filesystem::path file = directory / "collection.db";
+  ASSIGN_OR_RETURN(auto database, store::Database::open(file));
   std::shared_ptr<Collection> collection(
-      new Collection(std::string(name), std::move(database), embedder.dimension));
-  RETURN_IF_ERROR(collection->initialise(embedder));
+      new Collection(std::string(name), file, std::move(database), embedder));
+  MutexLock lock(collection->writer_);
+  RETURN_IF_ERROR(collection->initialise());
   RETURN_IF_ERROR(collection->load());
   return collection;
 }
 
-Result<void> Collection::initialise(const EmbedderIdentity& embedder) {
-  MutexLock lock(writer_);
+Result<void> Collection::initialise() {
   RETURN_IF_ERROR(database_->execute(kSchema));
   const auto version = read_meta(*database_, "format_version");
   if (!version && version.error().code != ErrorCode::kNotFound) return fail(version.error());
@@ -83,8 +88,8 @@ Result<void> Collection::initialise(const EmbedderIdentity& embedder) {
     RETURN_IF_ERROR(write_meta(*database_, "format_version", std::to_string(kFormatVersion)));
     RETURN_IF_ERROR(write_meta(*database_, "name", name_));
     RETURN_IF_ERROR(write_meta(*database_, "created", std::to_string(now.count())));
-    RETURN_IF_ERROR(write_meta(*database_, "embedder", embedder.id));
-    RETURN_IF_ERROR(write_meta(*database_, "dimension", std::to_string(embedder.dimension)));
+    RETURN_IF_ERROR(write_meta(*database_, "embedder", embedder_.id));
+    RETURN_IF_ERROR(write_meta(*database_, "dimension", std::to_string(embedder_.dimension)));
     RETURN_IF_ERROR(transaction->commit());
   } else if (*version != std::to_string(kFormatVersion)) {
     return fail(ErrorCode::kFailedPrecondition,
@@ -93,12 +98,12 @@ Result<void> Collection::initialise(const EmbedderIdentity& embedder) {
   }
   ASSIGN_OR_RETURN(const std::string id, read_meta(*database_, "embedder"));
   ASSIGN_OR_RETURN(const std::string dimension, read_meta(*database_, "dimension"));
-  if (id != embedder.id || dimension != std::to_string(embedder.dimension)) {
+  if (id != embedder_.id || dimension != std::to_string(embedder_.dimension)) {
     return fail(
         ErrorCode::kFailedPrecondition,
         "index '{}' was built with the embedder '{}' ({} dimensions), this service runs '{}' "
         "({}): start it with the first, or delete the index and index the documents again",
-        name_, id, dimension, embedder.id, embedder.dimension);
+        name_, id, dimension, embedder_.id, embedder_.dimension);
   }
   ASSIGN_OR_RETURN(const std::string created, read_meta(*database_, "created"));
   created_order_ = static_cast<std::int64_t>(parse_uint(created).value_or(0));
@@ -123,7 +128,6 @@ Result<void> Collection::set_grounding_mode(std::optional<GroundingMode> mode) {
 }
 
 Result<void> Collection::load() {
-  MutexLock lock(writer_);
   ASSIGN_OR_RETURN(auto select,
                    database_->prepare("SELECT c.sequence, c.doc_id, c.node_id, c.text, c.vector,"
                                       " d.metadata FROM chunks c JOIN documents d USING(doc_id)"
@@ -172,6 +176,16 @@ std::shared_ptr<const Corpus> Collection::corpus() {
   auto corpus = build_corpus(std::move(chunks));
   corpus_.with([&](CachedCorpus& cache) { cache = {.of = current, .corpus = corpus}; });
   return corpus;
+}
+
+std::shared_ptr<const Corpus> Collection::corpus(const MetadataFilter& filter) {
+  if (filter.matches_all()) return corpus();
+  std::vector<Chunk> chunks;
+  snapshot()->for_each_row([&](const Row& row) {
+    if (filter.matches(row.chunk->metadata)) chunks.push_back(*row.chunk);
+    return true;
+  });
+  return build_corpus(std::move(chunks));
 }
 
 Result<Presence> Collection::presence_locked(const std::string& doc_id, const Document& document) {

@@ -21,6 +21,7 @@ struct ChatOptions {
   std::int64_t context_tokens_max = 64000;  // LLM_CONTEXT_WINDOW
   double context_token_ratio = 0.5;         // RAG_CONTEXT_TOKEN_FILL_RATIO
   std::size_t candidates_max = 24;          // Chunks retrieved for one answer.
+  std::size_t top_k_max = 300;              // Largest max_node_count of a request.
   // Sources in a prompt, whatever the window: a small model on a CPU reads about 300 tokens a
   // second.
   std::size_t source_tokens_max = 1500;
@@ -38,12 +39,18 @@ struct ChatRequest {
   bool stream = false;
   double context_token_ratio = 0;
   std::optional<rag::GroundingMode> grounding = {};  // `grounding_mode` of the body.
+  std::optional<std::size_t> candidates_max = {};    // `max_node_count`
+  rag::MetadataFilter filter = {};                   // `metadata_filter`
   std::vector<rag::ChatTurn> turns;
 };
 
 // Every rule of the gate that needs no index and no model, in the original's order; the error's
 // text is what the client sees. Pure.
 Result<ChatRequest> parse_chat_request(codec::Json body, const ChatOptions& options);
+
+// Tokens left for sources once the conversation and the answer (`max_tokens`, or what is asked for
+// without) have theirs; 0 if there are none. Pure.
+std::size_t source_tokens(const ChatRequest& request, const ChatOptions& options);
 
 // Resource. Thread-safe. What it is given outlives it; `llm` may be null.
 class ChatEndpoint final {

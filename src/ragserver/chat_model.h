@@ -12,7 +12,11 @@
 
 namespace rage::ragserver {
 
-// The caller's parameters go through; what concerns retrieval does not, and the prompt is ours.
+// Of an answer whose request sets no bound.
+inline constexpr int kAnswerTokensDefault = 400;
+
+// The caller's parameters go through, tools included; what concerns retrieval does not, and the
+// prompt is ours.
 codec::Json upstream_body(const ChatRequest& request, const rag::AnswerPlan& plan,
                           const std::string& model);
 

@@ -102,14 +102,18 @@ Json Envelope::chunk(Json delta, Json finish_reason) const {
 
 Json render_completion(const Envelope& envelope, const ChatRequest& request,
                        const rag::AnswerPlan& plan, const Outcome& outcome) {
-  const Json message = {{"content", outcome.answer}, {"refusal", nullptr},
-                        {"role", "assistant"},       {"annotations", nullptr},
-                        {"audio", nullptr},          {"function_call", nullptr},
-                        {"tool_calls", nullptr}};
+  const bool only_tools = outcome.answer.empty() && outcome.tool_calls.is_array();
+  const Json message = {{"content", only_tools ? Json(nullptr) : Json(outcome.answer)},
+                        {"refusal", nullptr},
+                        {"role", "assistant"},
+                        {"annotations", nullptr},
+                        {"audio", nullptr},
+                        {"function_call", nullptr},
+                        {"tool_calls", outcome.tool_calls}};
   const Json usage =
       outcome.usage.is_object() ? outcome.usage : estimated_usage(request, outcome.answer);
   return {{"id", envelope.id},
-          {"choices", Json::array({{{"finish_reason", "stop"},
+          {"choices", Json::array({{{"finish_reason", outcome.finish_reason},
                                     {"index", 0},
                                     {"logprobs", nullptr},
                                     {"message", message}}})},
@@ -131,7 +135,15 @@ bool ChunkStream::send_text(std::string_view text) {
 void ChunkStream::end(const ChatRequest& request, const rag::AnswerPlan& plan,
                       const Outcome& outcome) {
   if (!begin()) return;
-  Json last = envelope_.chunk(Json::object(), "stop");
+  if (outcome.tool_calls.is_array()) {
+    Json calls = Json::array();
+    for (Json call : outcome.tool_calls) {
+      call["index"] = calls.size();
+      calls.push_back(std::move(call));
+    }
+    if (!send(envelope_.chunk({{"tool_calls", std::move(calls)}}, nullptr))) return;
+  }
+  Json last = envelope_.chunk(Json::object(), outcome.finish_reason);
   last["source_nodes"] = render_source_nodes(plan.sources);
   last["grounding"] = render_grounding(plan, outcome);
   if (!send(last)) return;

@@ -21,6 +21,8 @@ struct Outcome {
   std::vector<rag::Citation> citations;
   std::vector<rag::SentenceReport> sentences;
   codec::Json usage = nullptr;
+  codec::Json tool_calls = nullptr;         // As in OpenAI's message; null: none.
+  std::string_view finish_reason = "stop";  // "length", "tool_calls"
 };
 
 // docs/guarantee.md says what its fields mean.

@@ -161,7 +161,6 @@ struct Refused {
 TEST_F(ChatTest, TheGateRefusesInTheOriginalsWords) {
   index_talks();
   const Refused cases[] = {
-      {R"({"tools":[1]})", 400, "tools and functions are not supported."},
       {R"({"n":2})", 400, "n > 1 is not supported."},
       {R"({"index_name":"none","messages":[{"role":"user","content":"x"}]})", 404,
        "No such index: 'none' exists."},

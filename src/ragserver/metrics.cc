@@ -11,13 +11,15 @@ namespace rage::ragserver {
 namespace {
 
 // In the order of Operation. The spelling of each series is KAITO's.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kNames = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kNames = {{
     {"rag_index_requests_total", "rag_index_latency_seconds"},
     {"rag_indexes_requests_total", "rag_indexes_latency_seconds"},
     {"rag_delete_index_requests_total", "rag_delete_index_latency_seconds"},
     {"rag_indexes_document_requests_total", "rag_indexes_document_latency_seconds"},
     {"rag_indexes_update_document_requests_total", "rag_indexes_update_document_latency_seconds"},
     {"rag_indexes_delete_document_requests_total", "rag_indexes_delete_document_latency_seconds"},
+    {"rag_persist_requests_total", "rag_persist_latency_seconds"},
+    {"rag_load_requests_total", "rag_load_latency_seconds"},
     {"rag_indexes_retrieve_requests_total", "rag_indexes_retrieve_latency_seconds"},
     {"rag_chat_requests_total", "rag_chat_latency_seconds"},
 }};

@@ -86,7 +86,7 @@ class Ingest(unittest.TestCase):
         self.assertFalse(self.ingest()["written"])
 
     def test_move_a_session_and_ask_the_assistant_again(self):
-        """What the talk shows last: the room changes in the feed, one run, and the chat knows it."""
+        """The room changes in the feed, and after one run the chat knows."""
         self.ingest()
         agent = Assistant("--data", self.folder + "/agent", "--index", INDEX, "--model", "any",
                           "--base-url", self.service.url + "/v1")

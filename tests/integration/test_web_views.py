@@ -32,6 +32,7 @@ class Views(WithModel):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.browsers = {}
         cls.shared = tempfile.mkdtemp(prefix="rage-views-")
         cls.rag = Service(cls.shared + "/rag", "--answers", "extractive", embedder="hashing")
         documents = json.loads(SCHEDULE.read_text())["documents"]
@@ -39,6 +40,8 @@ class Views(WithModel):
 
     @classmethod
     def tearDownClass(cls):
+        for browser in cls.browsers.values():
+            browser.stop()
         cls.rag.stop()
         shutil.rmtree(cls.shared, ignore_errors=True)
         super().tearDownClass()
@@ -53,9 +56,13 @@ class Views(WithModel):
         return agent
 
     def open(self, agent, path="/", ready="document.querySelector('#log')?.childElementCount",
-             **window):
-        page = Browser(**window)
-        self.addCleanup(page.stop)
+             phone=False):
+        """One browser of each sort for all tests; each agent is an origin of its own."""
+        if phone not in self.browsers:
+            size = {"width": 360, "height": 740} if phone else {"width": 1280, "height": 1000}
+            self.browsers[phone] = Browser(phone=phone, **size)
+        page = self.browsers[phone]
+        page.errors()  # Of the tests before.
         page.go(f"http://127.0.0.1:{agent.port}{path}")
         page.wait(ready, "the page is drawn")
         return page
@@ -75,7 +82,7 @@ class Views(WithModel):
         gate = threading.Event()
         self.addCleanup(gate.set)
         Model.script = [says("It is in the ", "Grand Hall. ", "I am sure of it.", gate=gate)]
-        page = self.open(self.agent(), height=1000)
+        page = self.open(self.agent())
         # The switch by keys alone: arrows choose, as in every group of radio buttons.
         page.run("document.querySelector('#modes input:checked').focus()")
         page.press(RIGHT)
@@ -148,7 +155,7 @@ class Views(WithModel):
         note = "document.querySelector('#timetable-note')"
         page = self.open(self.agent(index="nothing"), "/#timetable",
                          f"{note}.innerText.includes('no sessions')",
-                         width=360, height=740, phone=True)
+                         phone=True)
         self.assertEqual(page.violations(), [])
         rag = Service(self.shared + "/gone", "--answers", "extractive", embedder="hashing")
         agent = self.agent(rag=rag)
@@ -277,12 +284,14 @@ class Views(WithModel):
                                    "topic": EVIL, "date": "03/06/2026", "start": "10:00",
                                    "end": "11:00", "url": "javascript:window.pwned=1"}}]
         self.assertEqual(self.rag.index("evil", documents)[0], 200)
-        page = self.open(self.agent(index="evil"))
+        page = self.open(self.agent(index="evil"), phone=True)
         Model.script = [says(EVIL)]
         page.run("document.querySelector('#modes input[value=compare]').click()")
         self.ask(page, f"Where is the falcon session? {EVIL}")
         page.wait("document.querySelector('.assistant footer')", "an answer")
         self.settled(page)
+        self.assertEqual(page.violations(), [])
+        self.assertTrue(page.run("return document.documentElement.scrollWidth <= innerWidth"))
         for chip in range(page.count(".assistant button.chip")):
             page.run("document.querySelectorAll('button.chip')[arguments[0]].click()", chip)
             page.press(ESCAPE)

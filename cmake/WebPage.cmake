@@ -34,14 +34,27 @@ function(web_page target)
   set(out ${CMAKE_CURRENT_BINARY_DIR}/web)
   set(script ${PROJECT_SOURCE_DIR}/cmake/WebPage.cmake)
   set(sources
-    api.ts chat.ts dom.ts history_panel.ts main.ts markdown.ts markdown_view.ts
-    message_view.ts model.ts source_panel.ts sse.ts strings.ts theme.ts words.ts)
+    api.ts chat.ts compare_view.ts config.ts dom.ts history_panel.ts main.ts markdown.ts
+    markdown_view.ts message_view.ts mode_switch.ts model.ts session_card.ts source_panel.ts sse.ts
+    texts.ts theme.ts timetable.ts timetable_view.ts words.ts operator/documents.ts operator/indexes.ts
+    operator/main.ts operator/policy.ts operator/reports.ts operator/requests.ts operator/retrieve.ts
+    operator/upload.ts)
   list(TRANSFORM sources PREPEND ${web}/src/)
-  add_custom_command(OUTPUT ${out}/app.js
-    COMMAND ${RAGE_ESBUILD} ${web}/src/main.ts --bundle --minify --charset=utf8 --target=es2020
-      --format=esm --log-level=warning --outfile=${out}/app.js
-    DEPENDS ${sources} VERBATIM)
-  set(files ${web}/index.html ${web}/app.css ${web}/icon.svg ${out}/app.js)
+  list(APPEND sources ${web}/texts/en.json)
+  set(bundles "")
+  foreach(bundle app operator)
+    set(main ${web}/src/main.ts)
+    if(bundle STREQUAL operator)
+      set(main ${web}/src/operator/main.ts)
+    endif()
+    add_custom_command(OUTPUT ${out}/${bundle}.js
+      COMMAND ${RAGE_ESBUILD} ${main} --bundle --minify --charset=utf8 --target=es2020
+        --format=esm --log-level=warning --outfile=${out}/${bundle}.js
+      DEPENDS ${sources} VERBATIM)
+    list(APPEND bundles ${out}/${bundle}.js)
+  endforeach()
+  set(files ${web}/index.html ${web}/operator.html ${web}/app.css ${web}/operator.css ${web}/icon.svg
+    ${bundles})
   add_custom_command(OUTPUT ${out}/page_files.cc
     COMMAND ${CMAKE_COMMAND} -D OUTPUT=${out}/page_files.cc "-DFILES=${files}" -P ${script}
     DEPENDS ${files} ${script} VERBATIM)

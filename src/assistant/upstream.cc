@@ -290,7 +290,7 @@ Result<Answer> Upstream::stream(const Context& context, const Json& body, const 
   return answer;
 }
 
-Result<void> Upstream::check(const Context& context, milliseconds limit) const {
+Result<net::HttpResponse> Upstream::fetch_models(const Context& context, milliseconds limit) const {
   Context bounded = context;
   bounded.deadline = std::chrono::steady_clock::now() + context.remaining(limit);
   ASSIGN_OR_RETURN(const auto urls, llm::plan_openai_urls(options_.base_url));
@@ -298,10 +298,24 @@ Result<void> Upstream::check(const Context& context, milliseconds limit) const {
   if (!options_.api_key.empty()) {
     request.headers.set("authorization", "Bearer " + options_.api_key);
   }
-  ASSIGN_OR_RETURN(const auto reply, transport_.fetch(bounded, request));
+  ASSIGN_OR_RETURN(auto reply, transport_.fetch(bounded, request));
   if (reply.status >= 500) {
     return fail(ErrorCode::kUnavailable, "the upstream answered {}", reply.status);
   }
+  return reply;
+}
+
+Result<Json> Upstream::models(const Context& context, milliseconds limit) const {
+  ASSIGN_OR_RETURN(const auto reply, fetch_models(context, limit));
+  auto list = codec::parse_json(reply.body);
+  if (reply.status != 200 || !list || !list->is_object()) {
+    return fail(ErrorCode::kDataLoss, "the upstream has no list of models");
+  }
+  return list;
+}
+
+Result<void> Upstream::check(const Context& context, milliseconds limit) const {
+  RETURN_IF_ERROR(fetch_models(context, limit));
   return {};
 }
 

@@ -58,6 +58,8 @@ class Upstream final {
   // not stream is asked for the whole, which is then one piece. Ended by `on_text`: what there was.
   Result<Answer> stream(const Context& context, const codec::Json& body, const std::string& trace,
                         const OnText& on_text) const;
+  // What GET /models says, as it says it; at most `limit`. kUnavailable, kDataLoss.
+  Result<codec::Json> models(const Context& context, std::chrono::milliseconds limit) const;
   // Whether something answers there, whatever it says below 500; at most `limit`.
   Result<void> check(const Context& context, std::chrono::milliseconds limit) const;
 
@@ -72,6 +74,8 @@ class Upstream final {
         completions_url_(std::move(url)) {}
   net::ClientRequest request_for(const codec::Json& body, const std::string& trace,
                                  int retry) const;
+  Result<net::HttpResponse> fetch_models(const Context& context,
+                                         std::chrono::milliseconds limit) const;
   Attempt ask_whole(const Context& context, const net::ClientRequest& request) const;
   Attempt ask_stream(const Context& context, const net::ClientRequest& request,
                      const OnText& on_text) const;

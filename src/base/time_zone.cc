@@ -1,4 +1,4 @@
-#include "workloads/time_zone.h"
+#include "base/time_zone.h"
 
 #include <algorithm>
 #include <cstring>
@@ -8,7 +8,7 @@
 #include "base/files.h"
 #include "base/strings.h"
 
-namespace rage::workloads {
+namespace rage {
 namespace {
 
 using std::chrono::days;
@@ -224,6 +224,21 @@ Result<TimeZone> TimeZone::load(const std::string& folder, const std::string& na
   return zone;
 }
 
+Result<TimeZone> TimeZone::of_rule(std::string_view text) {
+  TimeZone zone;
+  ASSIGN_OR_RETURN(zone.rule_, parse_zone_rule(text));
+  return zone;
+}
+
+WallTime TimeZone::instant_of(std::chrono::local_seconds wall) const {
+  const WallTime as_utc(wall.time_since_epoch());
+  const auto before = offset_at(as_utc - days(1));
+  for (const auto offset : {before, offset_at(as_utc + days(1))}) {
+    if (offset_at(as_utc - offset) == offset) return as_utc - offset;
+  }
+  return as_utc - before;
+}
+
 std::chrono::seconds TimeZone::offset_at(WallTime time) const {
   const std::int64_t seconds =
       std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
@@ -235,4 +250,4 @@ std::chrono::seconds TimeZone::offset_at(WallTime time) const {
   return std::chrono::seconds(std::prev(after)->offset);
 }
 
-}  // namespace rage::workloads
+}  // namespace rage

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-namespace rage::workloads {
+namespace rage {
 
 // Value. Seconds east of UTC, through the year, from the rules of a TZ string.
 struct ZoneRule {
@@ -42,9 +42,14 @@ class TimeZone final {
   static Result<TimeZone> load(const std::string& folder, const std::string& name);
   // The bytes of a TZif file, version 1 to 4. kDataLoss otherwise.
   static Result<TimeZone> parse(std::string_view bytes);
+  // Of parse_zone_rule(), for all times.
+  static Result<TimeZone> of_rule(std::string_view text);
 
   // East of UTC.
   std::chrono::seconds offset_at(WallTime time) const;
+  // When a clock there shows `wall`: the first time, if it does so twice; if it never does, when it
+  // would have, had it not been put forward.
+  WallTime instant_of(std::chrono::local_seconds wall) const;
 
  private:
   struct Transition {
@@ -56,4 +61,4 @@ class TimeZone final {
   std::optional<ZoneRule> rule_;         // After the last of them.
 };
 
-}  // namespace rage::workloads
+}  // namespace rage

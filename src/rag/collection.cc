@@ -68,6 +68,12 @@ Result<std::shared_ptr<Collection>> Collection::open(const std::filesystem::path
   std::shared_ptr<Collection> collection(
       new Collection(std::string(name), std::move(database), embedder.dimension));
   RETURN_IF_ERROR(collection->initialise(embedder));
+  const std::string created = std::to_string(collection->created_order_);
+  std::string identity(name);
+  identity.append(1, '\0').append(created).append(1, '\0').append(embedder.id);
+  collection->dense_ =
+      std::make_unique<DenseKeeper>(directory / "dense.graph", identity,
+                                    DenseKeeperOptions{.graph = {.dimension = embedder.dimension}});
   RETURN_IF_ERROR(collection->load());
   return collection;
 }
@@ -150,6 +156,7 @@ Result<void> Collection::load() {
   }
   Snapshot empty{.dimension = dimension_, .segments = {}};
   auto loaded = next_snapshot(empty, {}, build_segment(std::move(rows), std::move(vectors)));
+  dense_->follow(loaded, {});
   snapshot_.with([&](auto& current) { current.swap(loaded); });
   return {};
 }
@@ -246,6 +253,7 @@ void Collection::publish(std::span<const std::int64_t> removed, std::vector<Row>
   std::shared_ptr<const Segment> added =
       rows.empty() ? nullptr : build_segment(std::move(rows), std::move(vectors));
   auto next = next_snapshot(*base, removed, std::move(added));
+  dense_->follow(next, removed);
   snapshot_.with([&](auto& current) { current.swap(next); });
 }  // The old snapshot dies here or with its last reader, outside the lock.
 

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/mutex.h"
+#include "rag/dense_keeper.h"
 #include "rag/document.h"
 #include "rag/grounding.h"
 #include "rag/ingest.h"
@@ -48,6 +49,8 @@ class Collection final {
   const std::string& name() const { return name_; }
   std::int64_t created_order() const { return created_order_; }  // Rises with creation.
   std::shared_ptr<const Snapshot> snapshot() const;
+  // For retrieve(); null while a scan is quicker, or the graph is not built yet.
+  std::shared_ptr<const vector::DenseGraph> dense_graph() const { return dense_->graph(); }
   // Built on first use after a change, then shared.
   std::shared_ptr<const Corpus> corpus();
 
@@ -94,6 +97,7 @@ class Collection final {
   };
   Guarded<CachedCorpus> corpus_;
   Guarded<std::optional<GroundingMode>> grounding_mode_;
+  std::unique_ptr<DenseKeeper> dense_;  // Set by open().
 };
 
 }  // namespace rage::rag

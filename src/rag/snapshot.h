@@ -14,6 +14,7 @@
 
 #include "rag/document.h"
 #include "text/sparse_index.h"
+#include "vector/dense_graph.h"
 
 namespace rage::rag {
 
@@ -71,6 +72,7 @@ struct RetrieveQuery {
   std::span<const std::string> terms;  // analyze() of the question.
   std::size_t hits_max = 5;
   const codec::Json* metadata_filter = nullptr;  // Equality on every key (Python's ==); null: none.
+  const vector::DenseGraph* graph = nullptr;  // Of the index; null: the dense side is exact.
   std::string_view exact_doc_id = {};  // SHA-256 of the question: that document comes first.
 };
 

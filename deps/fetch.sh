@@ -161,7 +161,8 @@ main() {
   lock_cache
   local step number=0 begun
   local -a todo=()
-  for step in apt openvino usearch minilm smollm2 clients schema envoy postgres axe llama cluster helm; do
+  for step in apt openvino usearch minilm smollm2 clients schema envoy postgres axe llama cluster \
+    helm; do
     "${step}_done" || todo+=("$step")
   done
   if [[ ${#todo[@]} -eq 0 ]]; then

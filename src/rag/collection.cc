@@ -74,7 +74,13 @@ Result<std::shared_ptr<Collection>> Collection::open(const std::filesystem::path
       new Collection(std::string(name), file, std::move(database), embedder));
   MutexLock lock(collection->writer_);
   RETURN_IF_ERROR(collection->initialise());
-  RETURN_IF_ERROR(collection->load());
+  const std::string created = std::to_string(collection->created_order_);
+  std::string identity(name);
+  identity.append(1, '\0').append(created).append(1, '\0').append(embedder.id);
+  collection->dense_ =
+      std::make_unique<DenseKeeper>(directory / "dense.graph", identity,
+                                    DenseKeeperOptions{.graph = {.dimension = embedder.dimension}});
+  RETURN_IF_ERROR(collection->load({}));
   return collection;
 }
 
@@ -127,7 +133,7 @@ Result<void> Collection::set_grounding_mode(std::optional<GroundingMode> mode) {
   return {};
 }
 
-Result<void> Collection::load() {
+Result<void> Collection::load(std::span<const std::int64_t> removed) {
   ASSIGN_OR_RETURN(auto select,
                    database_->prepare("SELECT c.sequence, c.doc_id, c.node_id, c.text, c.vector,"
                                       " d.metadata FROM chunks c JOIN documents d USING(doc_id)"
@@ -154,6 +160,7 @@ Result<void> Collection::load() {
   }
   Snapshot empty{.dimension = dimension_, .segments = {}};
   auto loaded = next_snapshot(empty, {}, build_segment(std::move(rows), std::move(vectors)));
+  dense_->follow(loaded, removed);
   snapshot_.with([&](auto& current) { current.swap(loaded); });
   return {};
 }
@@ -260,6 +267,7 @@ void Collection::publish(std::span<const std::int64_t> removed, std::vector<Row>
   std::shared_ptr<const Segment> added =
       rows.empty() ? nullptr : build_segment(std::move(rows), std::move(vectors));
   auto next = next_snapshot(*base, removed, std::move(added));
+  dense_->follow(next, removed);
   snapshot_.with([&](auto& current) { current.swap(next); });
 }  // The old snapshot dies here or with its last reader, outside the lock.
 

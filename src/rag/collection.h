@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/mutex.h"
+#include "rag/dense_keeper.h"
 #include "rag/document.h"
 #include "rag/grounding.h"
 #include "rag/ingest.h"
@@ -60,6 +61,8 @@ class Collection final {
   const std::string& name() const { return name_; }
   std::int64_t created_order() const { return created_order_; }  // Rises with creation.
   std::shared_ptr<const Snapshot> snapshot() const;
+  // For retrieve(); null while a scan is quicker, or the graph is not built yet.
+  std::shared_ptr<const vector::DenseGraph> dense_graph() const { return dense_->graph(); }
   // Built on first use after a change, then shared.
   std::shared_ptr<const Corpus> corpus();
   // Of the chunks that the filter lets through; built anew each time.
@@ -93,7 +96,8 @@ class Collection final {
   Collection(std::string name, std::filesystem::path file,
              std::unique_ptr<store::Database> database, const EmbedderIdentity& embedder);
   Result<void> initialise() REQUIRES(writer_);
-  Result<void> load() REQUIRES(writer_);
+  // `removed`: the rows that were there before, in ascending order.
+  Result<void> load(std::span<const std::int64_t> removed) REQUIRES(writer_);
   Result<void> take_attached() REQUIRES(writer_);
   Result<Presence> presence_locked(const std::string& doc_id, const Document& document)
       REQUIRES(writer_);
@@ -120,6 +124,7 @@ class Collection final {
   };
   Guarded<CachedCorpus> corpus_;
   Guarded<std::optional<GroundingMode>> grounding_mode_;
+  std::unique_ptr<DenseKeeper> dense_;  // Set by open().
 };
 
 }  // namespace rage::rag

@@ -52,6 +52,15 @@ Result<void> check_source(store::Database& database, const EmbedderIdentity& emb
   return {};
 }
 
+std::vector<std::int64_t> sequences_of(const Snapshot& snapshot) {
+  std::vector<std::int64_t> sequences;
+  snapshot.for_each_row([&](const Row& row) {
+    sequences.push_back(row.sequence);
+    return true;
+  });
+  return sequences;
+}
+
 }  // namespace
 
 Result<void> Collection::copy_to(const std::filesystem::path& file) {
@@ -78,16 +87,12 @@ Result<void> Collection::take_from(const std::filesystem::path& file) {
   const Result<void> detached = database_->execute("DETACH DATABASE source");
   RETURN_IF_ERROR(taken);
   RETURN_IF_ERROR(detached);
-  return load();
+  return load(sequences_of(*snapshot()));
 }
 
 Result<void> Collection::replace_all(std::span<const PreparedDocument> documents) {
   MutexLock lock(writer_);
-  std::vector<std::int64_t> removed;
-  snapshot()->for_each_row([&](const Row& row) {
-    removed.push_back(row.sequence);
-    return true;
-  });
+  const std::vector<std::int64_t> removed = sequences_of(*snapshot());
   std::vector<Row> rows;
   std::vector<float> vectors;
   ASSIGN_OR_RETURN(auto transaction, store::Transaction::begin(*database_));

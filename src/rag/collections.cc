@@ -310,6 +310,7 @@ Result<std::vector<RetrievedChunk>> Collections::retrieve(const Context& context
                                                           const std::string& question,
                                                           std::size_t hits_max,
                                                           const MetadataFilter& filter) {
+  const auto graph = collection.dense_graph();
   const auto snapshot = collection.snapshot();
   ASSIGN_OR_RETURN(const embed::EmbeddingMatrix vector,
                    embedder_.embed(context, std::span(&question, 1), embed::TextKind::kQuery));
@@ -319,6 +320,7 @@ Result<std::vector<RetrievedChunk>> Collections::retrieve(const Context& context
                                    .terms = terms,
                                    .hits_max = hits_max,
                                    .filter = filter,
+                                   .graph = graph.get(),
                                    .exact_doc_id = exact});
 }
 

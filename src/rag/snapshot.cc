@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/check.h"
+#include "rag/dense_search.h"
 #include "rag/fusion.h"
 #include "rag/hashes.h"
 #include "text/analyzer.h"
@@ -77,7 +78,8 @@ std::map<Place, Candidate> gather(const Snapshot& snapshot, const RetrieveQuery&
   }
   const std::size_t pool = std::max(kPoolMin, query.hits_max * 3);
   std::map<Place, Candidate> candidates;
-  for (const vector::VectorHit& hit : vector::search_flat(blocks, query.vector, pool)) {
+  for (const vector::VectorHit& hit :
+       search_dense(snapshot, blocks, query.vector, pool, query.graph)) {
     candidates[{hit.block, hit.row}] = {.scores = {.dense = hit.similarity}, .has_dense = true};
   }
   for (const text::SparseHit& hit : text::search_sparse(views, query.terms, pool)) {

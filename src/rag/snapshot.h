@@ -15,6 +15,7 @@
 #include "rag/document.h"
 #include "rag/metadata_filter.h"
 #include "text/sparse_index.h"
+#include "vector/dense_graph.h"
 
 namespace rage::rag {
 
@@ -72,6 +73,7 @@ struct RetrieveQuery {
   std::span<const std::string> terms;  // analyze() of the question.
   std::size_t hits_max = 5;
   MetadataFilter filter = {};          // Rows it does not match are not searched.
+  const vector::DenseGraph* graph = nullptr;  // Of the index; null: the dense side is exact.
   std::string_view exact_doc_id = {};  // SHA-256 of the question: that document comes first.
 };
 

@@ -1,6 +1,8 @@
 #include "vector/dense_graph.h"
 
 #include <algorithm>
+#include <cstring>
+#include <unordered_set>
 #include <usearch/index.hpp>
 
 #include "base/check.h"
@@ -132,7 +134,8 @@ struct DenseGraph::State {
   std::vector<std::int64_t> keys;  // By row; they rise.
   std::vector<bool> dead;          // By row.
   std::size_t dead_rows = 0;
-  mutable ReaderSlots slots;  // Guards everything above.
+  std::unordered_set<std::int64_t> gone;  // Above last_key().
+  mutable ReaderSlots slots;              // Guards everything above.
 };
 
 DenseGraph::DenseGraph(const GraphOptions& options) : state_(std::make_unique<State>(options)) {}
@@ -143,6 +146,10 @@ Result<void> DenseGraph::add(std::int64_t key, std::span<const float> vector) {
   CHECK(key > last_key());
   State& state = *state_;
   const ReaderSlots::Writing writing(state.slots);
+  if (state.gone.erase(key) > 0) {  // Removed before it came.
+    last_key_.store(key, std::memory_order_release);
+    return {};
+  }
   if (!state.make_room()) return fail(ErrorCode::kResourceExhausted, "no memory for the graph");
   const std::size_t slot = state.rows.size();
   state.rows.append(vector);
@@ -161,6 +168,10 @@ void DenseGraph::remove(std::span<const std::int64_t> keys) {
   State& state = *state_;
   const ReaderSlots::Writing writing(state.slots);
   for (const std::int64_t key : keys) {
+    if (key > last_key()) {
+      state.gone.insert(key);
+      continue;
+    }
     const auto found = std::ranges::lower_bound(state.keys, key);
     if (found == state.keys.end() || *found != key) continue;
     const auto slot = static_cast<std::size_t>(found - state.keys.begin());

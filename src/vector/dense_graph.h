@@ -50,7 +50,7 @@ class DenseGraph final {
 
   // `key` is above last_key(). kResourceExhausted if there is no memory: nothing was added.
   Result<void> add(std::int64_t key, std::span<const float> vector);
-  // Keys that are not there are ignored.
+  // Keys that are not there are ignored; one above last_key() is remembered, and not added later.
   void remove(std::span<const std::int64_t> keys);
 
   // The `hits_max` most similar rows of those that `allowed` lets through (empty: all), best first;

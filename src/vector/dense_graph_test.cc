@@ -97,7 +97,6 @@ TEST(DenseGraph, RemovedRowsAreNeverFoundAgain) {
   const auto graph = a_graph(values);
   std::vector<std::int64_t> gone;
   for (std::int64_t key = 0; key < 600; key += 3) gone.push_back(key);
-  gone.push_back(100000);  // Was never there.
   graph->remove(gone);
   graph->remove(gone);
   EXPECT_EQ(graph->live_rows(), 400U);
@@ -107,6 +106,18 @@ TEST(DenseGraph, RemovedRowsAreNeverFoundAgain) {
   }
   EXPECT_GE(recall(values, *graph, [](std::int64_t key) { return key % 3 != 0; }), 0.95);
   EXPECT_EQ(graph->search(row_of(values, 0), 1000).size(), 400U);
+}
+
+// Deleted while it waited for its turn: adding it then would bring it back.
+TEST(DenseGraph, ARowThatWasRemovedBeforeItCameNeverAppears) {
+  const auto values = clustered_rows(20, kDimension, 10, 0.7F, 7);
+  DenseGraph graph(kOptions);
+  ASSERT_TRUE(graph.add(1, row_of(values, 1)));
+  const std::int64_t gone[] = {3};
+  graph.remove(gone);
+  for (const std::int64_t key : {2, 3, 4}) ASSERT_TRUE(graph.add(key, row_of(values, key)));
+  EXPECT_EQ(graph.last_key(), 4);
+  EXPECT_THAT(keys(graph.search(row_of(values, 3), 10)), testing::UnorderedElementsAre(1, 2, 4));
 }
 
 TEST(DenseGraph, NothingFindsNothing) {

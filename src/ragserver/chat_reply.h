@@ -21,6 +21,7 @@ struct Outcome {
   std::vector<rag::Citation> citations;
   std::vector<rag::SentenceReport> sentences;
   codec::Json usage = nullptr;
+  std::string stand_in = {};  // "phi-4 -> packaged:NAME": who was asked in the model's place.
 };
 
 // docs/guarantee.md says what its fields mean.

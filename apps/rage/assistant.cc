@@ -40,7 +40,7 @@ struct AssistantOptions {
   std::int64_t session_ttl_s = 0;
   std::string cors_origins = "http://localhost:3000";
   std::string instructions_file;
-  assistant::UpstreamOptions upstream;
+  assistant::UpstreamOptions upstream{.asks_for_stand_ins = true};
   assistant::PromptOptions prompt;
   assistant::ServiceOptions service;
   std::string direct_url;

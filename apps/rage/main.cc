@@ -39,6 +39,7 @@ int main(int argc, char** argv) {
   rage::app::add_status(app, exit_code);
   rage::app::add_down(app, exit_code);
   rage::app::add_reset(app, exit_code);
+  rage::app::add_export(app, exit_code);
   rage::app::add_index(app, exit_code);
   rage::app::add_retrieve(app, exit_code);
   rage::app::add_ask(app, exit_code);

@@ -17,6 +17,7 @@ namespace rage::app {
 struct NodeFlags {
   std::vector<std::string> substitutes;  // "preset=reference"
   std::string models;                    // Folder of GGUF files.
+  std::vector<std::string> publish;      // "8300=namespace/service" or "8300=Kind"
   std::size_t pods_max = 110;
 };
 void add_node_flags(CLI::App& command, NodeFlags& flags);

@@ -33,6 +33,7 @@ void add_operator(CLI::App& app, int& exit_code);
 void add_pd_sidecar(CLI::App& app, int& exit_code);
 void add_platform(CLI::App& app, int& exit_code);
 void add_rag(CLI::App& app, int& exit_code);
+void add_export(CLI::App& app, int& exit_code);
 void add_reset(CLI::App& app, int& exit_code);
 void add_retrieve(CLI::App& app, int& exit_code);
 void add_sim_model(CLI::App& app, int& exit_code);

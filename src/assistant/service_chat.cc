@@ -147,6 +147,7 @@ int AssistantService::chat_stream(const Call& call, const Turn& turn, const Tool
                {"message", answer.text},
                {"agent_name", kAgentName},
                {"model", answer.model},
+               {"substituted_model", answer.stand_in},
                {"latency_ms", outcome->latency_ms},
                {"usage", answer.usage},
                {"grounding", answer.grounding},

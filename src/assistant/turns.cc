@@ -28,6 +28,7 @@ Json answer_extras(Json extras, const Answer& answer, std::int64_t latency_ms) {
   if (!answer.usage.is_null()) extras["usage"] = answer.usage;
   if (!answer.grounding.is_null()) extras["grounding"] = answer.grounding;
   if (!answer.sources.is_null()) extras["sources"] = answer.sources;
+  if (!answer.stand_in.empty()) extras["substituted_model"] = answer.stand_in;
   return extras;
 }
 

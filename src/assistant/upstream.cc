@@ -253,11 +253,20 @@ Upstream::Attempt Upstream::ask_stream(const Context& context, const net::Client
   return whole;
 }
 
+void Upstream::state_stand_in(const Context& context, Answer& answer) const {
+  if (!options_.asks_for_stand_ins) return;
+  // A RAG service says by itself which model it asked, if any.
+  answer.stand_in = answer.grounding.is_null()
+                        ? stand_ins_.find(context, answer.model)
+                        : codec::string_or(answer.grounding, "substituted_model", "");
+}
+
 Result<Answer> Upstream::retried(
     const Context& context, const Json& body, const std::string& trace,
     const std::function<Attempt(const net::ClientRequest&)>& ask) const {
   for (int retry = 0;; ++retry) {
     Attempt attempt = ask(request_for(body, trace, retry));
+    if (attempt.answer) state_stand_in(context, *attempt.answer);
     if (attempt.answer || !attempt.repeatable || retry == options_.retries_max) {
       return std::move(attempt.answer);
     }
@@ -312,6 +321,11 @@ Result<Json> Upstream::models(const Context& context, milliseconds limit) const 
     return fail(ErrorCode::kDataLoss, "the upstream has no list of models");
   }
   return list;
+}
+
+Result<std::vector<llm::ModelInfo>> Upstream::list_models(const Context& context) const {
+  ASSIGN_OR_RETURN(const auto reply, fetch_models(context, options_.connect_timeout));
+  return llm::parse_model_list(reply.body);
 }
 
 Result<void> Upstream::check(const Context& context, milliseconds limit) const {

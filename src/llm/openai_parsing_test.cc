@@ -45,7 +45,7 @@ TEST(ModelList, ReadsEveryServersWayToStateTheContext) {
       {"id":"llama","meta":{"n_ctx":512,"n_ctx_train":8192}},
       {"id":"older","meta":{"n_ctx_train":2048}},
       {"id":"router","context_length":1e5},
-      {"id":"silent"},
+      {"id":"silent","tags":["fast","rage.dev/substituted-model=phi-4 -> packaged:small"]},
       {"id":"odd","max_model_len":"x","meta":[],"context_length":-3},
       {"name":"no id"}, {"id":7}, null]})");
   ASSERT_TRUE(models) << models.error().message;
@@ -56,6 +56,8 @@ TEST(ModelList, ReadsEveryServersWayToStateTheContext) {
   using Pair = std::pair<std::string, std::int64_t>;
   EXPECT_THAT(seen, ElementsAre(Pair("vllm", 4096), Pair("llama", 512), Pair("older", 2048),
                                 Pair("router", 100'000), Pair("silent", -1), Pair("odd", -1)));
+  EXPECT_EQ(models->at(4).stand_in, "phi-4 -> packaged:small");
+  EXPECT_EQ(models->at(5).stand_in, "");
 }
 
 TEST(ModelList, WhatIsNoListIsDataLoss) {

@@ -331,9 +331,10 @@ class Agent final : public NodeAgent {
   }
 
   void sync_services() {
-    ServiceTable table = plan_services(documents(services_.list()), documents(slices_.list()));
+    const std::vector<Json> services = documents(services_.list());
+    ServiceTable table = plan_services(services, documents(slices_.list()));
     leave_out(leaving_ips(), table);
-    const Result<void> applied = proxy_->apply(table);
+    const Result<void> applied = proxy_->apply(table, plan_published(options_.publish, services));
     services_retry_at_.reset();
     if (applied) return;
     services_retry_at_ = clock_.now() + kRetryServices;

@@ -6,6 +6,7 @@
 #include "apis/kinds.h"
 #include "base/files.h"
 #include "base/strings.h"
+#include "node/node_agent.h"
 #include "obs/log.h"
 
 namespace rage::node {
@@ -20,7 +21,6 @@ constexpr auto kRetry = 2s;        // After something that was missing, or a wri
 constexpr auto kImageRetry = 30s;  // A program may have been installed.
 constexpr auto kWriteTimeout = 10s;
 constexpr double kGraceSeconds = 30;
-constexpr const char* kSubstitution = "rage.dev/substituted-model";
 
 const kube::ResourceType& pods() {
   return apis::builtin_type("Pod");
@@ -379,8 +379,8 @@ void PodWorker::write_substitutions() {
   std::string text;
   for (const auto& [container, each] : substitutions_) text += (text.empty() ? "" : "; ") + each;
   const apis::ObjectMeta meta = apis::parse_meta(pod_);
-  if (meta.annotation(kSubstitution) == text) return;
-  const Json patch = {{"metadata", {{"uid", uid_}, {"annotations", {{kSubstitution, text}}}}}};
+  if (meta.annotation(kSubstitutedModel) == text) return;
+  const Json patch = {{"metadata", {{"uid", uid_}, {"annotations", {{kSubstitutedModel, text}}}}}};
   const auto sent = around_.client.patch(Context::with_timeout(kWriteTimeout), pods(), meta.key(),
                                          kube::PatchType::kMerge, patch);
   if (sent) {

@@ -69,13 +69,11 @@ class DenseKeeperTest : public testing::Test {
 };
 
 std::vector<std::string> ids(const Snapshot& snapshot, std::span<const float> vector,
-                             const vector::DenseGraph* graph, const codec::Json* filter = nullptr) {
+                             const vector::DenseGraph* graph, const MetadataFilter& filter = {}) {
   std::vector<std::string> all;
-  for (const auto& hit : retrieve(snapshot, {.vector = vector,
-                                             .terms = {},
-                                             .hits_max = 10,
-                                             .metadata_filter = filter,
-                                             .graph = graph})) {
+  for (const auto& hit : retrieve(
+           snapshot,
+           {.vector = vector, .terms = {}, .hits_max = 10, .filter = filter, .graph = graph})) {
     all.push_back(hit.chunk.doc_id);
   }
   return all;
@@ -91,12 +89,12 @@ TEST_F(DenseKeeperTest, AnswersAreTheSameBeforeAndAfterTheGraphIsThere) {
   const auto graph = keeper->graph();
   ASSERT_NE(graph, nullptr);
   EXPECT_EQ(graph->live_rows(), kRows);
-  const codec::Json filter = {{"third", true}};
+  const MetadataFilter filter = MetadataFilter::parse({{"third", true}}).value();
   for (std::int64_t query = 300; query < 310; ++query) {
     EXPECT_EQ(ids(*snapshot, vector_at(query), graph.get()),
               ids(*snapshot, vector_at(query), nullptr));
-    EXPECT_EQ(ids(*snapshot, vector_at(query), graph.get(), &filter),
-              ids(*snapshot, vector_at(query), nullptr, &filter));
+    EXPECT_EQ(ids(*snapshot, vector_at(query), graph.get(), filter),
+              ids(*snapshot, vector_at(query), nullptr, filter));
   }
 }
 

@@ -62,7 +62,11 @@ std::size_t source_tokens(const ChatRequest& request, const ChatOptions& options
 
 ChatEndpoint::ChatEndpoint(rag::Collections& collections, llm::LlmClient* llm,
                            const ChatOptions& options)
-    : collections_(collections), llm_(llm), options_(options), log_(options.log) {}
+    : collections_(collections),
+      llm_(llm),
+      options_(options),
+      log_(options.log),
+      stand_ins_([llm](const Context& context) { return llm->list_models(context); }) {}
 
 int ChatEndpoint::handle(const Context& context, const net::HttpRequest& request,
                          net::ResponseWriter& writer) {
@@ -150,6 +154,7 @@ int ChatEndpoint::answer(const Context& context, const net::HttpRequest& http,
     if (!asked && asked.error().code == ErrorCode::kCancelled) return 499;
     if (!asked) return send(writer, render_upstream_error(asked.error()));
     outcome = *std::move(asked);
+    outcome.stand_in = stand_ins_.find(context, *model);
   } else if (request.stream) {
     (void)stream.send_text(outcome.answer);
   }

@@ -10,6 +10,7 @@
 #include "base/context.h"
 #include "base/mutex.h"
 #include "llm/llm_client.h"
+#include "llm/stand_ins.h"
 #include "net/http_server.h"
 #include "rag/collections.h"
 #include "rag/grounding.h"
@@ -75,6 +76,7 @@ class ChatEndpoint final {
   const ChatOptions options_;
   AnswerLog log_;
   Guarded<std::string> default_model_;  // Asked once, when a request names none.
+  llm::StandIns stand_ins_;
 };
 
 }  // namespace rage::ragserver

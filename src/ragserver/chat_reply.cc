@@ -74,12 +74,14 @@ Json render_sentences(const std::vector<rag::SentenceReport>& reports) {
 Json render_grounding(const rag::AnswerPlan& plan, const Outcome& outcome) {
   const Json sufficiency =
       plan.sufficiency ? Json(std::round(*plan.sufficiency * 1e4) / 1e4) : Json(nullptr);
-  return {{"mode", outcome.mode},
-          {"policy", rag::grounding_mode_name(plan.grounding)},
-          {"sufficiency", sufficiency},
-          {"question", plan.standalone_question},
-          {"citations", render_citations(outcome.citations)},
-          {"sentences", render_sentences(outcome.sentences)}};
+  Json grounding = {{"mode", outcome.mode},
+                    {"policy", rag::grounding_mode_name(plan.grounding)},
+                    {"sufficiency", sufficiency},
+                    {"question", plan.standalone_question},
+                    {"citations", render_citations(outcome.citations)},
+                    {"sentences", render_sentences(outcome.sentences)}};
+  if (!outcome.stand_in.empty()) grounding["substituted_model"] = outcome.stand_in;
+  return grounding;
 }
 
 Envelope Envelope::create(std::string model) {

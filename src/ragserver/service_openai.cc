@@ -2,6 +2,7 @@
 #include <bit>
 
 #include "base/base64.h"
+#include "llm/stand_ins.h"
 #include "rag/ingest.h"
 #include "ragserver/responses.h"
 #include "ragserver/service.h"
@@ -79,6 +80,9 @@ HttpResponse RagService::list_models(const Call& call) {
     for (const llm::ModelInfo& model : *found) {
       Json entry = {{"id", model.id}, {"object", "model"}, {"created", 0}, {"owned_by", "rage"}};
       if (model.context_tokens_max) entry["max_model_len"] = *model.context_tokens_max;
+      if (!model.stand_in.empty()) {
+        entry["tags"] = Json::array({llm::render_stand_in_tag(model.stand_in)});
+      }
       models.push_back(std::move(entry));
     }
   }

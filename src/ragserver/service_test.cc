@@ -221,6 +221,10 @@ TEST_F(ServiceTest, ModelsComeFromTheInferenceService) {
   const Json models = call("GET", "/v1/models").json();
   EXPECT_EQ(models["data"][0]["id"], "small-model");
   EXPECT_EQ(models["data"][0]["max_model_len"], 8192);
+  EXPECT_FALSE(models["data"][0].contains("tags"));
+  llm.stand_in = "small-model -> packaged:x";
+  EXPECT_EQ(call("GET", "/v1/models").json()["data"][0]["tags"],
+            Json::array({"rage.dev/substituted-model=small-model -> packaged:x"}));
 }
 
 }  // namespace

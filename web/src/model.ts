@@ -98,7 +98,7 @@ export function readFacts(value: unknown): AnswerFacts {
   const from = bag(value);
   const usage = bag(from["usage"]);
   return {
-    model: text(from["model"]),
+    model: text(from["substituted_model"]) || text(from["model"]),
     latencyMs: number(from["latency_ms"]),
     promptTokens: number(usage["prompt_tokens"]),
     completionTokens: number(usage["completion_tokens"]),

@@ -166,7 +166,7 @@ class NodeTest(WithNode):
 
     def test_exec(self):
         self.apply(self.a_pod("in", self.script(
-            "echo up; sleep 1000", env=[{"name": "GREETING", "value": "hello"}],
+            "echo up; sleep 999", env=[{"name": "GREETING", "value": "hello"}],
             volumeMounts=[{"name": "work", "mountPath": "/scratch"}]),
             volumes=[{"name": "work", "emptyDir": {}}]))
         self.wait_phase("in", "Running")
@@ -183,7 +183,7 @@ class NodeTest(WithNode):
         missing = self.kubectl("-n", self.ns, "exec", "in", "--", "no-such-program", check=False)
         self.assertNotEqual(missing.returncode, 0)
         self.assertIn("no-such-program", missing.stderr)
-        long = self.kubectl_process("exec", "in", "--", "sh", "-c", "echo $$; sleep 1000")
+        long = self.kubectl_process("exec", "in", "--", "sh", "-c", "echo $$; sleep 999")
         pid = int(long.stdout.readline())
         long.kill()
         long.communicate(timeout=20)

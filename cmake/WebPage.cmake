@@ -1,6 +1,9 @@
 # Bundles the TypeScript of web/ with esbuild and makes a C++ file of the page: web_page(TARGET).
-# Run as a script (-P) it writes that file: -D OUTPUT=... -D FILES=a;b
+# Run as a script (-P) it writes that file: -D OUTPUT=... -D FILES=a;b, -D ROOM=... of another room
 if(CMAKE_SCRIPT_MODE_FILE)
+  if(NOT ROOM)
+    set(ROOM assistant)
+  endif()
   set(types_html "text/html; charset=utf-8")
   set(types_js "text/javascript; charset=utf-8")
   set(types_css "text/css; charset=utf-8")
@@ -21,10 +24,10 @@ if(CMAKE_SCRIPT_MODE_FILE)
       "{kFile${number}, sizeof(kFile${number})}},\n")
     math(EXPR number "${number} + 1")
   endforeach()
-  file(WRITE "${OUTPUT}" "// Made of web/ by cmake/WebPage.cmake.\n#include \"assistant/page_files.h\"\n\n"
-    "namespace rage::assistant {\nnamespace {\n\n${arrays}\nconstexpr PageFile kFiles[] = {\n${table}};\n\n"
+  file(WRITE "${OUTPUT}" "// Made of web/ by cmake/WebPage.cmake.\n#include \"${ROOM}/page_files.h\"\n\n"
+    "namespace rage::${ROOM} {\nnamespace {\n\n${arrays}\nconstexpr PageFile kFiles[] = {\n${table}};\n\n"
     "}  // namespace\n\nstd::span<const PageFile> page_files() {\n  return kFiles;\n}\n\n"
-    "}  // namespace rage::assistant\n")
+    "}  // namespace rage::${ROOM}\n")
   return()
 endif()
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "dashboard.h"
 #include "subcommands.h"
 
 namespace rage::app {
@@ -37,6 +38,7 @@ int main(int argc, char** argv) {
   int exit_code = 0;
   rage::app::add_up(app, exit_code);
   rage::app::add_status(app, exit_code);
+  rage::app::add_dashboard(app, exit_code);
   rage::app::add_down(app, exit_code);
   rage::app::add_reset(app, exit_code);
   rage::app::add_export(app, exit_code);

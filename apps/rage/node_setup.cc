@@ -8,6 +8,7 @@
 
 #include "base/strings.h"
 #include "models/cache.h"
+#include "node/container_exec.h"
 
 namespace rage::app {
 namespace {
@@ -103,6 +104,13 @@ Result<void> LocalPodLogs::read(const Context& context, const cluster::PodLogQue
                                  .follow = query.follow,
                                  .tail_lines = query.tail_lines};
   return node::read_log(context, clock_, paths_, request, on_bytes);
+}
+
+Result<std::unique_ptr<ChildProcess>> LocalPodExec::start(const cluster::PodExecRequest& request,
+                                                          const cluster::PodExecEnds& ends) {
+  return node::exec_in_container({.pod_uid = request.pod_uid, .container = request.container},
+                                 request.command,
+                                 {.in = ends.in, .out = ends.out, .err = ends.err});
 }
 
 }  // namespace rage::app

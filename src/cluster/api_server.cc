@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "cluster/detail/pod_log.h"
+#include "cluster/detail/streams.h"
 #include "cluster/detail/watch.h"
 #include "cluster/discovery.h"
 #include "cluster/table.h"
@@ -108,6 +109,10 @@ Error method_not_allowed() {
       "the server does not allow this method on the requested resource");
 }
 
+bool is_of_running_pods(std::string_view subresource) {
+  return subresource == "log" || subresource == "exec" || subresource == "portforward";
+}
+
 // The items of a built-in kind's list do not repeat what they are.
 void strip_kind(const ko::Resource& resource, Json& object) {
   if (resource.origin != ko::SchemaOrigin::kBuiltin) return;
@@ -162,9 +167,8 @@ class ApiServer::Handler final {
         objects_.registry()->find(path->group, path->version, path->plural);
     if (!resource) return no_such_kind(path->group, writer);
     if (!resource->namespaced && !path->ns.empty()) return fail(ko::no_such_resource());
-    if (path->subresource == "log" && resource->qualified() == "pods") {
-      return serve_log(context, call, {.resource = resource, .ns = path->ns, .name = path->name},
-                       writer);
+    if (resource->qualified() == "pods" && is_of_running_pods(path->subresource)) {
+      return serve_running_pod(context, call, resource, *path, writer);
     }
     const bool status = path->subresource == "status" && resource->has_status;
     const bool scale = path->subresource == "scale" && resource->scale != nullptr;
@@ -180,11 +184,20 @@ class ApiServer::Handler final {
     return serve_object(context, call, address, writer);
   }
 
-  Result<void> serve_log(const Context& context, const Call& call, const Address& address,
-                         net::ResponseWriter& writer) const {
-    if (call.request.method != "GET") return fail(method_not_allowed());
-    ASSIGN_OR_RETURN(const Json pod, objects_.get(address));
-    return detail::serve_pod_log(context, pod, call.parameters, options_.pod_logs, writer);
+  Result<void> serve_running_pod(const Context& context, const Call& call,
+                                 const ResourcePtr& resource, const ApiPath& path,
+                                 net::ResponseWriter& writer) const {
+    const std::string& method = call.request.method;
+    const bool log = path.subresource == "log";
+    if (method != "GET" && (log || method != "POST")) return fail(method_not_allowed());
+    ASSIGN_OR_RETURN(const Json pod,
+                     objects_.get({.resource = resource, .ns = path.ns, .name = path.name}));
+    if (log) return detail::serve_pod_log(context, pod, call.parameters, options_.pod_logs, writer);
+    if (path.subresource == "exec") {
+      return detail::serve_pod_exec(context, pod, call.parameters, options_.pod_exec, call.request,
+                                    writer);
+    }
+    return detail::serve_port_forward(pod, call.request, writer);
   }
 
   // A group that nobody knows is no path at all.

@@ -181,7 +181,7 @@ class Kubectl(unittest.TestCase):
                          [{"name": "A", "value": "b"}])
         self.assertEqual(self.run_in("auth", "can-i", "create", "pods").strip(), "yes")
         refused = self.run_in("create", "deployment", "web", "--image=nginx", check=False)
-        self.assertIn("AlreadyExists", refused.stderr)
+        self.assertIn("already exists", refused.stderr)
 
     def test_edit(self):
         self.run_in("create", "configmap", "c", "--from-literal=a=old")

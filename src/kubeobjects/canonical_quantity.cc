@@ -36,7 +36,7 @@ std::optional<int> place_of(const Names& names, std::string_view name) {
 
 std::optional<Parts> parts_of(std::string_view text) {
   Parts parts{.negative = text.starts_with('-')};
-  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  if (parts.negative) text.remove_prefix(1);
   std::size_t at = 0;
   std::size_t digits = 0;
   bool fraction = false;
@@ -51,7 +51,7 @@ std::optional<Parts> parts_of(std::string_view text) {
     parts.digits = parts.digits * 10 + (c - '0');
     if (fraction) --parts.exponent;
   }
-  if (digits == 0) return std::nullopt;
+  if (digits == 0 || text[at - 1] == '.') return std::nullopt;
   const std::string_view suffix = text.substr(at);
   if (const auto place = place_of(kDecimal, suffix)) {
     parts.exponent += 3 * (*place - kDecimalZero);

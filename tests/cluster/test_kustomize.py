@@ -1,6 +1,6 @@
 """An overlay must make the same objects here as on a cluster: `rage kustomize` against the real
-`kubectl kustomize`, over the folders in kustomize/, the example's
-and, if it is there, the demo's."""
+`kubectl kustomize`, over the folders in kustomize/, the example's and, if it is there, the
+demo's."""
 
 import subprocess
 import sys

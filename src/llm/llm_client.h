@@ -17,6 +17,7 @@ namespace rage::llm {
 struct ModelInfo {
   std::string id;
   std::optional<std::int64_t> context_tokens_max;
+  std::string runtime = {};  // `owned_by`: "llamacpp", "vllm", or whatever the server says.
 };
 
 // What the upstream answered, kept whole so that nothing it said is lost.

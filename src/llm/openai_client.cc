@@ -89,7 +89,9 @@ Result<std::vector<ModelInfo>> parse_model_list(std::string_view json) {
     if (models.size() == kModelsMax) break;
     std::string id = codec::string_or(entry, "id", "");
     if (id.empty()) continue;
-    models.push_back({.id = std::move(id), .context_tokens_max = context_tokens_of(entry)});
+    models.push_back({.id = std::move(id),
+                      .context_tokens_max = context_tokens_of(entry),
+                      .runtime = codec::string_or(entry, "owned_by", "")});
   }
   return models;
 }

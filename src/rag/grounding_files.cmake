@@ -16,4 +16,4 @@ set(GROUNDING_TESTS
   grounding_tokens_test.cc facts_test.cc amount_test.cc quantities_test.cc corpus_test.cc untrusted_test.cc
   question_test.cc question_fields_test.cc grounding_test.cc verify_test.cc perturb_test.cc injection_test.cc
   grounding_modes_test.cc grounding_eval_test.cc source_spans_test.cc answer_grammar_test.cc)
-set(GROUNDING_FUZZ facts_fuzz.cc question_fuzz.cc verify_fuzz.cc)
+set(GROUNDING_FUZZ facts_fuzz.cc question_fuzz.cc verify_fuzz.cc spans_fuzz.cc)

@@ -166,6 +166,11 @@ void add_rag(CLI::App& app, int& exit_code) {
       ->check(CLI::IsMember({"strict", "assist", "off", "compat"}))
       ->capture_default_str();
   command
+      ->add_flag("--constrain", service.chat.constrain,
+                 "The model can only copy names, numbers and addresses from the sources: with "
+                 "llama-server or vLLM, by a grammar (slower)")
+      ->envname("RAG_CONSTRAIN");
+  command
       ->add_option("--answers-kept", options->answers_kept,
                    "Answers that `rage explain` can explain; 0: none. Without it 256 on a loopback "
                    "address and none elsewhere")

@@ -92,7 +92,8 @@ Result<std::vector<ModelInfo>> parse_model_list(std::string_view json) {
     if (id.empty()) continue;
     models.push_back({.id = std::move(id),
                       .context_tokens_max = context_tokens_of(entry),
-                      .stand_in = stand_in_of(entry)});
+                      .stand_in = stand_in_of(entry),
+                      .runtime = codec::string_or(entry, "owned_by", "")});
   }
   return models;
 }

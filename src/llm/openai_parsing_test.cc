@@ -60,6 +60,17 @@ TEST(ModelList, ReadsEveryServersWayToStateTheContext) {
   EXPECT_EQ(models->at(5).stand_in, "");
 }
 
+// Who serves the model decides what may be asked of it beyond OpenAI's fields.
+TEST(ModelList, SaysWhichRuntimeServesTheModel) {
+  const auto models = parse_model_list(
+      R"({"data":[{"id":"a","owned_by":"llamacpp"},{"id":"b","owned_by":"vllm"},
+                  {"id":"c"},{"id":"d","owned_by":7}]})");
+  ASSERT_TRUE(models) << models.error().message;
+  std::vector<std::string> runtimes;
+  for (const ModelInfo& model : *models) runtimes.push_back(model.runtime);
+  EXPECT_THAT(runtimes, ElementsAre("llamacpp", "vllm", "", ""));
+}
+
 TEST(ModelList, WhatIsNoListIsDataLoss) {
   for (const char* text : {"", "<html>", "{}", R"({"data":7})", "7"}) {
     EXPECT_EQ(parse_model_list(text).error().code, ErrorCode::kDataLoss) << text;

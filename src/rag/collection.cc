@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/files.h"
 #include "base/strings.h"
+#include "rag/chunk_places.h"
 #include "rag/hashes.h"
 
 namespace rage::rag {
@@ -134,12 +135,14 @@ Result<void> Collection::set_grounding_mode(std::optional<GroundingMode> mode) {
 }
 
 Result<void> Collection::load(std::span<const std::int64_t> removed) {
-  ASSIGN_OR_RETURN(auto select,
-                   database_->prepare("SELECT c.sequence, c.doc_id, c.node_id, c.text, c.vector,"
-                                      " d.metadata FROM chunks c JOIN documents d USING(doc_id)"
-                                      " ORDER BY c.sequence"));
+  ASSIGN_OR_RETURN(
+      auto select,
+      database_->prepare("SELECT c.sequence, c.doc_id, c.node_id, c.text, c.vector,"
+                         " d.metadata, d.text FROM chunks c JOIN documents d USING(doc_id)"
+                         " ORDER BY c.sequence"));
   std::vector<Row> rows;
   std::vector<float> vectors;
+  ChunkPlaces places;
   while (true) {
     ASSIGN_OR_RETURN(const bool more, select.step());
     if (!more) break;
@@ -147,6 +150,7 @@ Result<void> Collection::load(std::span<const std::int64_t> removed) {
     chunk->doc_id = select.text(1);
     chunk->node_id = select.text(2);
     chunk->text = select.text(3);
+    chunk->begin = places.next(chunk->doc_id, select.text(6), chunk->text);
     ASSIGN_OR_RETURN(chunk->metadata, parse_metadata(select.text(5)));
     const auto bytes = select.blob(4);
     if (bytes.size() != dimension_ * sizeof(float)) {
@@ -244,11 +248,13 @@ Result<void> Collection::insert_locked(const PreparedDocument& prepared, std::ve
   ASSIGN_OR_RETURN(auto insert_chunk,
                    database_->prepare("INSERT INTO chunks(doc_id, node_id, text, vector)"
                                       " VALUES(?1, ?2, ?3, ?4)"));
+  ChunkPlaces places;
   for (std::size_t i = 0; i < prepared.chunk_texts.size(); ++i) {
     auto chunk = std::make_shared<Chunk>(Chunk{.doc_id = prepared.doc_id,
                                                .node_id = random_uuid(),
                                                .text = prepared.chunk_texts[i],
                                                .metadata = prepared.document.metadata});
+    chunk->begin = places.next(chunk->doc_id, prepared.document.text, chunk->text);
     const std::span<const float> vector = prepared.vectors.row(i);
     RETURN_IF_ERROR(insert_chunk.bind(1, chunk->doc_id)
                         .bind(2, chunk->node_id)

@@ -99,6 +99,17 @@ Result<std::string> ChatEndpoint::model_of(const Context& context, const Json& b
   return models.front().id;
 }
 
+std::string ChatEndpoint::grammar_runtime(const Context& context) {
+  if (!options_.constrain || llm_ == nullptr) return {};
+  const auto known = runtime_.with([](const auto& runtime) { return runtime; });
+  if (known) return *known;
+  const auto models = llm_->list_models(context);
+  if (!models) return {};  // Asked again next time.
+  std::string runtime = models->empty() ? std::string() : models->front().runtime;
+  runtime_.with([&](auto& current) { current = runtime; });
+  return runtime;
+}
+
 Result<rag::AnswerPlan> ChatEndpoint::plan(const Context& context, const ChatRequest& request,
                                            rag::Collection& collection, const rag::Corpus& corpus) {
   rag::GroundingOptions grounding{.mode = options_.answer_mode,
@@ -145,12 +156,20 @@ int ChatEndpoint::answer(const Context& context, const net::HttpRequest& http,
                   .answer = plan->answer,
                   .citations = plan->citations,
                   .sentences = {}};
+  if (!asks_model && plan->kind == rag::PlanKind::kComposed)
+    outcome.sentences = rag::report_composed(*plan, *corpus);
   if (asks_model) {
     const auto show = [&](const std::string& text) {
       return !request.stream || stream.send_text(text);
     };
-    auto asked =
-        ask_model(context, *llm_, upstream_body(request, *plan, *model), *plan, *corpus, show);
+    Json body = upstream_body(request, *plan, *model);
+    const bool constrained = add_grammar(body, grammar_runtime(context), *plan);
+    auto asked = ask_model(context, *llm_, body, *plan, *corpus, show);
+    if (constrained && !asked && asked.error().code == ErrorCode::kInvalidArgument) {
+      // A server that has no grammars after all; nothing has been shown yet.
+      asked =
+          ask_model(context, *llm_, upstream_body(request, *plan, *model), *plan, *corpus, show);
+    }
     if (!asked && asked.error().code == ErrorCode::kCancelled) return 499;
     if (!asked) return send(writer, render_upstream_error(asked.error()));
     outcome = *std::move(asked);

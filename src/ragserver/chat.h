@@ -29,6 +29,9 @@ struct ChatOptions {
   rag::AnswerMode answer_mode = rag::AnswerMode::kAuto;
   // Unless the index or the request says otherwise.
   rag::GroundingMode grounding = rag::GroundingMode::kStrict;
+  // Names, numbers and addresses can only be copied from the sources, where the model server has
+  // grammars (docs/adr/0025).
+  bool constrain = false;
   AnswerLogOptions log = {};
 };
 
@@ -69,6 +72,8 @@ class ChatEndpoint final {
                                rag::Collection& collection, const rag::Corpus& corpus);
   int pass_through(const Context& context, const net::HttpRequest& request,
                    net::ResponseWriter& writer);
+  // Whose grammars the model server understands; empty: unknown, or not wanted.
+  std::string grammar_runtime(const Context& context);
   Result<std::string> model_of(const Context& context, const codec::Json& body);
 
   rag::Collections& collections_;
@@ -77,6 +82,7 @@ class ChatEndpoint final {
   AnswerLog log_;
   Guarded<std::string> default_model_;  // Asked once, when a request names none.
   llm::StandIns stand_ins_;
+  Guarded<std::optional<std::string>> runtime_;
 };
 
 }  // namespace rage::ragserver

@@ -5,6 +5,7 @@
 
 #include "codec/documents.h"
 #include "obs/log.h"
+#include "rag/answer_grammar.h"
 
 namespace rage::ragserver {
 namespace {
@@ -102,6 +103,23 @@ Json upstream_body(const ChatRequest& request, const rag::AnswerPlan& plan,
   }
   body["messages"] = std::move(messages);
   return body;
+}
+
+bool add_grammar(Json& body, std::string_view runtime, const rag::AnswerPlan& plan) {
+  const bool llama = runtime == "llamacpp";
+  if ((!llama && runtime != "vllm") || plan.grounding == rag::GroundingMode::kOff) return false;
+  for (const char* own : {"grammar", "json_schema", "response_format", "structured_outputs",
+                          "guided_json", "guided_regex", "guided_choice", "guided_grammar"}) {
+    if (body.contains(own)) return false;
+  }
+  auto grammar = rag::answer_grammar(plan.sources, plan.standalone_question);
+  if (!grammar) return false;
+  if (llama) {
+    body["grammar"] = *std::move(grammar);
+  } else {
+    body["structured_outputs"] = {{"grammar", *std::move(grammar)}};
+  }
+  return true;
 }
 
 Result<Outcome> ask_model(const Context& context, llm::LlmClient& llm, const Json& body,

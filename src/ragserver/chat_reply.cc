@@ -56,6 +56,13 @@ Json estimated_usage(const ChatRequest& request, std::string_view answer) {
           {"prompt_tokens_details", nullptr}};
 }
 
+Json render_spans(const std::vector<rag::SourceSpan>& spans) {
+  Json list = Json::array();
+  for (const rag::SourceSpan& span : spans)
+    list.push_back({{"doc_id", span.doc_id}, {"start", span.begin}, {"end", span.end}});
+  return list;
+}
+
 Json render_sentences(const std::vector<rag::SentenceReport>& reports) {
   Json sentences = Json::array();
   for (const rag::SentenceReport& report : reports) {
@@ -64,6 +71,7 @@ Json render_sentences(const std::vector<rag::SentenceReport>& reports) {
                          {"verdict", supported ? "supported" : "unsupported"},
                          {"shown", report.shown},
                          {"citations", report.citations},
+                         {"spans", render_spans(report.spans)},
                          {"reason", report.reason}});
   }
   return sentences;

@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from support import ServiceTest
+from support import BINARY, ServiceTest
 
 TOOL = Path(os.environ.get("RAGE_CACHE_DIR", Path.home() / ".cache/rage")) / "tools/schema/bin"
 CASES = os.environ.get("RAGE_SCHEMA_CASES", "6")
@@ -23,8 +23,27 @@ CHECKS = (
 
 @unittest.skipUnless((TOOL / "schemathesis").exists(), "make deps fetches schemathesis")
 class Schema(ServiceTest):
-    flags = ("--answers", "extractive")
     embedder = "hashing"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.model = subprocess.Popen(
+            [BINARY, "sim-model", "--port", "0", "--time-scale", "20"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        url = cls.model.stdout.readline().split()[-1]
+        cls.flags = ("--llm-url", url + "/v1/chat/completions")
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            super().tearDownClass()
+        finally:
+            cls.model.terminate()
+            cls.model.communicate(timeout=60)
 
     def test_every_reply_is_as_described(self):
         self.service.index("i", [{"text": "one apple", "metadata": {"n": 1}}])

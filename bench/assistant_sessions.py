@@ -4,13 +4,12 @@ lost, and the agent may cost little.
 
     bench/assistant_sessions.py build/release/rage [--sessions 200] [--turns 3] [--redis]
 
-Each session asks `turns` questions, one after the other, each a stream. The same load goes to the
-model server alone first. Prints one JSON object:
+Each session asks `turns` questions, one after the other, each a stream. Prints one JSON object:
 
-  lost              questions or answers that a history does not hold, and streams without an end
-  own_ms            what the agent took of an answer itself: the client's time less the model's, as
-                    the agent measured it ("latency_ms")
-  beyond_model_ms   percentiles with the agent less percentiles without
+  lost                questions or answers that a history does not hold, streams without an end
+  own_ms              what the agent took of an answer beside asking the model: the client's time
+                      less "latency_ms", which the agent measured
+  mean_beyond_model_ms  the client's time less the model's, as the model server measured it
 """
 
 import argparse
@@ -102,34 +101,44 @@ def cpu_seconds(process):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def model_seconds(port):
+    """(sum, count) of the model server's own times."""
+    async def get():
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 24)
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: b\r\nConnection: close\r\n\r\n")
+        text = (await reader.read(-1)).decode()
+        writer.close()
+        return text
+    told = {}
+    for line in asyncio.run(get()).split("\n"):
+        for part in ("sum", "count"):
+            if line.startswith(f"vllm:e2e_request_latency_seconds_{part}"):
+                told[part] = float(line.rsplit(" ", 1)[1])
+    return told["sum"], told["count"]
+
+
 def measure(options, model_port, agent_port, agent):
     question = "Which talks about storage are on Saturday, and who gives them? " * 3
 
-    async def to_model(number, turn):
-        body = {"model": "sim", "stream": True, "max_completion_tokens": 2048,
-                "messages": [{"role": "user", "content": f"{question}{number} {turn}"}]}
-        return await stream(model_port, "/v1/chat/completions", body)
-
-    async def to_agent(number, turn):
+    async def ask(number, turn):
         body = {"message": f"{question}{number} {turn}", "session_id": f"s{number}"}
         return await stream(agent_port, "/chat/stream", body)
 
-    alone, _ = asyncio.run(converse(options.sessions, options.turns, to_model))
     before = cpu_seconds(agent)
-    through, seconds = asyncio.run(converse(options.sessions, options.turns, to_agent))
+    told, seconds = asyncio.run(converse(options.sessions, options.turns, ask))
     cpu = cpu_seconds(agent) - before
-    ends = [done_of(text) for _, text in through]
-    own = [took - end["latency_ms"] / 1000 for (took, _), end in zip(through, ends) if end]
-    with_agent, without = spread([t for t, _ in through]), spread([t for t, _ in alone])
+    ends = [done_of(text) for _, text in told]
+    own = [took - end["latency_ms"] / 1000 for (took, _), end in zip(told, ends) if end]
+    model, answers = model_seconds(model_port)
+    beyond = sum(took for took, _ in told) / len(told) - model / max(1, answers)
     lost = sum(end is None for end in ends)
     for number in range(options.sessions):
         kept = plain(agent_port, f"/chat/history/s{number}")["messages"]
         lost += 2 * options.turns - len(kept)
-    return {"sessions": options.sessions, "turns": options.turns,
-            "answers": len(through), "lost": lost, "seconds": round(seconds, 2),
-            "own_ms": spread(own), "with_agent_ms": with_agent, "model_alone_ms": without,
-            "beyond_model_ms": {k: round(with_agent[k] - without[k], 2) for k in without},
-            "agent_cpu_ms_per_answer": round(1000 * cpu / len(through), 2)}
+    return {"sessions": options.sessions, "turns": options.turns, "answers": len(told),
+            "lost": lost, "seconds": round(seconds, 2), "answer_ms": spread([t for t, _ in told]),
+            "own_ms": spread(own), "mean_beyond_model_ms": round(1000 * beyond, 2),
+            "agent_cpu_ms_per_answer": round(1000 * cpu / len(told), 2)}
 
 
 def main():
@@ -138,6 +147,8 @@ def main():
     parser.add_argument("--sessions", type=int, default=200)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--output-tokens", type=int, default=64)
+    parser.add_argument("--decode-ms", type=float, default=40,
+                        help="of a token; 40 makes answers of 1 to 4 seconds")
     parser.add_argument("--redis", action="store_true", help="history in Redis, not in SQLite")
     options = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="rage-sessions-")
@@ -150,7 +161,8 @@ def main():
             environment["REDIS_URL"] = f"redis://127.0.0.1:{port}"
         model, model_port = start(options.binary, "sim-model", "--port", "0", "--model", "sim",
                                   "--output-tokens-mean", str(options.output_tokens),
-                                  "--decode-base-ms", "20", "--decode-per-sequence-ms", "0")
+                                  "--decode-base-ms", str(options.decode_ms),
+                                  "--decode-per-sequence-ms", "0")
         running.append(model)
         agent, agent_port = start(options.binary, "assistant", "--port", "0", "--data", folder,
                                   "--base-url", f"http://127.0.0.1:{model_port}/v1", "--model",

@@ -76,23 +76,40 @@ Result<std::vector<Message>> SqliteStore::load(const Context&, const std::string
   return messages;
 }
 
+// Whoever comes while nobody writes does so for all who wait. The others sleep until theirs is
+// written and need no lock that the next writer holds.
 Result<void> SqliteStore::append(const Context&, const std::string& session,
                                  std::span<const Message> messages) {
   Waiting mine{.session = session, .messages = messages};
-  waiting_.with([&](auto& waiting) { waiting.push_back(&mine); });
-  MutexLock lock(writing_);
-  if (!mine.written) write_waiting();
-  return mine.outcome;
+  {
+    MutexLock lock(queue_);
+    waiting_.push_back(&mine);
+  }
+  while (true) {
+    std::vector<Waiting*> batch;
+    {
+      MutexLock lock(queue_);
+      while (somebody_writes_ && !mine.written) written_.wait(queue_);
+      if (mine.written) return mine.outcome;
+      somebody_writes_ = true;
+      batch.swap(waiting_);
+    }
+    write_all(batch);
+    {
+      MutexLock lock(queue_);
+      for (Waiting* one : batch) one->written = true;
+      somebody_writes_ = false;
+    }
+    written_.notify_all();
+  }
 }
 
-// Everybody's who came until now, in one transaction; each by itself if that cannot be.
-void SqliteStore::write_waiting() {
-  const std::vector<Waiting*> batch =
-      waiting_.with([](auto& waiting) { return std::exchange(waiting, {}); });
+// In one transaction; each by itself if that cannot be.
+void SqliteStore::write_all(std::span<Waiting* const> batch) {
+  MutexLock lock(writing_);
   const auto together = write(batch);
-  for (Waiting* one : batch) {
+  for (Waiting* const& one : batch) {
     one->outcome = together || batch.size() == 1 ? together : write(std::span(&one, 1));
-    one->written = true;
   }
 }
 

@@ -38,7 +38,7 @@ class SqliteStore final : public HistoryStore {
   struct Waiting {
     const std::string& session;
     std::span<const Message> messages;
-    bool written = false;  // By whoever held writing_.
+    bool written = false;  // Whoever wrote it says so, with queue_ held.
     Result<void> outcome = {};
   };
 
@@ -48,7 +48,7 @@ class SqliteStore final : public HistoryStore {
   std::int64_t now_ms() const;
   std::int64_t oldest_ms() const;  // Sessions last written to before it are gone.
   Result<SessionInfo> find_in(store::Database& database, const std::string& session) const;
-  void write_waiting() REQUIRES(writing_);
+  void write_all(std::span<Waiting* const> batch);
   Result<void> write(std::span<Waiting* const> batch) REQUIRES(writing_);
   Result<void> write_one(const std::string& session, std::span<const Message> messages)
       REQUIRES(writing_);
@@ -56,7 +56,10 @@ class SqliteStore final : public HistoryStore {
 
   Clock& clock_;
   const StoreOptions options_;
-  Guarded<std::vector<Waiting*>> waiting_;
+  Mutex queue_;
+  CondVar written_;
+  std::vector<Waiting*> waiting_ GUARDED_BY(queue_);
+  bool somebody_writes_ GUARDED_BY(queue_) = false;
   Mutex writing_;
   const std::unique_ptr<store::Database> writer_ GUARDED_BY(writing_);
   Mutex reading_;

@@ -36,8 +36,13 @@ std::vector<Claim> claims_of(const ReadSentence& said) {
     claims.push_back({.fact = fact_key(fact), .name = {}, .title = {}, .stem = {}});
   for (const Quantity& one : said.quantities)
     claims.push_back({.fact = "q:" + one.normal, .name = {}, .title = {}, .stem = {}});
-  for (const NameSpan& name : said.names)
+  for (NameSpan name : said.names) {
+    // "Ballroom F. The talk": the full stop after an initial ends no name.
+    while (name.token_end > name.token_begin + 1 &&
+           is_function_word(said.tokens[name.token_end - 1].folded))
+      --name.token_end;
     claims.push_back({.fact = {}, .name = said.words_of(name), .title = {}, .stem = {}});
+  }
   for (const TitleMention& mention : said.titles) {
     Claim claim;
     for (std::size_t i = mention.token_begin; i < mention.token_end; ++i) {

@@ -11,7 +11,6 @@
 
 #include "base/process.h"
 #include "base/strings.h"
-#include "dashboard.h"
 #include "kube/kubeconfig.h"
 #include "net/http_client.h"
 #include "net/http_server.h"

@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <exception>
 
-#include "dashboard.h"
 #include "subcommands.h"
 
 namespace rage::app {

@@ -14,6 +14,7 @@ void add_assistant(CLI::App& app, int& exit_code);
 void add_auto_index(CLI::App& app, int& exit_code);
 void add_bbr(CLI::App& app, int& exit_code);
 void add_controllers(CLI::App& app, int& exit_code);
+void add_dashboard(CLI::App& app, int& exit_code);
 void add_describe(CLI::App& app, int& exit_code);
 void add_doctor(CLI::App& app, int& exit_code);
 void add_down(CLI::App& app, int& exit_code);

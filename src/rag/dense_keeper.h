@@ -20,8 +20,8 @@
 namespace rage::rag {
 
 struct DenseKeeperOptions {
-  // Rows from which on a graph answers sooner than a scan of all vectors.
-  std::size_t rows_min = 20000;
+  // From here on a scan of all vectors takes too long (16 ms); below, exact answers are worth it.
+  std::size_t rows_min = 100000;
   double dead_share_max = 0.25;  // More removed rows than this: built anew.
   vector::GraphOptions graph = {};
 };

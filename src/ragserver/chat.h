@@ -30,7 +30,7 @@ struct ChatOptions {
   // Unless the index or the request says otherwise.
   rag::GroundingMode grounding = rag::GroundingMode::kStrict;
   // Names, numbers and addresses can only be copied from the sources, where the model server has
-  // grammars (docs/adr/0025).
+  // grammars (docs/adr/0023).
   bool constrain = false;
   AnswerLogOptions log = {};
 };

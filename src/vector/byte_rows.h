@@ -1,6 +1,6 @@
 // Unit vectors as signed bytes, each with a scale of its own: a quarter of the memory, for finding
 // candidates whose similarity is then computed from the original. Measured with MiniLM's vectors,
-// the order differs from that of floats only where similarities differ by less than 0.003.
+// the order differs from that of floats only where similarities nearly tie.
 #pragma once
 
 #include <cstddef>

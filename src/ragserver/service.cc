@@ -9,6 +9,7 @@
 #include "codec/uri.h"
 #include "obs/log.h"
 #include "rag/hashes.h"
+#include "ragserver/guarded_writer.h"
 #include "ragserver/responses.h"
 #include "ragserver/validation.h"
 #include "text/unicode.h"
@@ -121,6 +122,7 @@ enum class RouteKind {
   kWriteSettings,
   kAnswers,
   kAnswer,
+  kGuardrails,
 };
 
 struct RagService::Route {
@@ -138,10 +140,15 @@ struct FixedRoute {
 };
 
 constexpr FixedRoute kFixedRoutes[] = {
-    {"GET", "/health", RouteKind::kHealth},      {"GET", "/metrics", RouteKind::kMetrics},
-    {"POST", "/index", RouteKind::kIndex},       {"GET", "/indexes", RouteKind::kIndexes},
-    {"POST", "/retrieve", RouteKind::kRetrieve}, {"POST", "/v1/chat/completions", RouteKind::kChat},
-    {"GET", "/v1/models", RouteKind::kModels},   {"GET", "/answers", RouteKind::kAnswers},
+    {"GET", "/health", RouteKind::kHealth},
+    {"GET", "/metrics", RouteKind::kMetrics},
+    {"POST", "/index", RouteKind::kIndex},
+    {"GET", "/indexes", RouteKind::kIndexes},
+    {"POST", "/retrieve", RouteKind::kRetrieve},
+    {"POST", "/v1/chat/completions", RouteKind::kChat},
+    {"GET", "/v1/models", RouteKind::kModels},
+    {"GET", "/answers", RouteKind::kAnswers},
+    {"GET", "/guardrails/policy", RouteKind::kGuardrails},
 };
 
 struct NamedRoute {
@@ -185,6 +192,7 @@ std::optional<Operation> operation_of(RouteKind kind) {
     case RouteKind::kWriteSettings:
     case RouteKind::kAnswers:
     case RouteKind::kAnswer:
+    case RouteKind::kGuardrails:
       return std::nullopt;
   }
   return std::nullopt;
@@ -256,7 +264,8 @@ void RagService::handle(const Context& context, const net::HttpRequest& request,
   if (operation) metrics_.started();
   int status = 200;
   if (route->kind == RouteKind::kChat) {
-    status = chat_.handle(context, request, writer);
+    GuardedWriter guarded(options_.guardrails, writer);
+    status = guarded.finish(chat_.handle(context, request, guarded));
   } else {
     HttpResponse response = answer({.context = context, .request = request}, *route);
     status = response.status;
@@ -275,11 +284,11 @@ void RagService::handle(const Context& context, const net::HttpRequest& request,
 HttpResponse RagService::answer(const Call& call, const Route& route) {
   switch (route.kind) {
     case RouteKind::kHealth:
-      return json_ok({{"status", "Healthy"}, {"detail", nullptr}});
+      return health();
     case RouteKind::kMetrics:
       return {.status = 200,
               .headers = {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}},
-              .body = metrics_.render()};
+              .body = render_metrics()};
     case RouteKind::kIndex:
       return create_index(call);
     case RouteKind::kIndexes:
@@ -304,6 +313,8 @@ HttpResponse RagService::answer(const Call& call, const Route& route) {
       return list_answers();
     case RouteKind::kAnswer:
       return explain_answer(route.answer_id);
+    case RouteKind::kGuardrails:
+      return describe_guardrails();
     case RouteKind::kChat:
       break;  // Streams; handle() sends it to the chat endpoint.
   }

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/context.h"
+#include "guardrails/output_guardrails.h"
 #include "llm/llm_client.h"
 #include "net/http.h"
 #include "net/http_server.h"
@@ -21,6 +22,7 @@ namespace rage::ragserver {
 struct RagServiceOptions {
   std::int64_t top_k_max = 300;  // RAG_MAX_TOP_K
   ChatOptions chat;
+  guardrails::OutputGuardrails* guardrails = nullptr;  // Outlives the service. Null: none.
 };
 
 // Resource. Thread-safe. What it is given outlives it; `llm` may be null: chat then answers 503,
@@ -55,6 +57,9 @@ class RagService final {
   net::HttpResponse read_settings(const std::string& name);
   net::HttpResponse write_settings(const Call& call, const std::string& name);
   net::HttpResponse list_answers();
+  net::HttpResponse health() const;
+  net::HttpResponse describe_guardrails() const;
+  std::string render_metrics() const;
   net::HttpResponse explain_answer(const std::string& id);
 
   rag::Collections& collections_;

@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/strings.h"
 #include "embed/factory.h"
+#include "guardrails/output_guardrails.h"
 #include "llm/openai_client.h"
 #include "model_access.h"
 #include "obs/log.h"
@@ -39,7 +40,11 @@ struct RagOptions {
   std::string grounding_mode = "strict";
   int answers_kept = -1;  // Less than 0: by where the service listens.
   std::size_t body_mib_max = 64;
-  std::string api_keys;  // A file; empty: no keys.
+  std::string api_keys;           // A file; empty: no keys.
+  std::string guardrails_policy;  // Of the flag; the next three are the environment's.
+  std::string guardrails_enabled;
+  std::string guardrails_path;
+  std::string guardrails_reload = "true";
   rag::IngestOptions ingest;
   ragserver::RagServiceOptions service;
 };
@@ -83,11 +88,22 @@ Result<void> read_api_keys(const std::string& path, ragserver::RagServiceOptions
   return {};
 }
 
+// A policy named by the flag is in force; the environment's needs to be turned on, as in KAITO.
+guardrails::OutputGuardrailsOptions guardrails_of(const RagOptions& options) {
+  const bool named = !options.guardrails_policy.empty();
+  return {.enabled = named || equals_ignoring_case(options.guardrails_enabled, "true"),
+          .policy = named ? options.guardrails_policy : options.guardrails_path,
+          .hot_reload = !equals_ignoring_case(options.guardrails_reload, "false")};
+}
+
 Result<void> run_rag(RagOptions options) {
   const ShutdownSignal shutdown;
   options.listen.set_log_format();
   RETURN_IF_ERROR(check_rag_environment(process_environment));
   ModelAccess access;
+  SystemClock clock;
+  ASSIGN_OR_RETURN(const auto guardrails,
+                   guardrails::OutputGuardrails::create(guardrails_of(options), clock));
   ASSIGN_OR_RETURN(const auto embedder, make_embedder(access, options));
   ASSIGN_OR_RETURN(const auto collections,
                    rag::Collections::open(options.data, *embedder, options.ingest));
@@ -102,6 +118,7 @@ Result<void> run_rag(RagOptions options) {
       rag::parse_grounding_mode(options.grounding_mode).value_or(rag::GroundingMode::kStrict);
   options.service.chat.log.answers_max = answers_kept(options);
   RETURN_IF_ERROR(read_api_keys(options.api_keys, options.service));
+  options.service.guardrails = guardrails.get();
   ragserver::RagService service(*collections, llm.get(), options.service);
   const net::HttpServerOptions listener = options.listen.listener(options.body_mib_max << 20);
   ASSIGN_OR_RETURN(
@@ -205,6 +222,17 @@ void add_rag(CLI::App& app, int& exit_code) {
   command->add_option("--body-mib-max", options->body_mib_max, "Largest request body, MiB")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
+  command->add_option("--guardrails-policy", options->guardrails_policy,
+                      "Policy (YAML) that what a model says is held to; reloaded when it changes");
+  const auto from_environment = [&](const char* name, const char* variable, std::string& value) {
+    command->add_option(name, value)->envname(variable)->group("");
+  };
+  from_environment("--output-guardrails-enabled", "OUTPUT_GUARDRAILS_ENABLED",
+                   options->guardrails_enabled);
+  from_environment("--output-guardrails-policy-path", "OUTPUT_GUARDRAILS_POLICY_PATH",
+                   options->guardrails_path);
+  from_environment("--output-guardrails-hot-reload-enabled", "OUTPUT_GUARDRAILS_HOT_RELOAD_ENABLED",
+                   options->guardrails_reload);
   command->footer(
       "KAITO's environment variables are honoured; flags win.\n"
       "Examples:\n"

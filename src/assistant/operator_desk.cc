@@ -29,7 +29,7 @@ struct Route {
 
 constexpr Route kRoutes[] = {
     {"GET", "/health"},
-    {"GET", "/guardrails"},
+    {"GET", "/guardrails/policy"},
     {"GET", "/v1/models"},
     {"GET", "/answers"},
     {"GET", "/answers/*"},

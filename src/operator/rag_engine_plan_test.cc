@@ -368,6 +368,23 @@ TEST(RagEnginePlan, DoesNotRunUnguarded) {
   EXPECT_FALSE(find_change<ApplyObject>(plan, "ConfigMap"));
 }
 
+// KAITO's operator changes the environment alone: the service is told of a policy that is not
+// there.
+TEST(RagEnginePlan, GuardrailsTurnedOnLaterAreMountedInWhatRuns) {
+  apis::RagEngine engine = an_engine();
+  RagEngineObservation observed = running(engine);
+  engine.guardrails_enabled = true;
+  engine.guardrails_config_map = "my-policy";
+  observed.guardrails_policy = Json::parse(R"({"data": {"guardrails.yaml": "scanners: []"}})");
+  const auto plan = plan_rag_engine(engine, observed, {}, kNow);
+  const auto* deployment = find_change<ApplyObject>(plan, "Deployment");
+  ASSERT_TRUE(deployment);
+  const Json& pod = deployment->object["spec"]["template"]["spec"];
+  EXPECT_EQ(pod["volumes"][2]["configMap"]["name"], "my-policy");
+  EXPECT_EQ(pod["containers"][0]["volumeMounts"][2]["mountPath"], "/etc/ragengine/guardrails");
+  EXPECT_EQ(environment_of(engine).at("OUTPUT_GUARDRAILS_ENABLED"), "true");
+}
+
 // What another operator's Deployment runs and hooks in does not exist in our image.
 TEST(RagEnginePlan, ReplacesAnotherOperatorsDeployment) {
   RagEngineObservation observed = running(an_engine());

@@ -93,6 +93,7 @@ Scope scope_of(RouteKind kind) {
     case RouteKind::kEmbeddings:
     case RouteKind::kRerank:
     case RouteKind::kReadSettings:
+    case RouteKind::kGuardrails:
       return Scope::kRead;
     case RouteKind::kIndex:
     case RouteKind::kUpdateDocuments:

@@ -83,6 +83,8 @@ constexpr Operation kOperations[] = {
     {"get", "/answers", "list_answers", "Answers", "The last answers, newest first", "", "", "404"},
     {"get", "/answers/{answer_id}", "explain_answer", "Answers",
      "How an answer came about: question, candidates, verdicts", "", "", "404"},
+    {"get", "/guardrails/policy", "get_guardrails_policy", "Monitoring",
+     "What a model's words are held to, and what is wrong with the policy's file"},
 };
 
 constexpr std::string_view kParameters = R"({

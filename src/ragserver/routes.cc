@@ -34,6 +34,7 @@ constexpr Pattern kPatterns[] = {
     {"POST", "/v1/rerank", RouteKind::kRerank},
     {"GET", "/answers", RouteKind::kAnswers},
     {"GET", "/answers/", RouteKind::kAnswer, true},
+    {"GET", "/guardrails/policy", RouteKind::kGuardrails},
     {"DELETE", "/indexes/", RouteKind::kDeleteIndex, true},
     {"GET", "/indexes/", RouteKind::kListDocuments, true, "/documents"},
     {"POST", "/indexes/", RouteKind::kUpdateDocuments, true, "/documents"},

@@ -31,6 +31,7 @@ enum class RouteKind {
   kWriteSettings,
   kAnswers,
   kAnswer,
+  kGuardrails,
 };
 
 struct Route {

@@ -5,6 +5,7 @@
 
 #include "obs/log.h"
 #include "ragserver/docs_page.h"
+#include "ragserver/guarded_writer.h"
 #include "ragserver/openapi.h"
 #include "ragserver/responses.h"
 
@@ -51,6 +52,7 @@ std::optional<Operation> operation_of(RouteKind kind) {
     case RouteKind::kWriteSettings:
     case RouteKind::kAnswers:
     case RouteKind::kAnswer:
+    case RouteKind::kGuardrails:
       return std::nullopt;
   }
   return std::nullopt;
@@ -128,7 +130,8 @@ int RagService::serve(const Call& call, const Route& route, net::ResponseWriter&
   if (operation) metrics_.started();
   int status = 200;
   if (route.kind == RouteKind::kChat) {
-    status = chat_.handle(call.context, call.request, writer);
+    GuardedWriter guarded(options_.guardrails, writer);
+    status = guarded.finish(chat_.handle(call.context, call.request, guarded));
   } else {
     HttpResponse response = answer(call, route);
     status = response.status;
@@ -158,13 +161,13 @@ HttpResponse RagService::report_ready() {
 HttpResponse RagService::answer(const Call& call, const Route& route) {
   switch (route.kind) {
     case RouteKind::kHealth:
-      return json_ok({{"status", "Healthy"}, {"detail", nullptr}});
+      return health();
     case RouteKind::kReady:
       return report_ready();
     case RouteKind::kMetrics:
       return {.status = 200,
               .headers = {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}},
-              .body = metrics_.render()};
+              .body = render_metrics()};
     case RouteKind::kOpenApi:
       return json_ok(openapi_document(options_.top_k_max));
     case RouteKind::kDocs:
@@ -201,6 +204,8 @@ HttpResponse RagService::answer(const Call& call, const Route& route) {
       return list_answers();
     case RouteKind::kAnswer:
       return explain_answer(route.name);
+    case RouteKind::kGuardrails:
+      return describe_guardrails();
     case RouteKind::kChat:
       break;  // Streams; handle() sends it to the chat endpoint.
   }

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/context.h"
+#include "guardrails/output_guardrails.h"
 #include "llm/llm_client.h"
 #include "net/http.h"
 #include "net/http_server.h"
@@ -27,6 +28,7 @@ struct RagServiceOptions {
   ChatOptions chat;
   std::vector<ApiKey> api_keys = {};  // None: everybody may do everything.
   bool audit = false;                 // A line in the log for each request that changes something.
+  guardrails::OutputGuardrails* guardrails = nullptr;  // Outlives the service. Null: none.
 };
 
 // Resource. Thread-safe. What it is given outlives it; `llm` may be null: chat then answers 503,
@@ -65,6 +67,9 @@ class RagService final {
   net::HttpResponse read_settings(const std::string& name);
   net::HttpResponse write_settings(const Call& call, const std::string& name);
   net::HttpResponse list_answers();
+  net::HttpResponse health() const;
+  net::HttpResponse describe_guardrails() const;
+  std::string render_metrics() const;
   net::HttpResponse explain_answer(const std::string& id);
 
   rag::Collections& collections_;

@@ -1,4 +1,5 @@
-// Routes that are ours, not KAITO's: an index's settings, and why an answer says what it says.
+// What the service says of itself: health, metrics, the guardrails policy in force, an index's
+// settings, and why an answer says what it says.
 #include "ragserver/responses.h"
 #include "ragserver/service.h"
 #include "ragserver/validation.h"
@@ -64,6 +65,30 @@ HttpResponse RagService::explain_answer(const std::string& id) {
                         "longer kept.");
   }
   return HttpResponse::json(200, *trace);
+}
+
+// A policy that cannot be used is worth a look, not a restart: the last good one is in force.
+HttpResponse RagService::health() const {
+  const std::string problem =
+      options_.guardrails == nullptr ? std::string() : options_.guardrails->problem();
+  Json detail = nullptr;
+  if (!problem.empty()) {
+    detail = "The guardrails policy cannot be used, the last good one is in force: " + problem;
+  }
+  return HttpResponse::json(
+      200, codec::render_json({{"status", "Healthy"}, {"detail", std::move(detail)}}));
+}
+
+HttpResponse RagService::describe_guardrails() const {
+  const Json described =
+      options_.guardrails == nullptr ? Json{{"enabled", false}} : options_.guardrails->describe();
+  return HttpResponse::json(200, codec::render_json(described));
+}
+
+std::string RagService::render_metrics() const {
+  std::string text = metrics_.render();
+  if (options_.guardrails != nullptr) text += options_.guardrails->render_metrics();
+  return text;
 }
 
 }  // namespace rage::ragserver

@@ -100,10 +100,8 @@ export function calendarUrl(docIds: readonly string[]): string {
 /** What the server says of the model beside its name: a stand-in for another, for instance. */
 export async function describeModel(id: string): Promise<Array<readonly [string, string]>> {
   const models = list(bag(await (await request("/api/models")).json())["data"]).map(bag);
-  const about = bag(models.find((model) => text(model["id"]) === id)?.["rage"]);
-  return Object.entries(about)
-    .filter(([, value]) => ["string", "number", "boolean"].includes(typeof value) && value !== "")
-    .map(([name, value]) => [name.replace(/_/g, " "), String(value)] as const);
+  const tags = list(models.find((model) => text(model["id"]) === id)?.["tags"]).map(text);
+  return tags.filter((tag) => tag !== "").map((tag) => ["note", tag] as const);
 }
 
 export function exportUrl(id: string): string {

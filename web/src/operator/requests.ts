@@ -77,7 +77,7 @@ export async function writeSettings(index: string, mode: string): Promise<void> 
 }
 
 export async function readGuardrails(): Promise<unknown> {
-  return ask(`${RAG}/guardrails`);
+  return ask(`${RAG}/guardrails/policy`);
 }
 
 export async function listReports(): Promise<Array<Readonly<Record<string, unknown>>>> {

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 constexpr auto kStartLimit = 120s;
 constexpr auto kStopGrace = 15s;
 constexpr auto kLookLimit = 10s;
-constexpr int kPortTries = 30;
+constexpr int kPortTries = 200;
 constexpr auto kPortPoll = 100ms;
 constexpr std::uint64_t kFileBytesMax = std::uint64_t{4} << 20;
 constexpr int kStatusPort = 9;  // From the base.
@@ -58,12 +58,15 @@ bool runs_with(const cli::ServiceState& service, const std::vector<std::string>&
   });
 }
 
-// One that was killed a moment ago may hold its ports still.
+// One that was killed a moment ago holds its ports until the kernel has taken it apart; what it had
+// started is still written down then.
 Result<void> wait_for_ports(const PlatformStart& options, Clock& clock) {
   std::vector<int> offsets = {kApiPort, kStatusPort};
   for (int offset = platform::kPublishedPorts; offset-- > 0;)
     offsets.insert(offsets.begin(), offset);
-  int tries = 0;
+  std::error_code error;
+  const bool was_killed = fs::exists(options.data / "run" / "services.json", error);
+  int tries = was_killed ? 0 : kPortTries;
   for (const int offset : offsets) {
     const auto port = static_cast<std::uint16_t>(options.port_base + offset);
     Result<void> free = cli::check_port_free(port);

@@ -72,7 +72,7 @@ image: ## OCI images in build/images, without a daemon (LLAMA_PORTABLE=1: for an
 e2e: image ## chart and images on a real node (root): install, answer, scale, kill, upgrade
 	@cd tests/chart && PYTHONDONTWRITEBYTECODE=1 python3 -m unittest test_chart
 	@cd tests/e2e && $(CURDIR)/$(timed) "end to end" env PYTHONDONTWRITEBYTECODE=1 \
-	  python3 -m unittest --failfast --verbose test_e2e
+	  python3 -m unittest --failfast --verbose test_e2e test_talk
 
 bench: build ## benchmarks, printed as JSON
 	@bench/run.py $(ARGS)

@@ -20,6 +20,7 @@ SETS = {
     "scale23x": ("scale23x/schedule_index.json", "scale23x/questions-dev.jsonl"),
     "catalogue": ("catalogue/catalogue_index.json", "catalogue/questions.jsonl"),
     "heldout": ("catalogue/catalogue_index.json", "catalogue/questions-heldout.jsonl"),
+    "heldout-schedule": ("scale23x/schedule_index.json", "scale23x/questions-heldout.jsonl"),
 }
 
 

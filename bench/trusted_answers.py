@@ -243,7 +243,12 @@ def main():
     parser.add_argument("--note", default="", help="of the machine and the build")
     options = parser.parse_args()
     read = lambda path: json.loads(path.read_text()) if path else None
-    names = {"scale23x": "schedule", "catalogue": "catalogue", "heldout": "held out"}
+    names = {
+        "scale23x": "schedule",
+        "catalogue": "catalogue",
+        "heldout": "held out, catalogue",
+        "heldout-schedule": "held out, schedule",
+    }
     measured = {shown: measure_set(options.binary, name) for name, shown in names.items()}
     reports = {name: report for name, (report, _) in measured.items()}
     first = {name: values for name, (_, values) in measured.items()}

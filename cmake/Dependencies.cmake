@@ -21,10 +21,16 @@ find_package(ZLIB REQUIRED)
 find_package(Protobuf REQUIRED)
 find_package(gRPC CONFIG REQUIRED)
 find_package(simdjson REQUIRED)
+find_package(PostgreSQL REQUIRED)
 find_library(NGHTTP2_LIBRARY nghttp2 REQUIRED)
 find_library(XXHASH_LIBRARY xxhash REQUIRED)
 find_library(YAML_LIBRARY yaml REQUIRED)
 find_library(STEMMER_LIBRARY stemmer REQUIRED)
+
+find_path(USEARCH_INCLUDE usearch/index.hpp
+  PATHS ${RAGE_CACHE_DIR}/usearch/include NO_DEFAULT_PATH REQUIRED)
+add_library(usearch_headers INTERFACE IMPORTED)
+target_include_directories(usearch_headers INTERFACE ${USEARCH_INCLUDE})
 
 if(RAGE_TESTS)
   find_package(GTest REQUIRED)

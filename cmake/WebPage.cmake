@@ -1,6 +1,9 @@
 # Bundles the TypeScript of web/ with esbuild and makes a C++ file of the page: web_page(TARGET).
-# Run as a script (-P) it writes that file: -D OUTPUT=... -D FILES=a;b
+# Run as a script (-P) it writes that file: -D OUTPUT=... -D FILES=a;b, -D ROOM=... of another room
 if(CMAKE_SCRIPT_MODE_FILE)
+  if(NOT ROOM)
+    set(ROOM assistant)
+  endif()
   set(types_html "text/html; charset=utf-8")
   set(types_js "text/javascript; charset=utf-8")
   set(types_css "text/css; charset=utf-8")
@@ -21,10 +24,10 @@ if(CMAKE_SCRIPT_MODE_FILE)
       "{kFile${number}, sizeof(kFile${number})}},\n")
     math(EXPR number "${number} + 1")
   endforeach()
-  file(WRITE "${OUTPUT}" "// Made of web/ by cmake/WebPage.cmake.\n#include \"assistant/page_files.h\"\n\n"
-    "namespace rage::assistant {\nnamespace {\n\n${arrays}\nconstexpr PageFile kFiles[] = {\n${table}};\n\n"
+  file(WRITE "${OUTPUT}" "// Made of web/ by cmake/WebPage.cmake.\n#include \"${ROOM}/page_files.h\"\n\n"
+    "namespace rage::${ROOM} {\nnamespace {\n\n${arrays}\nconstexpr PageFile kFiles[] = {\n${table}};\n\n"
     "}  // namespace\n\nstd::span<const PageFile> page_files() {\n  return kFiles;\n}\n\n"
-    "}  // namespace rage::assistant\n")
+    "}  // namespace rage::${ROOM}\n")
   return()
 endif()
 
@@ -34,14 +37,27 @@ function(web_page target)
   set(out ${CMAKE_CURRENT_BINARY_DIR}/web)
   set(script ${PROJECT_SOURCE_DIR}/cmake/WebPage.cmake)
   set(sources
-    api.ts chat.ts dom.ts history_panel.ts main.ts markdown.ts markdown_view.ts
-    message_view.ts model.ts source_panel.ts sse.ts strings.ts theme.ts words.ts)
+    api.ts chat.ts compare_view.ts config.ts dom.ts history_panel.ts main.ts markdown.ts
+    markdown_view.ts message_view.ts mode_switch.ts model.ts session_card.ts source_panel.ts sse.ts
+    texts.ts theme.ts timetable.ts timetable_view.ts words.ts operator/documents.ts operator/indexes.ts
+    operator/main.ts operator/policy.ts operator/reports.ts operator/requests.ts operator/retrieve.ts
+    operator/upload.ts)
   list(TRANSFORM sources PREPEND ${web}/src/)
-  add_custom_command(OUTPUT ${out}/app.js
-    COMMAND ${RAGE_ESBUILD} ${web}/src/main.ts --bundle --minify --charset=utf8 --target=es2020
-      --format=esm --log-level=warning --outfile=${out}/app.js
-    DEPENDS ${sources} VERBATIM)
-  set(files ${web}/index.html ${web}/app.css ${web}/icon.svg ${out}/app.js)
+  list(APPEND sources ${web}/texts/en.json)
+  set(bundles "")
+  foreach(bundle app operator)
+    set(main ${web}/src/main.ts)
+    if(bundle STREQUAL operator)
+      set(main ${web}/src/operator/main.ts)
+    endif()
+    add_custom_command(OUTPUT ${out}/${bundle}.js
+      COMMAND ${RAGE_ESBUILD} ${main} --bundle --minify --charset=utf8 --target=es2020
+        --format=esm --log-level=warning --outfile=${out}/${bundle}.js
+      DEPENDS ${sources} VERBATIM)
+    list(APPEND bundles ${out}/${bundle}.js)
+  endforeach()
+  set(files ${web}/index.html ${web}/operator.html ${web}/app.css ${web}/operator.css ${web}/icon.svg
+    ${bundles})
   add_custom_command(OUTPUT ${out}/page_files.cc
     COMMAND ${CMAKE_COMMAND} -D OUTPUT=${out}/page_files.cc "-DFILES=${files}" -P ${script}
     DEPENDS ${files} ${script} VERBATIM)

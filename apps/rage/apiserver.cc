@@ -31,8 +31,11 @@ Result<void> run(const ApiServerFlags& flags) {
   SystemClock clock;
   platform::EmbeddedApiOptions options = flags.api;
   std::optional<LocalPodLogs> pod_logs;
+  LocalPodExec pod_exec;
   if (!flags.node_data.empty()) {
-    options.server.pod_logs = &pod_logs.emplace(clock, std::filesystem::absolute(flags.node_data));
+    const auto node_data = std::filesystem::absolute(flags.node_data);
+    options.server.pod_logs = &pod_logs.emplace(clock, node_data);
+    options.server.pod_exec = &pod_exec;
   }
   ASSIGN_OR_RETURN(const auto api, platform::EmbeddedApi::create(clock, options));
   fmt::print("rage apiserver: ready on {}, kubeconfig {}\n", api->url(),
@@ -67,7 +70,8 @@ void add_apiserver(CLI::App& app, int& exit_code) {
       ->check(CLI::Range(8, 32000))
       ->capture_default_str();
   command->add_option("--node-data", flags->node_data,
-                      "Folder of the local node (rage node --data), to serve its pods' logs from");
+                      "Folder of the local node (rage node --data), to serve its pods' logs from "
+                      "and to run programs in them");
   command->footer(
       "Examples:\n"
       "  rage apiserver --data cluster --port 6443\n"

@@ -7,7 +7,11 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 
+#include "assistant/operator_desk.h"
+#include "assistant/page_theme.h"
+#include "assistant/rag_client.h"
 #include "assistant/redis_store.h"
 #include "assistant/service.h"
 #include "assistant/sqlite_store.h"
@@ -36,10 +40,37 @@ struct AssistantOptions {
   std::int64_t session_ttl_s = 0;
   std::string cors_origins = "http://localhost:3000";
   std::string instructions_file;
-  assistant::UpstreamOptions upstream;
+  assistant::UpstreamOptions upstream{.asks_for_stand_ins = true};
   assistant::PromptOptions prompt;
   assistant::ServiceOptions service;
+  std::string direct_url;
+  std::string rag_url;
+  std::string theme_file;
+  bool admin = false;
+  assistant::OperatorOptions desk;
 };
+
+// Where the machine has no tzdata, as in a small image, the conference's own zone is known.
+constexpr const char* kZonesFolder = "/usr/share/zoneinfo";
+constexpr const char* kConferenceZone = "America/Los_Angeles";
+constexpr const char* kConferenceRule = "PST8PDT,M3.2.0,M11.1.0";
+
+Result<TimeZone> load_zone(const std::string& name) {
+  auto zone = TimeZone::load(kZonesFolder, name);
+  if (!zone && name == kConferenceZone) return TimeZone::of_rule(kConferenceRule);
+  return zone;
+}
+
+// The operator's page has no login.
+Result<void> check_admin(const AssistantOptions& options) {
+  if (!options.admin) return {};
+  const std::string& address = options.listen.address;
+  if (address == "127.0.0.1" || address == "::1" || address == "localhost") return {};
+  return fail(ErrorCode::kInvalidArgument,
+              "--admin has no login and so needs --address 127.0.0.1, not {}; reach it through "
+              "ssh -L or kubectl port-forward",
+              address);
+}
 
 Result<std::unique_ptr<assistant::HistoryStore>> open_store(const AssistantOptions& options,
                                                             Clock& clock) {
@@ -64,6 +95,12 @@ Result<void> complete(AssistantOptions& options) {
                      read_file(options.instructions_file, kInstructionsBytesMax));
   }
   options.service.cors.origins = assistant::parse_origins(options.cors_origins);
+  options.service.index_name = options.prompt.index_name;
+  ASSIGN_OR_RETURN(options.service.zone, load_zone(options.service.zone_name));
+  if (options.rag_url.empty()) {
+    options.rag_url = assistant::rag_root_of(options.upstream.base_url);
+  }
+  RETURN_IF_ERROR(check_admin(options));
   return {};
 }
 
@@ -75,6 +112,18 @@ Result<void> run_assistant(AssistantOptions options) {
   const auto transport = net::make_http_transport();
   ASSIGN_OR_RETURN(const auto upstream,
                    assistant::Upstream::create(*transport, clock, options.upstream));
+  assistant::UpstreamOptions direct_options = options.upstream;
+  if (!options.direct_url.empty()) direct_options.base_url = options.direct_url;
+  ASSIGN_OR_RETURN(const auto direct,
+                   assistant::Upstream::create(*transport, clock, direct_options));
+  assistant::RagClient rag(*transport, clock, options.rag_url, options.upstream.api_key);
+  options.service.rag = &rag;
+  const assistant::OperatorDesk desk(rag, options.desk);
+  assistant::WebOptions web{
+      .beside_agent = true, .theme = {}, .desk = options.admin ? &desk : nullptr};
+  if (!options.theme_file.empty()) {
+    ASSIGN_OR_RETURN(web.theme, assistant::load_theme(options.theme_file));
+  }
   obs::MetricRegistry registry;
   assistant::AssistantMetrics metrics(registry, options.prompt.model, options.upstream.base_url);
   std::unique_ptr<assistant::HistoryStore> store;
@@ -83,7 +132,8 @@ Result<void> run_assistant(AssistantOptions options) {
   std::unique_ptr<assistant::WebService> page;
   // Listens first: until the history is open, a request hears that in a way it can wait for.
   std::atomic<const assistant::WebService*> current = nullptr;
-  const net::HttpServerOptions listener = options.listen.listener(std::size_t{1} << 20);
+  const std::size_t body_bytes_max = std::size_t{options.admin ? 16U : 1U} << 20;  // Uploads.
+  const net::HttpServerOptions listener = options.listen.listener(body_bytes_max);
   ASSIGN_OR_RETURN(
       const auto server,
       net::HttpServer::create(listener, [&](const Context& context, const net::HttpRequest& request,
@@ -94,7 +144,8 @@ Result<void> run_assistant(AssistantOptions options) {
         service->handle(context, request, writer);
       }));
   ASSIGN_OR_RETURN(store, open_store(options, clock));
-  turns = std::make_unique<assistant::Turns>(*store, *upstream, metrics, clock, options.prompt);
+  turns = std::make_unique<assistant::Turns>(*store, *upstream, metrics, clock, options.prompt,
+                                             direct.get());
   service = std::make_unique<assistant::AssistantService>(*turns, *store, *upstream, metrics,
                                                           registry, options.service);
   page = std::make_unique<assistant::WebService>(
@@ -102,7 +153,7 @@ Result<void> run_assistant(AssistantOptions options) {
                             net::ResponseWriter& writer) {
         service.handle(context, request, writer);
       },
-      clock, assistant::WebOptions{.beside_agent = true});
+      clock, std::move(web));
   current.store(page.get());
   fmt::print("rage assistant: ready on http://{}:{}\n", options.listen.address, server->port());
   std::fflush(stdout);
@@ -149,6 +200,33 @@ void add_upstream_options(CLI::App& command, AssistantOptions& options) {
       ->capture_default_str();
 }
 
+void add_page_options(CLI::App& command, AssistantOptions& options) {
+  command
+      .add_option("--direct-url", options.direct_url,
+                  "Where the model alone answers, for what is asked without sources; without it "
+                  "the same as --base-url, asked without an index")
+      ->envname("OPENAI_DIRECT_BASE_URL");
+  command
+      .add_option("--rag-url", options.rag_url,
+                  "Where the RAG service has /indexes, for the timetable and the operator's page; "
+                  "without it --base-url less its /v1")
+      ->envname("RAG_SERVICE_URL");
+  options.service.zone_name = kConferenceZone;
+  command
+      .add_option("--time-zone", options.service.zone_name,
+                  "Of the times in the schedule, for calendars")
+      ->envname("RAGE_TIME_ZONE")
+      ->capture_default_str();
+  command
+      .add_option("--theme", options.theme_file,
+                  "File, JSON or YAML, with the page's title, logo, colours, texts and examples")
+      ->envname("RAGE_THEME");
+  command.add_flag("--admin", options.admin,
+                   "Serve the operator's page at /operator; on a loopback address alone");
+  command.add_option("--reports", options.desk.reports,
+                     "Folder with reports of `rage eval --json`, for the operator's page");
+}
+
 void add_store_options(CLI::App& command, AssistantOptions& options) {
   command.add_option("--data", options.data, "Folder of assistant.db, where there is no Redis")
       ->envname("RAGE_ASSISTANT_DATA")
@@ -175,6 +253,7 @@ void add_assistant(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<AssistantOptions>();
   options->listen.add_to(*command);
   add_upstream_options(*command, *options);
+  add_page_options(*command, *options);
   add_store_options(*command, *options);
   command
       ->add_option("--cors-origins", options->cors_origins,

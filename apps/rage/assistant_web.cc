@@ -7,7 +7,9 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <utility>
 
+#include "assistant/page_theme.h"
 #include "assistant/remote_agent.h"
 #include "assistant/web.h"
 #include "net/http_client.h"
@@ -26,6 +28,7 @@ constexpr auto kDrainLimit = 20s;
 struct AssistantWebOptions {
   ServiceOptions listen{.port = 3000};
   assistant::RemoteAgentOptions agent;
+  std::string theme_file;
 };
 
 Result<void> run_assistant_web(const AssistantWebOptions& options) {
@@ -34,10 +37,14 @@ Result<void> run_assistant_web(const AssistantWebOptions& options) {
   const SystemClock clock;
   const auto transport = net::make_http_transport();
   ASSIGN_OR_RETURN(const auto agent, assistant::RemoteAgent::create(*transport, options.agent));
+  assistant::WebOptions page;
+  if (!options.theme_file.empty()) {
+    ASSIGN_OR_RETURN(page.theme, assistant::load_theme(options.theme_file));
+  }
   const assistant::WebService web(
       [&agent = *agent](const Context& context, const net::HttpRequest& request,
                         net::ResponseWriter& writer) { agent.handle(context, request, writer); },
-      clock, {});
+      clock, std::move(page));
   const net::HttpServerOptions listener = options.listen.listener(std::size_t{1} << 20);
   ASSIGN_OR_RETURN(
       const auto server,
@@ -65,6 +72,8 @@ void add_assistant_web(CLI::App& assistant, int& exit_code) {
   command->add_option("--agent", options->agent.url, "Where the agent answers")
       ->envname("AGENT_SERVICE_URL")
       ->capture_default_str();
+  command->add_option("--theme", options->theme_file, "As of `rage assistant`")
+      ->envname("RAGE_THEME");
   command->footer(
       "Example:\n"
       "  rage assistant web --agent http://127.0.0.1:8001");

@@ -37,8 +37,10 @@ int main(int argc, char** argv) {
   int exit_code = 0;
   rage::app::add_up(app, exit_code);
   rage::app::add_status(app, exit_code);
+  rage::app::add_dashboard(app, exit_code);
   rage::app::add_down(app, exit_code);
   rage::app::add_reset(app, exit_code);
+  rage::app::add_export(app, exit_code);
   rage::app::add_index(app, exit_code);
   rage::app::add_retrieve(app, exit_code);
   rage::app::add_ask(app, exit_code);

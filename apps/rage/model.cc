@@ -11,6 +11,7 @@
 
 #include "codec/json.h"
 #include "listen.h"
+#include "llm/stand_ins.h"
 #include "model_access.h"
 #include "model_mirror.h"
 #include "models/llama_server.h"
@@ -110,6 +111,7 @@ struct ServeOptions {
   std::string reference;
   std::string binary;
   std::string alias;
+  std::string stands_in_for;
   models::LlamaServerOptions server;
 };
 
@@ -124,6 +126,10 @@ Result<void> serve(ServeOptions options) {
                                                     }));
   ASSIGN_OR_RETURN(options.server.model, gguf_of(files));
   options.server.alias = options.alias.empty() ? files.id : options.alias;
+  if (!options.stands_in_for.empty()) {
+    options.server.tags = {llm::render_stand_in_tag(
+        fmt::format("{} -> {}", options.stands_in_for, options.reference))};
+  }
   options.server.binary = options.binary.empty()
                               ? access.cache().root().parent_path() / "bin" / "llama-server"
                               : fs::path(options.binary);
@@ -199,6 +205,8 @@ void add_model(CLI::App& app, int& exit_code) {
       ->check(CLI::Range(1, 65535))
       ->capture_default_str();
   serve_command->add_option("--alias", options->alias, "Name of the model in the API");
+  serve_command->add_option("--stands-in-for", options->stands_in_for,
+                            "Say in GET /v1/models that it answers in that model's place");
   serve_command
       ->add_option("--threads", options->server.threads,
                    "Threads; 0: all cores read prompts, all but one write answers")

@@ -8,6 +8,7 @@
 
 #include "base/strings.h"
 #include "models/cache.h"
+#include "node/container_exec.h"
 
 namespace rage::app {
 namespace {
@@ -51,6 +52,10 @@ void add_node_flags(CLI::App& command, NodeFlags& flags) {
                      "Without it, presets are served by the packaged model");
   command.add_option("--models", flags.models,
                      "Folder of PRESET.gguf files: those presets are served as they are");
+  command.add_option(
+      "--publish", flags.publish,
+      "PORT=NAMESPACE/SERVICE, or PORT=KIND for the Service that an object of a kind "
+      "has: reached at that port of 127.0.0.1, too; repeatable");
   command.add_option("--pods-max", flags.pods_max, "Pods running at once")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
@@ -77,6 +82,10 @@ Result<node::NodeAgentOptions> node_options(const NodeFlags& flags, const fs::pa
     ASSIGN_OR_RETURN(auto substitute, node::parse_substitute(text));
     images.substitutes.insert(std::move(substitute));
   }
+  for (const std::string& text : flags.publish) {
+    ASSIGN_OR_RETURN(auto rule, node::parse_publish_rule(text));
+    options.publish.push_back(std::move(rule));
+  }
   if (!flags.models.empty())
     images.local_models = node::find_local_models(fs::absolute(flags.models));
   images.has_program = [path](const std::string& program) { return is_program(path, program); };
@@ -95,6 +104,13 @@ Result<void> LocalPodLogs::read(const Context& context, const cluster::PodLogQue
                                  .follow = query.follow,
                                  .tail_lines = query.tail_lines};
   return node::read_log(context, clock_, paths_, request, on_bytes);
+}
+
+Result<std::unique_ptr<ChildProcess>> LocalPodExec::start(const cluster::PodExecRequest& request,
+                                                          const cluster::PodExecEnds& ends) {
+  return node::exec_in_container({.pod_uid = request.pod_uid, .container = request.container},
+                                 request.command,
+                                 {.in = ends.in, .out = ends.out, .err = ends.err});
 }
 
 }  // namespace rage::app

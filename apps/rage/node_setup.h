@@ -1,5 +1,5 @@
 // What a local node needs of this machine: its flags, the programs and models that are here, and
-// the logs of its pods for an API server.
+// the logs and the insides of its pods for an API server.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "cluster/pod_exec.h"
 #include "cluster/pod_logs.h"
 #include "node/log_files.h"
 #include "node/node_agent.h"
@@ -17,6 +18,7 @@ namespace rage::app {
 struct NodeFlags {
   std::vector<std::string> substitutes;  // "preset=reference"
   std::string models;                    // Folder of GGUF files.
+  std::vector<std::string> publish;      // "8300=namespace/service" or "8300=Kind"
   std::size_t pods_max = 110;
 };
 void add_node_flags(CLI::App& command, NodeFlags& flags);
@@ -37,6 +39,13 @@ class LocalPodLogs final : public cluster::PodLogs {
  private:
   Clock& clock_;
   const node::NodePaths paths_;
+};
+
+// Resource. Thread-safe.
+class LocalPodExec final : public cluster::PodExec {
+ public:
+  Result<std::unique_ptr<ChildProcess>> start(const cluster::PodExecRequest& request,
+                                              const cluster::PodExecEnds& ends) override;
 };
 
 }  // namespace rage::app

@@ -55,11 +55,14 @@ Result<void> run(const PlatformFlags& flags) {
   ASSIGN_OR_RETURN(const node::NodeAgentOptions node,
                    node_options(flags.node, data, platform::kubeconfig_of(data)));
   LocalPodLogs pod_logs(clock, data);
-  ASSIGN_OR_RETURN(
-      const auto platform,
-      platform::Platform::create(
-          Context::with_timeout(kStartLimit), *transport, clock,
-          {.data = data, .api_port = flags.api_port, .node = node, .pod_logs = &pod_logs}));
+  LocalPodExec pod_exec;
+  ASSIGN_OR_RETURN(const auto platform,
+                   platform::Platform::create(Context::with_timeout(kStartLimit), *transport, clock,
+                                              {.data = data,
+                                               .api_port = flags.api_port,
+                                               .node = node,
+                                               .pod_logs = &pod_logs,
+                                               .pod_exec = &pod_exec}));
   ready = true;
   fmt::print("rage platform: ready on {}, kubeconfig {}\n", platform->url(),
              platform::kubeconfig_of(data).string());

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "base/files.h"
 #include "base/strings.h"
 #include "embed/factory.h"
 #include "guardrails/output_guardrails.h"
@@ -14,6 +15,7 @@
 #include "model_access.h"
 #include "obs/log.h"
 #include "rag/collections.h"
+#include "rag_environment.h"
 #include "ragserver/service.h"
 #include "service_options.h"
 #include "shutdown.h"
@@ -38,6 +40,7 @@ struct RagOptions {
   std::string grounding_mode = "strict";
   int answers_kept = -1;  // Less than 0: by where the service listens.
   std::size_t body_mib_max = 64;
+  std::string api_keys;           // A file; empty: no keys.
   std::string guardrails_policy;  // Of the flag; the next three are the environment's.
   std::string guardrails_enabled;
   std::string guardrails_path;
@@ -75,6 +78,16 @@ std::size_t answers_kept(const RagOptions& options) {
   return loopback ? kAnswersKeptOnLoopback : 0;
 }
 
+constexpr std::uint64_t kApiKeysBytesMax = std::uint64_t{4} << 20;
+
+Result<void> read_api_keys(const std::string& path, ragserver::RagServiceOptions& service) {
+  if (path.empty()) return {};
+  ASSIGN_OR_RETURN(const std::string text, read_file(path, kApiKeysBytesMax));
+  ASSIGN_OR_RETURN(service.api_keys, ragserver::parse_api_keys(text));
+  service.audit = true;
+  return {};
+}
+
 // A policy named by the flag is in force; the environment's needs to be turned on, as in KAITO.
 guardrails::OutputGuardrailsOptions guardrails_of(const RagOptions& options) {
   const bool named = !options.guardrails_policy.empty();
@@ -86,6 +99,7 @@ guardrails::OutputGuardrailsOptions guardrails_of(const RagOptions& options) {
 Result<void> run_rag(RagOptions options) {
   const ShutdownSignal shutdown;
   options.listen.set_log_format();
+  RETURN_IF_ERROR(check_rag_environment(process_environment));
   ModelAccess access;
   SystemClock clock;
   ASSIGN_OR_RETURN(const auto guardrails,
@@ -103,6 +117,7 @@ Result<void> run_rag(RagOptions options) {
   options.service.chat.grounding =
       rag::parse_grounding_mode(options.grounding_mode).value_or(rag::GroundingMode::kStrict);
   options.service.chat.log.answers_max = answers_kept(options);
+  RETURN_IF_ERROR(read_api_keys(options.api_keys, options.service));
   options.service.guardrails = guardrails.get();
   ragserver::RagService service(*collections, llm.get(), options.service);
   const net::HttpServerOptions listener = options.listen.listener(options.body_mib_max << 20);
@@ -136,11 +151,12 @@ void add_rag(CLI::App& app, int& exit_code) {
   command->add_option("--data", options->data, "Directory of the indexes")
       ->envname("DEFAULT_VECTOR_DB_PERSIST_DIR")
       ->capture_default_str();
-  command
-      ->add_option("--embedder", options->embedder,
-                   "Embedding model, or \"hashing\" (lexical, no model)")
-      ->envname("LOCAL_EMBEDDING_MODEL_ID")
-      ->capture_default_str();
+  const CLI::Option* embedder =
+      command
+          ->add_option("--embedder", options->embedder,
+                       "Embedding model, or \"hashing\" (lexical, no model); also by MODEL_ID")
+          ->envname("LOCAL_EMBEDDING_MODEL_ID")
+          ->capture_default_str();
   command->add_option("--precision", options->precision, "auto: bf16 where the CPU has it")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}))
       ->capture_default_str();
@@ -167,6 +183,11 @@ void add_rag(CLI::App& app, int& exit_code) {
       ->check(CLI::IsMember({"strict", "assist", "off", "compat"}))
       ->capture_default_str();
   command
+      ->add_flag("--constrain", service.chat.constrain,
+                 "The model can only copy names, numbers and addresses from the sources: with "
+                 "llama-server or vLLM, by a grammar (slower)")
+      ->envname("RAG_CONSTRAIN");
+  command
       ->add_option("--answers-kept", options->answers_kept,
                    "Answers that `rage explain` can explain; 0: none. Without it 256 on a loopback "
                    "address and none elsewhere")
@@ -192,6 +213,12 @@ void add_rag(CLI::App& app, int& exit_code) {
       ->add_option("--chunk-tokens", options->ingest.chunk_tokens_max,
                    "Tokens of a chunk; the embedder's limit if smaller")
       ->capture_default_str();
+  command
+      ->add_option("--api-keys", options->api_keys,
+                   "File of keys, one a line: name, scopes (read,write,admin), SHA-256 of the key, "
+                   "perhaps requests a minute. Writes are logged then, with the key's name")
+      ->envname("RAG_API_KEYS");
+  command->add_flag("--audit", service.audit, "Log each request that changes something");
   command->add_option("--body-mib-max", options->body_mib_max, "Largest request body, MiB")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
@@ -212,7 +239,11 @@ void add_rag(CLI::App& app, int& exit_code) {
       "  rage rag --data ./storage --port 5000\n"
       "  LLM_INFERENCE_URL=http://127.0.0.1:8301/v1/chat/completions rage rag\n"
       "  rage rag --embedder hf://BAAI/bge-small-en-v1.5 --answers extractive");
-  command->callback([=, &exit_code] { exit_code = exit_code_of(run_rag(*options)); });
+  command->callback([=, &exit_code] {
+    options->embedder =
+        choose_embedder(options->embedder, embedder->count() == 0, process_environment);
+    exit_code = exit_code_of(run_rag(*options));
+  });
 }
 
 }  // namespace rage::app

@@ -1,26 +1,43 @@
-// `rage up -f FILE -k DIR`: manifests on the embedded platform.
+// What all forms of `rage up` have in common: the platform in the background, a client of it, and
+// what it serves.
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "apply_manifests.h"
+#include "base/clock.h"
 #include "base/error.h"
+#include "kube/client.h"
+#include "net/http_client.h"
 #include "platform/services.h"
 
 namespace rage::app {
 
-struct UpPlatformOptions {
+struct PlatformStart {
   std::filesystem::path data;  // Absolute.
   int port_base = 8300;
-  ManifestOptions manifests;
   std::vector<std::string> substitutes;  // "PRESET=REFERENCE"
 };
 
-// Starts the platform in the background if it does not run, applies, waits, prints.
-Result<void> up_platform(const UpPlatformOptions& options);
+// Starts the platform in the background unless it runs; anew if it runs without one of the
+// substitutes. kFailedPrecondition names a port that is taken.
+Result<void> start_platform(const PlatformStart& options, Clock& clock,
+                            net::HttpTransport& transport);
 
+// Transport and clock outlive it.
+Result<std::unique_ptr<kube::KubeClient>> platform_client(const std::filesystem::path& data,
+                                                          Clock& clock,
+                                                          net::HttpTransport& transport);
+
+// `rage up -f FILE -k DIR`: starts, applies, waits, prints.
+Result<void> up_manifests(const PlatformStart& options, const ManifestOptions& manifests);
+
+// The objects that running_services() reads, with the addresses of this machine.
+Result<platform::ServicesView> view_platform(const std::filesystem::path& data,
+                                             kube::KubeClient& client);
 // What the platform of `data` serves, if it runs.
 Result<std::vector<platform::RunningService>> platform_services(const std::filesystem::path& data);
 

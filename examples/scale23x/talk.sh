@@ -1,14 +1,21 @@
 #!/usr/bin/env bash
-# The talk's five demos, one after the other, against whatever KUBECONFIG points at: a cluster with
-# RAGE's chart, or `rage up` on this machine (KUBECONFIG=DATA/cluster/kubeconfig).
+# The talk's five demos, one after the other, against whatever KUBECONFIG points at: `rage up` on
+# this machine (KUBECONFIG=DATA/cluster/kubeconfig), or a cluster with RAGE's chart; README.md says
+# what is applied before.
 #
 #   examples/scale23x/talk.sh     waits for Enter between two demos on a terminal
 #   GATEWAY=http://10.0.0.7 RAG=... AGENT=... examples/scale23x/talk.sh
-#                                 where Services have no address that is reachable from here
+#                                 where Services are reached, if this script cannot find out
+#   FORWARD=1                     through `kubectl port-forward`, even where it is not needed
+#   RAGE=.../rage                 the program; default: on PATH, or this checkout's release build
+#
+# A cluster's Services are called at their own addresses where these can be reached, as on a node;
+# from elsewhere through `kubectl port-forward`.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-rage=${RAGE:-rage}
+built=$here/../../build/release/rage
+rage=${RAGE:-$(command -v rage || echo "$built")}
 models=(phi-4-mini-instruct gemma-3-27b-instruct)
 index=schedule_index
 question='Who is speaking about Tectonix, in which room and at what time?'
@@ -17,7 +24,33 @@ fail() {
   echo "talk: $*" >&2
   exit 1
 }
-for tool in curl python3; do command -v "$tool" > /dev/null || fail "$tool is needed"; done
+for tool in curl python3 "$rage"; do command -v "$tool" > /dev/null || fail "$tool is needed"; done
+
+work=$(mktemp -d)
+end() { # Ends the forwards that forward() started.
+  local pid
+  for pid in $(cat "$work"/*.pid 2> /dev/null); do kill "$pid" 2> /dev/null || true; done
+  rm -rf "$work"
+}
+trap end EXIT
+
+# HOST:PORT of a Service through the API server. A new one each time: it ends with its pod.
+forward() { # SERVICE PORT
+  local log=$work/$1.log i
+  command -v kubectl > /dev/null ||
+    fail "the Service $1 cannot be reached from here: install kubectl, or set GATEWAY, RAG, AGENT"
+  [ ! -f "$work/$1.pid" ] || kill "$(cat "$work/$1.pid")" 2> /dev/null || true
+  kubectl port-forward -n default "service/$1" ":$2" > "$log" 2>&1 &
+  echo $! > "$work/$1.pid"
+  for ((i = 0; i < 100; i++)); do
+    if grep -q '^Forwarding from' "$log"; then
+      sed -n 's/^Forwarding from \(127[^ ]*\) .*/\1/p' "$log"
+      return
+    fi
+    sleep 0.1
+  done
+  fail "kubectl port-forward service/$1: $(cat "$log")"
+}
 
 # `rage up` says where its Services are dialled: without root not at port 80.
 addresses=$(dirname "${KUBECONFIG:-/}")/../run/service-addresses.json
@@ -34,8 +67,22 @@ for each in json.load(open(sys.argv[1]))["services"]:
     found=$("$rage" get service "$1" -n default \
       -o 'jsonpath={.spec.clusterIP}:{.spec.ports[0].port}') || true
   fi
-  [ -n "$found" ] || fail "there is no Service $1: apply examples/scale23x/manifests first"
+  [ -n "$found" ] || fail "there is no Service $1: README.md here says what to apply first"
+  if ! reachable "$found"; then found=$(forward "$1" "${found##*:}"); fi
   echo "http://$found"
+}
+# Refused counts as reached: somebody is there, and will answer soon.
+reachable() { # HOST:PORT
+  [ -z "${FORWARD:-}" ] || return 1
+  [ -f "$addresses" ] || python3 -c '
+import socket, sys
+host, port = sys.argv[1].rsplit(":", 1)
+try:
+    socket.create_connection((host, int(port)), 2).close()
+except ConnectionRefusedError:
+    pass
+except OSError:
+    sys.exit(1)' "$1"
 }
 gateway=${GATEWAY:-$(url_of kaito-gateway-istio)}
 rag=${RAG:-$(url_of scale23x)}
@@ -46,7 +93,11 @@ chapter() {
 }
 post() { # URL BODY
   printf '> POST %s\n' "$1" >&2
-  curl -sS --fail-with-body --max-time 300 "$1" -H 'content-type: application/json' -d "$2"
+  # Again, because a Service is known a moment after what it leads to is ready.
+  curl -sS --noproxy '*' --fail-with-body --max-time 300 --retry 10 --retry-delay 1 \
+    --retry-connrefused -o "$work/reply" "$1" -H 'content-type: application/json' -d "$2" ||
+    fail "$(cat "$work/reply")"
+  cat "$work/reply"
 }
 # Prints the parts of a JSON reply that a path names: "choices 0 message content".
 show() {
@@ -68,9 +119,10 @@ print(json.dumps(body | json.loads(sys.argv[3])))' "$1" "$2" "${3:-{\}}"
 }
 agent_url() { echo "${AGENT:-$(url_of agent)}"; }
 ask_agent() {
-  local body
+  local body url
   body=$(python3 -c 'import json, sys; print(json.dumps({"message": sys.argv[1]}))' "$question")
-  post "$(agent_url)/chat" "$body" | show message
+  url=$(agent_url)
+  post "$url/chat" "$body" | show message
 }
 apply_overlay() { # NAME
   "$rage" apply -k "$here/manifests/chat/overlays/$1" --wait 180

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "assistant/tool_calls.h"
 #include "base/strings.h"
 #include "text/unicode.h"
 
@@ -47,6 +48,28 @@ class Body final {
   std::string optional_text(std::string_view key, std::size_t most) {
     const Json* value = find(key);
     return value == nullptr || value->is_null() ? std::string() : bounded(key, most);
+  }
+
+  AnswerMode mode(std::string_view key) {
+    const std::string name = optional_text(key, kSessionCodePointsMax);
+    if (name.empty() || name == "sources") return AnswerMode::kDefault;
+    if (name == "direct") return AnswerMode::kDirect;
+    if (name == "compare") return AnswerMode::kCompare;
+    constexpr const char* kExpected = "'sources', 'direct' or 'compare'";
+    add("literal_error", place(key), fmt::format("Input should be {}", kExpected), *find(key),
+        {{"expected", kExpected}});
+    return AnswerMode::kDefault;
+  }
+
+  // A list of names, or of OpenAI's {"type":"function","function":{"name"}}; others are ignored.
+  bool names_tool(std::string_view key, std::string_view tool) const {
+    const Json* list = find(key);
+    if (list == nullptr || !list->is_array()) return false;
+    return std::ranges::any_of(*list, [&](const Json& entry) {
+      if (entry.is_string()) return entry.get<std::string>() == tool;
+      const Json* function = codec::find_key(entry, "function");
+      return function != nullptr && codec::string_or(*function, "name", "") == tool;
+    });
   }
 
   bool flag(std::string_view key) {
@@ -119,6 +142,8 @@ std::expected<ChatRequest, Json> parse_chat_request(const net::HttpRequest& requ
     if (!chat.retry) chat.message = body.text("message", kMessageCodePointsMax);
     body.optional_text("agent_id", kSessionCodePointsMax);
     chat.session_id = body.optional_text("session_id", kSessionCodePointsMax);
+    chat.mode = body.mode("mode");
+    chat.wants_calendar = body.names_tool("tools", kCalendarTool);
     if (chat.retry && body.readable() && chat.session_id.empty()) {
       chat.session_id = body.text("session_id", kSessionCodePointsMax);
     }

@@ -5,6 +5,7 @@
 #include <expected>
 #include <string>
 
+#include "assistant/prompt.h"
 #include "codec/json.h"
 #include "net/http.h"
 
@@ -19,6 +20,8 @@ struct ChatRequest {
   std::string session_id;  // Empty: a new one is wanted.
   bool stream = false;     // Not the demo's: the answer as events.
   bool retry = false;      // Not the demo's: ask the last question again; no message then.
+  AnswerMode mode = AnswerMode::kDefault;  // Not the demo's: "sources", "direct" or "compare".
+  bool wants_calendar = false;             // Not the demo's: "tools" names calendar_export.
 };
 
 // Or the body of a reply with status 422.

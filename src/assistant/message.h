@@ -17,7 +17,7 @@ inline constexpr const char* kAssistant = "assistant";
 
 // Value. `extras` never goes into the record: "timestamp" (RFC 3339, UTC), and of an answer
 // "model", "latency_ms", "usage", "grounding", "sources", "stopped" (the reader left before its
-// end).
+// end), "mode" and "bare" (prompt.h).
 struct Message {
   std::string role = kUser;  // "user", "assistant"; what others wrote may say more.
   std::string text;

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+#include <utility>
+
 namespace rage::assistant {
 namespace {
 
@@ -11,6 +14,19 @@ constexpr std::size_t kTokensPerMessage = 4;
 
 bool is_turn(const Message& message) {
   return (message.role == kUser || message.role == kAssistant) && !message.text.empty();
+}
+
+bool is_direct(const Message& answer) {
+  return codec::string_or(answer.extras, kModeExtra, "") == "direct";
+}
+
+// What the model said without sources in this answer, if anything.
+std::optional<Message> bare_answer(const Message& answer) {
+  if (is_direct(answer)) return answer;
+  const Json* bare = codec::find_key(answer.extras, kBareExtra);
+  std::string said = bare == nullptr ? "" : codec::string_or(*bare, "message", "");
+  if (said.empty()) return std::nullopt;
+  return Message{.role = kAssistant, .text = std::move(said)};
 }
 
 }  // namespace
@@ -37,6 +53,30 @@ std::span<const Message> within_budget(std::span<const Message> history, std::si
     if (history[i - 1].role == kUser) first = i - 1;
   }
   return history.subspan(first);
+}
+
+std::vector<Message> history_with_sources(std::span<const Message> history) {
+  std::vector<Message> kept;
+  for (const Message& message : history) {
+    if (message.role != kAssistant || !is_direct(message)) {
+      kept.push_back(message);
+    } else if (!kept.empty() && kept.back().role == kUser) {
+      kept.pop_back();
+    }
+  }
+  return kept;
+}
+
+std::vector<Message> history_without_sources(std::span<const Message> history) {
+  std::vector<Message> kept;
+  for (std::size_t i = 1; i < history.size(); ++i) {
+    if (history[i - 1].role != kUser || history[i].role != kAssistant) continue;
+    auto said = bare_answer(history[i]);
+    if (!said) continue;
+    kept.push_back(history[i - 1]);
+    kept.push_back(*std::move(said));
+  }
+  return kept;
 }
 
 Json plan_completion(const PromptOptions& options, std::span<const Message> history,

@@ -23,6 +23,10 @@ enum class Kind {
   kHealth,
   kReady,
   kMetrics,
+  kConfig,
+  kModels,
+  kSchedule,
+  kCalendar,
   kChat,
   kHistory,
   kSessions,
@@ -44,6 +48,10 @@ constexpr KnownRoute kRoutes[] = {
     {"GET", "/health", false, "", Kind::kHealth},
     {"GET", "/ready", false, "", Kind::kReady},
     {"GET", "/metrics", false, "", Kind::kMetrics},
+    {"GET", "/config", false, "", Kind::kConfig},
+    {"GET", "/models", false, "", Kind::kModels},
+    {"GET", "/schedule", false, "", Kind::kSchedule},
+    {"GET", "/calendar", false, "", Kind::kCalendar},
     {"POST", "/chat", false, "", Kind::kChat},
     {"POST", "/chat/stream", false, "", Kind::kChat},
     {"GET", "/chat/history/", true, "", Kind::kHistory},
@@ -151,6 +159,14 @@ HttpResponse AssistantService::answer(const Call& call, const Route& route) {
       return {.status = 200,
               .headers = {{"content-type", std::string(obs::kMetricsContentType)}},
               .body = registry_.render()};
+    case Kind::kConfig:
+      return show_config();
+    case Kind::kModels:
+      return models(call);
+    case Kind::kSchedule:
+      return schedule(call);
+    case Kind::kCalendar:
+      return calendar(call);
     case Kind::kHistory:
       return history(route.session);
     case Kind::kSessions:

@@ -2,7 +2,9 @@
 // what it lacks: answers as events, sessions, readiness, metrics. README.md lists it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -10,9 +12,12 @@
 #include "assistant/cors.h"
 #include "assistant/history_store.h"
 #include "assistant/metrics.h"
+#include "assistant/rag_client.h"
 #include "assistant/turns.h"
 #include "assistant/upstream.h"
 #include "base/context.h"
+#include "base/time_zone.h"
+#include "codec/json.h"
 #include "net/http.h"
 #include "net/http_server.h"
 #include "obs/metrics.h"
@@ -22,6 +27,13 @@ namespace rage::assistant {
 struct ServiceOptions {
   CorsOptions cors;
   bool log_content = false;  // Questions and answers into the log.
+  // Of the index behind the answers, empty without one, and of the service that has it.
+  std::string index_name = {};
+  RagClient* rag = nullptr;
+  // Of the conference, and its clock.
+  std::string zone_name = "UTC";
+  TimeZone zone = {};
+  std::function<WallTime()> wall_now = std::chrono::system_clock::now;
 };
 
 // Resource. Thread-safe. What it is given outlives it.
@@ -43,10 +55,18 @@ class AssistantService final {
   struct Call;
   struct Route;
   int chat(const Call& call);
-  int chat_whole(const Call& call, const Turn& turn);
-  int chat_stream(const Call& call, const Turn& turn);
+  struct Tools {
+    bool calendar = false;
+  };
+  int chat_whole(const Call& call, const Turn& turn, const Tools& tools);
+  int chat_stream(const Call& call, const Turn& turn, const Tools& tools);
+  static void add_extras(codec::Json& reply, const TurnOutcome& outcome, const Tools& tools);
   net::HttpResponse answer(const Call& call, const Route& route);
   net::HttpResponse ready(const Call& call);
+  net::HttpResponse show_config() const;
+  net::HttpResponse models(const Call& call);
+  net::HttpResponse schedule(const Call& call);
+  net::HttpResponse calendar(const Call& call);
   net::HttpResponse history(const std::string& session);
   net::HttpResponse list_sessions(const Call& call);
   net::HttpResponse show_session(const std::string& session);

@@ -1,5 +1,6 @@
 // POST /chat and POST /chat/stream.
 #include "assistant/detail/service_call.h"
+#include "assistant/tool_calls.h"
 #include "base/strings.h"
 #include "codec/sse.h"
 #include "obs/log.h"
@@ -18,7 +19,15 @@ Json error_json(const Error& error, const std::string& session, std::string_view
           {"session_id", session}};
 }
 
-// Server-sent events, begun with the first: "session", "delta"..., and "done" or "error".
+// bare_json(), and in plain words what went wrong.
+Json bare_reply(const Asked& bare) {
+  Json reply = bare_json(bare);
+  if (!bare.answer) reply["error"] = plain_words(bare.answer.error().code);
+  return reply;
+}
+
+// Server-sent events, begun with the first: "session", "delta"... and "bare"..., and "done" or
+// "error".
 class EventStream final {
  public:
   explicit EventStream(net::ResponseWriter& writer) : writer_(writer) {}
@@ -85,18 +94,29 @@ int AssistantService::chat(const Call& call) {
                   .question = std::move(request->message),
                   .retry = request->retry,
                   .stream = stream,
-                  .trace = valid_traceparent(call.request.headers.find("traceparent"))};
-  return stream ? chat_stream(call, turn) : chat_whole(call, turn);
+                  .trace = valid_traceparent(call.request.headers.find("traceparent")),
+                  .mode = request->mode};
+  const Tools tools{.calendar = request->wants_calendar};
+  return stream ? chat_stream(call, turn, tools) : chat_whole(call, turn, tools);
 }
 
-int AssistantService::chat_whole(const Call& call, const Turn& turn) {
+// What belongs to an answer beside the demo's three fields, where it was asked for.
+void AssistantService::add_extras(Json& reply, const TurnOutcome& outcome, const Tools& tools) {
+  if (!outcome.mode.empty()) reply["mode"] = outcome.mode;
+  if (outcome.bare) reply["bare"] = bare_reply(*outcome.bare);
+  if (tools.calendar) reply["tool_calls"] = plan_calendar_call(outcome.answer, random_uuid());
+}
+
+int AssistantService::chat_whole(const Call& call, const Turn& turn, const Tools& tools) {
   const auto outcome = turns_.run(call.context, turn, nullptr);
   log_turn(turn, outcome);
   net::HttpResponse response;
   if (outcome) {
-    response = json_response(200, {{"message", outcome->answer.text},
-                                   {"agent_name", kAgentName},
-                                   {"session_id", turn.session}});
+    Json reply = {{"message", outcome->answer.text},
+                  {"agent_name", kAgentName},
+                  {"session_id", turn.session}};
+    add_extras(reply, *outcome, tools);
+    response = json_response(200, reply);
   } else if (outcome.error().code == ErrorCode::kFailedPrecondition) {
     response = json_response(409, error_json(outcome.error(), turn.session, "Nothing to retry"));
   } else {
@@ -109,12 +129,13 @@ int AssistantService::chat_whole(const Call& call, const Turn& turn) {
   return status;
 }
 
-int AssistantService::chat_stream(const Call& call, const Turn& turn) {
+int AssistantService::chat_stream(const Call& call, const Turn& turn, const Tools& tools) {
   EventStream events(call.writer);
   if (!events.send("session", {{"session_id", turn.session}})) return kClientGone;
-  const auto outcome = turns_.run(call.context, turn, [&](std::string_view text) {
-    return events.send("delta", {{"text", text}});
-  });
+  const auto passing = [&events](std::string_view event) {
+    return [&events, event](std::string_view text) { return events.send(event, {{"text", text}}); };
+  };
+  const auto outcome = turns_.run(call.context, turn, passing("delta"), passing("bare"));
   log_turn(turn, outcome);
   if (!outcome) {
     (void)events.send("error",
@@ -122,14 +143,18 @@ int AssistantService::chat_stream(const Call& call, const Turn& turn) {
     return outcome.error().code == ErrorCode::kCancelled ? kClientGone : 500;
   }
   const Answer& answer = outcome->answer;
-  (void)events.send("done", {{"session_id", turn.session},
-                             {"message", answer.text},
-                             {"agent_name", kAgentName},
-                             {"model", answer.model},
-                             {"latency_ms", outcome->latency_ms},
-                             {"usage", answer.usage},
-                             {"grounding", answer.grounding},
-                             {"sources", answer.sources}});
+  Json done = {{"session_id", turn.session},
+               {"message", answer.text},
+               {"agent_name", kAgentName},
+               {"model", answer.model},
+               {"substituted_model", answer.stand_in},
+               {"latency_ms", outcome->latency_ms},
+               {"usage", answer.usage},
+               {"grounding", answer.grounding},
+               {"sources", answer.sources},
+               {"saved", outcome->saved}};
+  add_extras(done, *outcome, tools);
+  (void)events.send("done", done);
   return 200;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "base/files.h"
 
@@ -37,9 +38,11 @@ std::string first_title(std::span<const Message> messages) {
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::path& file,
                                                        Clock& clock, const StoreOptions& options) {
   if (file.has_parent_path()) RETURN_IF_ERROR(ensure_directory(file.parent_path()));
-  ASSIGN_OR_RETURN(auto database, store::Database::open(file));
-  RETURN_IF_ERROR(database->execute(kSchema));
-  return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(database), clock, options));
+  ASSIGN_OR_RETURN(auto writer, store::Database::open(file));
+  RETURN_IF_ERROR(writer->execute(kSchema));
+  ASSIGN_OR_RETURN(auto reader, store::Database::open(file));
+  return std::unique_ptr<SqliteStore>(
+      new SqliteStore(std::move(writer), std::move(reader), clock, options));
 }
 
 std::int64_t SqliteStore::now_ms() const {
@@ -54,9 +57,9 @@ std::int64_t SqliteStore::oldest_ms() const {
 
 Result<std::vector<Message>> SqliteStore::load(const Context&, const std::string& session,
                                                std::size_t messages_max) {
-  MutexLock lock(mutex_);
-  ASSIGN_OR_RETURN(
-      auto rows, database_->prepare("SELECT m.record, m.extras FROM messages m JOIN sessions s ON "
+  MutexLock lock(reading_);
+  ASSIGN_OR_RETURN(auto rows,
+                   reader_->prepare("SELECT m.record, m.extras FROM messages m JOIN sessions s ON "
                                     "s.id = m.session WHERE m.session = ?1 AND s.updated >= ?2 "
                                     "ORDER BY m.position DESC LIMIT ?3"));
   rows.bind(1, session).bind(2, oldest_ms()).bind(3, static_cast<std::int64_t>(messages_max));
@@ -73,33 +76,67 @@ Result<std::vector<Message>> SqliteStore::load(const Context&, const std::string
   return messages;
 }
 
+// Whoever comes while nobody writes does so for all who wait. The others sleep until theirs is
+// written and need no lock that the next writer holds.
 Result<void> SqliteStore::append(const Context&, const std::string& session,
                                  std::span<const Message> messages) {
-  MutexLock lock(mutex_);
-  ASSIGN_OR_RETURN(const auto transaction, store::Transaction::begin(*database_));
-  RETURN_IF_ERROR(remove_expired_locked());
-  RETURN_IF_ERROR(append_locked(session, messages));
+  Waiting mine{.session = session, .messages = messages};
+  {
+    MutexLock lock(queue_);
+    waiting_.push_back(&mine);
+  }
+  while (true) {
+    std::vector<Waiting*> batch;
+    {
+      MutexLock lock(queue_);
+      while (somebody_writes_ && !mine.written) written_.wait(queue_);
+      if (mine.written) return mine.outcome;
+      somebody_writes_ = true;
+      batch.swap(waiting_);
+    }
+    write_all(batch);
+    {
+      MutexLock lock(queue_);
+      for (Waiting* one : batch) one->written = true;
+      somebody_writes_ = false;
+    }
+    written_.notify_all();
+  }
+}
+
+// In one transaction; each by itself if that cannot be.
+void SqliteStore::write_all(std::span<Waiting* const> batch) {
+  MutexLock lock(writing_);
+  const auto together = write(batch);
+  for (Waiting* const& one : batch) {
+    one->outcome = together || batch.size() == 1 ? together : write(std::span(&one, 1));
+  }
+}
+
+Result<void> SqliteStore::write(std::span<Waiting* const> batch) {
+  ASSIGN_OR_RETURN(const auto transaction, store::Transaction::begin(*writer_));
+  RETURN_IF_ERROR(remove_expired());
+  for (const Waiting* one : batch) RETURN_IF_ERROR(write_one(one->session, one->messages));
   return transaction->commit();
 }
 
-Result<void> SqliteStore::append_locked(const std::string& session,
-                                        std::span<const Message> messages) {
+Result<void> SqliteStore::write_one(const std::string& session, std::span<const Message> messages) {
   std::int64_t position = 0;
-  const auto known = find_locked(session);
+  const auto known = find_in(*writer_, session);
   if (known) {
     position = known->messages;
   } else if (known.error().code != ErrorCode::kNotFound) {
     return fail(known.error());
   }
-  ASSIGN_OR_RETURN(auto write, database_->prepare("INSERT INTO messages VALUES(?1, ?2, ?3, ?4)"));
+  ASSIGN_OR_RETURN(auto write, writer_->prepare("INSERT INTO messages VALUES(?1, ?2, ?3, ?4)"));
   for (const Message& message : messages) {
     const std::string record = render_record(message);
     const std::string extras = codec::render_json(message.extras);
     write.bind(1, session).bind(2, position++).bind(3, record).bind(4, extras);
     RETURN_IF_ERROR(write.run());
   }
-  ASSIGN_OR_RETURN(auto head, database_->prepare(
-                                  "INSERT INTO sessions VALUES(?1, ?2, ?3, ?3, ?4) ON CONFLICT(id) "
+  ASSIGN_OR_RETURN(
+      auto head, writer_->prepare("INSERT INTO sessions VALUES(?1, ?2, ?3, ?3, ?4) ON CONFLICT(id) "
                                   "DO UPDATE SET updated = excluded.updated, messages = "
                                   "excluded.messages, title = CASE title WHEN '' THEN "
                                   "excluded.title ELSE title END"));
@@ -108,13 +145,13 @@ Result<void> SqliteStore::append_locked(const std::string& session,
   return head.run();
 }
 
-Result<void> SqliteStore::remove_expired_locked() {
+Result<void> SqliteStore::remove_expired() {
   const std::int64_t oldest = oldest_ms();
   if (oldest == 0) return {};
   for (const char* sql :
        {"DELETE FROM messages WHERE session IN (SELECT id FROM sessions WHERE updated < ?1)",
         "DELETE FROM sessions WHERE updated < ?1"}) {
-    ASSIGN_OR_RETURN(auto remove, database_->prepare(sql));
+    ASSIGN_OR_RETURN(auto remove, writer_->prepare(sql));
     remove.bind(1, oldest);
     RETURN_IF_ERROR(remove.run());
   }
@@ -122,10 +159,10 @@ Result<void> SqliteStore::remove_expired_locked() {
 }
 
 Result<SessionList> SqliteStore::list(const Context&, std::size_t sessions_max) {
-  MutexLock lock(mutex_);
-  ASSIGN_OR_RETURN(auto rows, database_->prepare(std::string(kColumns) +
-                                                 "WHERE updated >= ?1 ORDER BY updated DESC, id "
-                                                 "LIMIT ?2"));
+  MutexLock lock(reading_);
+  ASSIGN_OR_RETURN(auto rows, reader_->prepare(std::string(kColumns) +
+                                               "WHERE updated >= ?1 ORDER BY updated DESC, id "
+                                               "LIMIT ?2"));
   rows.bind(1, oldest_ms()).bind(2, static_cast<std::int64_t>(sessions_max) + 1);
   SessionList list;
   while (true) {
@@ -139,13 +176,14 @@ Result<SessionList> SqliteStore::list(const Context&, std::size_t sessions_max) 
 }
 
 Result<SessionInfo> SqliteStore::find(const Context&, const std::string& session) {
-  MutexLock lock(mutex_);
-  return find_locked(session);
+  MutexLock lock(reading_);
+  return find_in(*reader_, session);
 }
 
-Result<SessionInfo> SqliteStore::find_locked(const std::string& session) {
+Result<SessionInfo> SqliteStore::find_in(store::Database& database,
+                                         const std::string& session) const {
   ASSIGN_OR_RETURN(auto rows,
-                   database_->prepare(std::string(kColumns) + "WHERE id = ?1 AND updated >= ?2"));
+                   database.prepare(std::string(kColumns) + "WHERE id = ?1 AND updated >= ?2"));
   rows.bind(1, session).bind(2, oldest_ms());
   ASSIGN_OR_RETURN(const bool found, rows.step());
   if (!found) return fail(ErrorCode::kNotFound, "no such session");
@@ -154,20 +192,20 @@ Result<SessionInfo> SqliteStore::find_locked(const std::string& session) {
 
 Result<void> SqliteStore::rename(const Context&, const std::string& session,
                                  const std::string& title) {
-  MutexLock lock(mutex_);
-  RETURN_IF_ERROR(find_locked(session));
-  ASSIGN_OR_RETURN(auto rename, database_->prepare("UPDATE sessions SET title = ?2 WHERE id = ?1"));
+  MutexLock lock(writing_);
+  RETURN_IF_ERROR(find_in(*writer_, session));
+  ASSIGN_OR_RETURN(auto rename, writer_->prepare("UPDATE sessions SET title = ?2 WHERE id = ?1"));
   rename.bind(1, session).bind(2, title);
   return rename.run();
 }
 
 Result<void> SqliteStore::remove(const Context&, const std::string& session) {
-  MutexLock lock(mutex_);
-  RETURN_IF_ERROR(find_locked(session));
-  ASSIGN_OR_RETURN(const auto transaction, store::Transaction::begin(*database_));
+  MutexLock lock(writing_);
+  RETURN_IF_ERROR(find_in(*writer_, session));
+  ASSIGN_OR_RETURN(const auto transaction, store::Transaction::begin(*writer_));
   for (const char* sql :
        {"DELETE FROM messages WHERE session = ?1", "DELETE FROM sessions WHERE id = ?1"}) {
-    ASSIGN_OR_RETURN(auto remove, database_->prepare(sql));
+    ASSIGN_OR_RETURN(auto remove, writer_->prepare(sql));
     remove.bind(1, session);
     RETURN_IF_ERROR(remove.run());
   }
@@ -175,8 +213,8 @@ Result<void> SqliteStore::remove(const Context&, const std::string& session) {
 }
 
 Result<void> SqliteStore::check(const Context&) {
-  MutexLock lock(mutex_);
-  ASSIGN_OR_RETURN(auto any, database_->prepare("SELECT 1 FROM sessions LIMIT 1"));
+  MutexLock lock(reading_);
+  ASSIGN_OR_RETURN(auto any, reader_->prepare("SELECT 1 FROM sessions LIMIT 1"));
   ASSIGN_OR_RETURN([[maybe_unused]] const bool row, any.step());
   return {};
 }

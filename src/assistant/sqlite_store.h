@@ -3,7 +3,9 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "assistant/history_store.h"
 #include "base/clock.h"
@@ -12,7 +14,8 @@
 
 namespace rage::assistant {
 
-// Resource. Thread-safe. What append() returned for survives kill -9.
+// Resource. Thread-safe. What append() returned for survives kill -9 and a power cut. Appends that
+// come while another is being written to the disk share the next write; readers wait for nobody.
 class SqliteStore final : public HistoryStore {
  public:
   // Creates file and folder. Errors as of store::Database::open. The clock outlives it.
@@ -31,19 +34,36 @@ class SqliteStore final : public HistoryStore {
   Result<void> check(const Context& context) override;
 
  private:
-  SqliteStore(std::unique_ptr<store::Database> database, Clock& clock, const StoreOptions& options)
-      : clock_(clock), options_(options), database_(std::move(database)) {}
+  // One call of append(), on its caller's stack.
+  struct Waiting {
+    const std::string& session;
+    std::span<const Message> messages;
+    bool written = false;  // Whoever wrote it says so, with queue_ held.
+    Result<void> outcome = {};
+  };
+
+  SqliteStore(std::unique_ptr<store::Database> writer, std::unique_ptr<store::Database> reader,
+              Clock& clock, const StoreOptions& options)
+      : clock_(clock), options_(options), writer_(std::move(writer)), reader_(std::move(reader)) {}
   std::int64_t now_ms() const;
   std::int64_t oldest_ms() const;  // Sessions last written to before it are gone.
-  Result<void> remove_expired_locked() REQUIRES(mutex_);
-  Result<void> append_locked(const std::string& session, std::span<const Message> messages)
-      REQUIRES(mutex_);
-  Result<SessionInfo> find_locked(const std::string& session) REQUIRES(mutex_);
+  Result<SessionInfo> find_in(store::Database& database, const std::string& session) const;
+  void write_all(std::span<Waiting* const> batch);
+  Result<void> write(std::span<Waiting* const> batch) REQUIRES(writing_);
+  Result<void> write_one(const std::string& session, std::span<const Message> messages)
+      REQUIRES(writing_);
+  Result<void> remove_expired() REQUIRES(writing_);
 
   Clock& clock_;
   const StoreOptions options_;
-  Mutex mutex_;
-  const std::unique_ptr<store::Database> database_ GUARDED_BY(mutex_);
+  Mutex queue_;
+  CondVar written_;
+  std::vector<Waiting*> waiting_ GUARDED_BY(queue_);
+  bool somebody_writes_ GUARDED_BY(queue_) = false;
+  Mutex writing_;
+  const std::unique_ptr<store::Database> writer_ GUARDED_BY(writing_);
+  Mutex reading_;
+  const std::unique_ptr<store::Database> reader_ GUARDED_BY(reading_);
 };
 
 }  // namespace rage::assistant

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <thread>
+#include <vector>
+
 #include "assistant/fakes_for_test.h"
 #include "base/files.h"
 
@@ -42,6 +46,24 @@ TEST_F(SqliteStoreTest, KeepsConversationsAcrossRestarts) {
   EXPECT_EQ(list->sessions[1].title, "First question");
   EXPECT_EQ(list->sessions[1].messages, 2);
   EXPECT_TRUE(store->list({}, 1)->truncated);
+}
+
+// Appends of many at once share writes; each must be there, in its own session, in order.
+TEST_F(SqliteStoreTest, ManyAtOnceLoseNothing) {
+  {
+    std::vector<std::jthread> writers;
+    for (int writer = 0; writer < 8; ++writer) {
+      writers.emplace_back([this, writer] {
+        for (int i = 0; i < 5; ++i) say("s" + std::to_string(writer), std::to_string(i));
+      });
+    }
+  }
+  for (int writer = 0; writer < 8; ++writer) {
+    const auto messages = store->load({}, "s" + std::to_string(writer), 10);
+    ASSERT_EQ(messages->size(), 5U);
+    for (int i = 0; i < 5; ++i)
+      EXPECT_EQ((*messages)[static_cast<std::size_t>(i)].text, std::to_string(i));
+  }
 }
 
 TEST_F(SqliteStoreTest, RenamesAndRemoves) {

@@ -2,8 +2,11 @@
 
 #include <optional>
 #include <span>
+#include <thread>
+#include <tuple>
 
 #include "assistant/sentence_buffer.h"
+#include "assistant/text_pump.h"
 #include "obs/log.h"
 
 namespace rage::assistant {
@@ -25,81 +28,157 @@ Json answer_extras(Json extras, const Answer& answer, std::int64_t latency_ms) {
   if (!answer.usage.is_null()) extras["usage"] = answer.usage;
   if (!answer.grounding.is_null()) extras["grounding"] = answer.grounding;
   if (!answer.sources.is_null()) extras["sources"] = answer.sources;
+  if (!answer.stand_in.empty()) extras["substituted_model"] = answer.stand_in;
   return extras;
 }
 
 }  // namespace
+
+Json bare_json(const Asked& bare) {
+  Json said = {{"message", bare.answer ? bare.answer->text : bare.shown},
+               {"latency_ms", bare.latency_ms}};
+  if (!bare.answer) {
+    said["error_code"] = name_of(bare.answer.error().code);
+    return said;
+  }
+  if (!bare.answer->model.empty()) said["model"] = bare.answer->model;
+  if (!bare.answer->usage.is_null()) said["usage"] = bare.answer->usage;
+  return said;
+}
 
 Json Turns::stamp() const {
   return {{"timestamp", render_timestamp(clock_.wall_now())}};
 }
 
 // What came before the question; the question is kept when it returns.
-Result<std::vector<Message>> Turns::begin(const Turn& turn, std::string& question) {
-  ASSIGN_OR_RETURN(auto history, store_.load(store_context(), turn.session, kPromptMessagesMax));
+Result<Turns::Question> Turns::begin(const Turn& turn) {
+  Question question;
+  ASSIGN_OR_RETURN(question.history,
+                   store_.load(store_context(), turn.session, kPromptMessagesMax));
   if (!turn.retry) {
-    question = turn.question;
-    const Message asked{.role = kUser, .text = question, .extras = stamp()};
+    question.text = turn.question;
+    const Message asked{.role = kUser, .text = question.text, .extras = stamp()};
     RETURN_IF_ERROR(store_.append(store_context(), turn.session, std::span(&asked, 1)));
-    return history;
+    return question;
   }
-  if (history.empty() || history.back().role != kUser) {
+  if (question.history.empty() || question.history.back().role != kUser) {
     return fail(ErrorCode::kFailedPrecondition, "There is no unanswered question to ask again");
   }
-  question = history.back().text;
-  history.pop_back();
-  return history;
+  question.text = question.history.back().text;
+  question.history.pop_back();
+  return question;
 }
 
-Result<Answer> Turns::ask(const Context& context, const Turn& turn, const Json& body,
-                          const OnText& on_text, std::string& shown) {
-  if (!turn.stream) return upstream_.complete(context, body, turn.trace);
+Json Turns::body_for(Source source, const Question& question) const {
+  if (options_.index_name.empty()) {
+    return plan_completion(options_, question.history, question.text);
+  }
+  if (source == Source::kIndex) {
+    return plan_completion(options_, history_with_sources(question.history), question.text);
+  }
+  PromptOptions bare = options_;
+  bare.index_name.clear();
+  return plan_completion(bare, history_without_sources(question.history), question.text);
+}
+
+Asked Turns::ask(const Context& context, const Turn& turn, Source source, const Question& question,
+                 const OnText& on_text) {
+  const Upstream& upstream = source == Source::kIndex ? upstream_ : direct_;
+  const Json body = body_for(source, question);
+  const auto started = clock_.now();
+  Asked asked;
+  bool listening = true;
   const auto show = [&](std::string_view text) {
     if (text.empty()) return true;
-    shown += text;
+    asked.shown += text;
     return on_text(text);
   };
-  // A RAG service lets whole, verified sentences through already.
-  const bool whole = !options_.index_name.empty();
-  SentenceBuffer sentences;
-  bool listening = true;
-  metrics_.stream_began();
-  auto answer = upstream_.stream(context, body, turn.trace, [&](std::string_view piece) {
-    listening = whole ? show(piece) : show(sentences.feed(piece));
-    return listening;
-  });
-  metrics_.stream_ended();
-  if (listening) listening = show(sentences.finish());
-  if (answer && !listening) return fail(ErrorCode::kCancelled, "the caller has gone");
-  return answer;
+  if (!turn.stream) {
+    asked.answer = upstream.complete(context, body, turn.trace);
+  } else {
+    // A RAG service lets whole, verified sentences through already.
+    const bool whole = source == Source::kIndex && !options_.index_name.empty();
+    SentenceBuffer sentences;
+    metrics_.stream_began();
+    asked.answer = upstream.stream(context, body, turn.trace, [&](std::string_view piece) {
+      listening = whole ? show(piece) : show(sentences.feed(piece));
+      return listening;
+    });
+    metrics_.stream_ended();
+    if (listening) listening = show(sentences.finish());
+  }
+  if (asked.answer && !listening) asked.answer = fail(ErrorCode::kCancelled, "the caller has gone");
+  const auto took = clock_.now() - started;
+  metrics_.asked(took, asked.answer);
+  asked.latency_ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+  return asked;
 }
 
-Result<TurnOutcome> Turns::run(const Context& context, const Turn& turn, const OnText& on_text) {
-  save_unsaved();
-  std::string question;
-  ASSIGN_OR_RETURN(const auto history, begin(turn, question));
-  const Json body = plan_completion(options_, history, question);
-  const auto started = clock_.now();
-  std::string shown;
-  auto answer = ask(context, turn, body, on_text, shown);
-  const auto took = clock_.now() - started;
-  metrics_.asked(took, answer);
-  TurnOutcome outcome{
-      .answer = {},
-      .latency_ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count()};
-  if (!answer) {
-    if (answer.error().code == ErrorCode::kCancelled && !shown.empty()) {
-      Json extras = answer_extras(stamp(), {}, outcome.latency_ms);
-      extras["stopped"] = true;
-      keep(turn.session, {.role = kAssistant, .text = shown, .extras = std::move(extras)});
-    }
-    return fail(std::move(answer).error());
+// Two requests at once, their texts on this thread.
+std::pair<Asked, Asked> Turns::ask_both(const Context& context, const Turn& turn,
+                                        const Question& question, const OnText& on_text,
+                                        const OnText& on_bare) {
+  TextPump pump(2);
+  Asked grounded;
+  Asked bare;
+  {
+    const std::jthread first([&] {
+      grounded = ask(context, turn, Source::kIndex, question,
+                     [&](std::string_view text) { return pump.push(0, text); });
+      pump.end();
+    });
+    const std::jthread second([&] {
+      bare = ask(context, turn, Source::kModel, question,
+                 [&](std::string_view text) { return pump.push(1, text); });
+      pump.end();
+    });
+    pump.run({on_text, on_bare});
   }
-  outcome.answer = *std::move(answer);
-  keep(turn.session, {.role = kAssistant,
-                      .text = outcome.answer.text,
-                      .extras = answer_extras(stamp(), outcome.answer, outcome.latency_ms)});
+  return {std::move(grounded), std::move(bare)};
+}
+
+Result<TurnOutcome> Turns::run(const Context& context, const Turn& turn, const OnText& on_text,
+                               const OnText& on_bare) {
+  save_unsaved();
+  ASSIGN_OR_RETURN(const Question question, begin(turn));
+  const bool has_index = !options_.index_name.empty();
+  TurnOutcome outcome;
+  Asked asked;
+  if (has_index && turn.mode == AnswerMode::kCompare) {
+    outcome.mode = "compare";
+    std::tie(asked, outcome.bare) = ask_both(context, turn, question, on_text, on_bare);
+  } else {
+    const bool direct = has_index && turn.mode == AnswerMode::kDirect;
+    if (direct) outcome.mode = "direct";
+    asked = ask(context, turn, direct ? Source::kModel : Source::kIndex, question, on_text);
+  }
+  outcome.latency_ms = asked.latency_ms;
+  if (!asked.answer) {
+    Json extras = stamp();
+    if (!outcome.mode.empty()) extras[kModeExtra] = outcome.mode;
+    if (outcome.bare) extras[kBareExtra] = bare_json(*outcome.bare);
+    keep_stopped(turn.session, asked, std::move(extras));
+    return fail(std::move(asked.answer).error());
+  }
+  outcome.answer = *std::move(asked.answer);
+  outcome.saved = keep_answer(turn.session, outcome);
   return outcome;
+}
+
+bool Turns::keep_answer(const std::string& session, const TurnOutcome& outcome) {
+  Json extras = answer_extras(stamp(), outcome.answer, outcome.latency_ms);
+  if (!outcome.mode.empty()) extras[kModeExtra] = outcome.mode;
+  if (outcome.bare) extras[kBareExtra] = bare_json(*outcome.bare);
+  return keep(session,
+              {.role = kAssistant, .text = outcome.answer.text, .extras = std::move(extras)});
+}
+
+// What a reader saw before leaving.
+void Turns::keep_stopped(const std::string& session, const Asked& asked, Json extras) {
+  if (asked.answer.error().code != ErrorCode::kCancelled || asked.shown.empty()) return;
+  extras = answer_extras(std::move(extras), {}, asked.latency_ms);
+  extras["stopped"] = true;
+  (void)keep(session, {.role = kAssistant, .text = asked.shown, .extras = std::move(extras)});
 }
 
 Result<void> Turns::store_answer(const std::string& session, const Message& answer) {
@@ -109,9 +188,9 @@ Result<void> Turns::store_answer(const std::string& session, const Message& answ
   return store_.append(store_context(), session, std::span(&answer, 1));
 }
 
-void Turns::keep(const std::string& session, Message answer) {
+bool Turns::keep(const std::string& session, Message answer) {
   const auto kept = store_answer(session, answer);
-  if (kept) return;
+  if (kept) return true;
   const bool full = unsaved_.with([&](auto& unsaved) {
     if (unsaved.size() >= kUnsavedMax) return true;
     unsaved.push_back({.session = session, .message = std::move(answer)});
@@ -121,6 +200,7 @@ void Turns::keep(const std::string& session, Message answer) {
   obs::log().warn(full ? "the history took no answer; too many wait already, this one is lost"
                        : "the history took no answer; it will be offered again",
                   {{"session", session}, {"error", kept.error().message}});
+  return false;
 }
 
 void Turns::save_unsaved() {

@@ -253,11 +253,20 @@ Upstream::Attempt Upstream::ask_stream(const Context& context, const net::Client
   return whole;
 }
 
+void Upstream::state_stand_in(const Context& context, Answer& answer) const {
+  if (!options_.asks_for_stand_ins) return;
+  // A RAG service says by itself which model it asked, if any.
+  answer.stand_in = answer.grounding.is_null()
+                        ? stand_ins_.find(context, answer.model)
+                        : codec::string_or(answer.grounding, "substituted_model", "");
+}
+
 Result<Answer> Upstream::retried(
     const Context& context, const Json& body, const std::string& trace,
     const std::function<Attempt(const net::ClientRequest&)>& ask) const {
   for (int retry = 0;; ++retry) {
     Attempt attempt = ask(request_for(body, trace, retry));
+    if (attempt.answer) state_stand_in(context, *attempt.answer);
     if (attempt.answer || !attempt.repeatable || retry == options_.retries_max) {
       return std::move(attempt.answer);
     }
@@ -290,7 +299,7 @@ Result<Answer> Upstream::stream(const Context& context, const Json& body, const 
   return answer;
 }
 
-Result<void> Upstream::check(const Context& context, milliseconds limit) const {
+Result<net::HttpResponse> Upstream::fetch_models(const Context& context, milliseconds limit) const {
   Context bounded = context;
   bounded.deadline = std::chrono::steady_clock::now() + context.remaining(limit);
   ASSIGN_OR_RETURN(const auto urls, llm::plan_openai_urls(options_.base_url));
@@ -298,10 +307,29 @@ Result<void> Upstream::check(const Context& context, milliseconds limit) const {
   if (!options_.api_key.empty()) {
     request.headers.set("authorization", "Bearer " + options_.api_key);
   }
-  ASSIGN_OR_RETURN(const auto reply, transport_.fetch(bounded, request));
+  ASSIGN_OR_RETURN(auto reply, transport_.fetch(bounded, request));
   if (reply.status >= 500) {
     return fail(ErrorCode::kUnavailable, "the upstream answered {}", reply.status);
   }
+  return reply;
+}
+
+Result<Json> Upstream::models(const Context& context, milliseconds limit) const {
+  ASSIGN_OR_RETURN(const auto reply, fetch_models(context, limit));
+  auto list = codec::parse_json(reply.body);
+  if (reply.status != 200 || !list || !list->is_object()) {
+    return fail(ErrorCode::kDataLoss, "the upstream has no list of models");
+  }
+  return list;
+}
+
+Result<std::vector<llm::ModelInfo>> Upstream::list_models(const Context& context) const {
+  ASSIGN_OR_RETURN(const auto reply, fetch_models(context, options_.connect_timeout));
+  return llm::parse_model_list(reply.body);
+}
+
+Result<void> Upstream::check(const Context& context, milliseconds limit) const {
+  RETURN_IF_ERROR(fetch_models(context, limit));
   return {};
 }
 

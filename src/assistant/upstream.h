@@ -13,6 +13,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "codec/json.h"
+#include "llm/stand_ins.h"
 #include "net/http_client.h"
 
 namespace rage::assistant {
@@ -23,6 +24,7 @@ struct UpstreamOptions {
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds read_timeout{600'000};  // Without a byte.
   int retries_max = 2;
+  bool asks_for_stand_ins = false;  // Fills Answer::stand_in, with a question a minute.
 };
 
 // Value.
@@ -32,6 +34,7 @@ struct Answer {
   codec::Json usage;      // Null unless it counted: prompt_tokens, completion_tokens.
   codec::Json grounding;  // Of a RAG service of ours: mode, citations, sentences with verdicts.
   codec::Json sources;    // "source_nodes" of a RAGEngine.
+  std::string stand_in;   // "phi-4 -> packaged:NAME": who really answered (llm/stand_ins.h).
 };
 
 // Called with each piece of text; false ends the answer, which is no error.
@@ -58,6 +61,8 @@ class Upstream final {
   // not stream is asked for the whole, which is then one piece. Ended by `on_text`: what there was.
   Result<Answer> stream(const Context& context, const codec::Json& body, const std::string& trace,
                         const OnText& on_text) const;
+  // What GET /models says, as it says it; at most `limit`. kUnavailable, kDataLoss.
+  Result<codec::Json> models(const Context& context, std::chrono::milliseconds limit) const;
   // Whether something answers there, whatever it says below 500; at most `limit`.
   Result<void> check(const Context& context, std::chrono::milliseconds limit) const;
 
@@ -69,7 +74,12 @@ class Upstream final {
       : transport_(transport),
         clock_(clock),
         options_(std::move(options)),
-        completions_url_(std::move(url)) {}
+        completions_url_(std::move(url)),
+        stand_ins_([this](const Context& context) { return list_models(context); }) {}
+  Result<std::vector<llm::ModelInfo>> list_models(const Context& context) const;
+  void state_stand_in(const Context& context, Answer& answer) const;
+  Result<net::HttpResponse> fetch_models(const Context& context,
+                                         std::chrono::milliseconds limit) const;
   net::ClientRequest request_for(const codec::Json& body, const std::string& trace,
                                  int retry) const;
   Attempt ask_whole(const Context& context, const net::ClientRequest& request) const;
@@ -82,6 +92,7 @@ class Upstream final {
   Clock& clock_;
   const UpstreamOptions options_;
   const std::string completions_url_;
+  mutable llm::StandIns stand_ins_;
 };
 
 // Pure parts, for tests.

@@ -43,6 +43,21 @@ TEST_F(UpstreamTest, AsksAgainAsOpenAisClientsDo) {
   EXPECT_GE(clock.slept[1], milliseconds(750));
 }
 
+// The page shows who answered: a model server says so with its models, a RAG service by itself.
+TEST_F(UpstreamTest, SaysWhichModelStandsIn) {
+  upstream = *Upstream::create(transport, clock,
+                               {.base_url = "http://gateway/v1", .asks_for_stand_ins = true});
+  transport.replies = {
+      net::HttpResponse::json(200, R"({"model":"phi-4","choices":[{"message":{"content":"x"}}]})"),
+      net::HttpResponse::json(
+          200, R"({"data":[{"id":"phi-4","tags":["rage.dev/substituted-model=phi-4 -> small"]}]})"),
+      a_completion("\"Composed.\"")};
+  EXPECT_EQ(upstream->complete({}, body, "")->stand_in, "phi-4 -> small");
+  EXPECT_EQ(transport.asked.at(1).url, "http://gateway/v1/models");
+  EXPECT_EQ(upstream->complete({}, body, "")->stand_in, "");
+  EXPECT_EQ(transport.asked.size(), 3U);
+}
+
 TEST_F(UpstreamTest, GivesUpAfterThreeTriesAndAtOnceWhereItIsNoUse) {
   transport.replies = {a_refusal(500)};
   EXPECT_EQ(upstream->complete({}, body, "").error().code, ErrorCode::kUnavailable);

@@ -1,6 +1,7 @@
 // What the page asks: the demo's shapes (camelCase, {"error"}) around the agent's.
 #include "assistant/web.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "assistant/detail/web_pages.h"
@@ -18,6 +19,9 @@ using net::HttpResponse;
 constexpr std::string_view kHistory = "/api/chat/history/";
 constexpr std::string_view kSessions = "/api/sessions";
 constexpr std::string_view kExport = "/export";
+constexpr std::string_view kOperator = "/api/operator/";
+// The agent's, below /api.
+constexpr std::string_view kReadOnly[] = {"/api/models", "/api/schedule", "/api/calendar"};
 
 HttpResponse error_reply(int status, Json error) {
   return HttpResponse::json(status, codec::render_json({{"error", std::move(error)}}));
@@ -124,13 +128,13 @@ struct WebService::Call {
 
 bool WebService::serves(const HttpRequest& request) const {
   if (!options_.beside_agent) return true;
-  return is_page_request(request) || request.path.starts_with("/api/");
+  return is_page_request(request, options_) || request.path.starts_with("/api/");
 }
 
 void WebService::handle(const Context& context, const HttpRequest& request,
                         net::ResponseWriter& writer) const {
   if (!request.path.starts_with("/api/")) {
-    (void)writer.send(answer_page(request));
+    (void)writer.send(answer_page(request, options_));
     return;
   }
   if (is_cross_site(request)) {
@@ -148,7 +152,13 @@ void WebService::api(const Call& call) const {
   } else if (path.starts_with(kHistory) && is_segment(path.substr(kHistory.size()))) {
     if (method == "GET") return (void)call.writer.send(history(call));
   } else if (is_sessions_path(path)) {
-    return sessions(call);
+    return pass_on(call);
+  } else if (path == "/api/config") {
+    if (method == "GET") return (void)call.writer.send(config(call));
+  } else if (std::ranges::find(kReadOnly, path) != std::end(kReadOnly)) {
+    if (method == "GET") return pass_on(call);
+  } else if (options_.desk != nullptr && path.starts_with(kOperator)) {
+    return (void)call.writer.send(options_.desk->handle(call.context, call.request));
   } else {
     return (void)call.writer.send(error_reply(404, "Not Found"));
   }
@@ -175,6 +185,7 @@ void WebService::chat(const Call& call, bool stream) const {
                    {"agent_id", string_or_null(*body, "agentId")}};
   if (!is_missing(message)) question["message"] = *message;
   if (retry) question["retry"] = true;
+  if (const Json* mode = codec::find_key(*body, "mode")) question["mode"] = *mode;
   HttpRequest asked{.method = "POST",
                     .path = stream ? "/chat/stream" : "/chat",
                     .query = {},
@@ -218,8 +229,19 @@ HttpResponse WebService::history(const Call& call) const {
                                {"sessionId", codec::string_or(*found, "session_id", "")}}));
 }
 
+// How the agent is set up, and how the page is to look. An agent that does not tell is the demo's.
+HttpResponse WebService::config(const Call& call) const {
+  const HttpResponse reply =
+      ask(call, {.method = "GET", .path = "/config", .query = {}, .headers = {}, .body = {}});
+  auto config = codec::parse_json(reply.body);
+  if (reply.status != 200 || !config || !config->is_object()) config = Json::object();
+  (*config)["theme"] = options_.theme.words;
+  (*config)["operator"] = options_.desk != nullptr;
+  return HttpResponse::json(200, codec::render_json(*config));
+}
+
 // As the agent answers them; what must not be asked is the agent's to refuse.
-void WebService::sessions(const Call& call) const {
+void WebService::pass_on(const Call& call) const {
   HttpRequest asked = call.request;
   asked.path = call.request.path.substr(std::string_view("/api").size());
   asked.headers = {};

@@ -1,10 +1,13 @@
 #include "assistant/detail/web_pages.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 #include <string_view>
 
 #include "assistant/page_files.h"
+#include "base/sha256.h"
 
 namespace rage::assistant {
 namespace {
@@ -13,7 +16,10 @@ using net::HttpRequest;
 using net::HttpResponse;
 
 constexpr std::string_view kAssets = "/assets/";
-constexpr std::string_view kAgentPaths[] = {"/health", "/ready", "/metrics", "/chat", "/sessions"};
+constexpr std::string_view kOperatorPage = "/operator";
+constexpr std::string_view kAgentPaths[] = {"/health",   "/ready",    "/metrics",
+                                            "/chat",     "/config",   "/models",
+                                            "/schedule", "/calendar", "/sessions"};
 
 // Nothing runs that is not ours, nothing is fetched elsewhere, and no text becomes HTML.
 constexpr std::string_view kPolicy =
@@ -32,14 +38,11 @@ HttpResponse text_reply(int status, std::string text) {
           .body = std::move(text)};
 }
 
-HttpResponse file_reply(const HttpRequest& request, std::string_view name) {
-  const auto files = page_files();
-  const auto file = std::ranges::find(files, name, &PageFile::name);
-  if (file == files.end()) return text_reply(404, "Not Found\n");
+HttpResponse fenced(const HttpRequest& request, const PageFile& file) {
   HttpResponse reply{
       .status = 200,
-      .headers = {{"content-type", std::string(file->content_type)},
-                  {"etag", std::string(file->etag)},
+      .headers = {{"content-type", std::string(file.content_type)},
+                  {"etag", std::string(file.etag)},
                   {"cache-control", "no-cache"},
                   {"content-security-policy", std::string(kPolicy)},
                   {"x-content-type-options", "nosniff"},
@@ -48,32 +51,57 @@ HttpResponse file_reply(const HttpRequest& request, std::string_view name) {
                   {"cross-origin-opener-policy", "same-origin"},
                   {"permissions-policy", "camera=(), microphone=(), geolocation=()"}},
       .body = {}};
-  if (request.headers.find("if-none-match") == file->etag) {
+  if (request.headers.find("if-none-match") == file.etag) {
     reply.status = 304;
   } else {
-    reply.body = std::string(file->bytes);
+    reply.body = std::string(file.bytes);
   }
   return reply;
 }
 
+// Out of the executable.
+HttpResponse file_reply(const HttpRequest& request, std::string_view name) {
+  const auto files = page_files();
+  const auto file = std::ranges::find(files, name, &PageFile::name);
+  return file == files.end() ? text_reply(404, "Not Found\n") : fenced(request, *file);
+}
+
+// Out of the theme.
+HttpResponse theme_reply(const HttpRequest& request, std::string_view type,
+                         const std::string& bytes) {
+  const std::string etag = fmt::format("\"{}\"", sha256_hex(bytes).substr(0, 16));
+  return fenced(request, {.name = {}, .content_type = type, .etag = etag, .bytes = bytes});
+}
+
+HttpResponse asset_reply(const HttpRequest& request, const WebOptions& options) {
+  const std::string_view name = std::string_view(request.path).substr(kAssets.size());
+  const PageTheme& theme = options.theme;
+  if (name == "theme.css") return theme_reply(request, "text/css; charset=utf-8", theme.css);
+  if (name == "logo" && !theme.logo.empty())
+    return theme_reply(request, theme.logo_type, theme.logo);
+  return file_reply(request, name);
+}
+
 }  // namespace
 
-bool is_page_request(const HttpRequest& request) {
+bool is_page_request(const HttpRequest& request, const WebOptions& options) {
   if (request.method != "GET" && request.method != "HEAD") return false;
   if (request.path == "/" || request.path.starts_with(kAssets)) return true;
+  if (options.desk != nullptr && request.path == kOperatorPage) return true;
   if (!is_session_path(request.path)) return false;
   if (std::ranges::find(kAgentPaths, request.path) != std::end(kAgentPaths)) return false;
   return request.headers.find("accept").find("text/html") != std::string_view::npos;
 }
 
-HttpResponse answer_page(const HttpRequest& request) {
+HttpResponse answer_page(const HttpRequest& request, const WebOptions& options) {
   if (request.method != "GET" && request.method != "HEAD") {
     HttpResponse refusal = text_reply(405, "Method Not Allowed\n");
     refusal.headers.set("allow", "GET, HEAD");
     return refusal;
   }
   const std::string_view path = request.path;
-  if (path.starts_with(kAssets)) return file_reply(request, path.substr(kAssets.size()));
+  if (path.starts_with(kAssets)) return asset_reply(request, options);
+  if (options.desk != nullptr && path == kOperatorPage) return file_reply(request, "operator.html");
   if (is_session_path(path)) return file_reply(request, "index.html");
   return text_reply(404, "Not Found\n");
 }

@@ -170,6 +170,37 @@ TEST_F(WebTest, BesideTheAgentOnlyThePageIsTaken) {
   EXPECT_FALSE(serves("POST", "/chat"));
 }
 
+// Another conference's looks; and the demo's agent, which tells nothing, still gets a page.
+TEST_F(WebTest, ThePageWearsTheTheme) {
+  const PageTheme theme = *parse_theme("title: T\ncolours: {dark: {accent: \"#ffcc00\"}}");
+  const WebService themed{
+      [this](const Context& context, const net::HttpRequest& request, net::ResponseWriter& writer) {
+        agent->handle(context, request, writer);
+      },
+      clock,
+      {.theme = theme}};
+  const auto get = [&](const WebService& service, std::string path) {
+    RecordingWriter writer;
+    service.handle(
+        {}, {.method = "GET", .path = std::move(path), .query = {}, .headers = {}, .body = {}},
+        writer);
+    return writer.reply;
+  };
+  agent_says(200, R"({"modes":["direct"]})");
+  EXPECT_EQ(get(themed, "/api/config").body,
+            R"({"modes":["direct"],"theme":{"title":"T"},"operator":false})");
+  agent_says(404, R"({"detail":"Not Found"})");
+  EXPECT_EQ(get(web, "/api/config").body, R"({"theme":{},"operator":false})");
+  const auto css = get(themed, "/assets/theme.css");
+  EXPECT_EQ(css.body, ":root { --accent: #ffcc00; }\n");
+  EXPECT_EQ(css.headers.find("content-type"), "text/css; charset=utf-8");
+  EXPECT_EQ(get(web, "/assets/theme.css").body, "");
+  EXPECT_EQ(get(web, "/assets/logo").status, 404);
+  // Without a desk there is no operator's page, only a conversation of that name.
+  EXPECT_EQ(get(web, "/operator").body, get(web, "/").body);
+  EXPECT_EQ(get(web, "/api/operator/rag/indexes").status, 404);
+}
+
 TEST(RemoteAgent, RefusesWhatIsNoAddress) {
   ScriptedTransport transport;
   EXPECT_FALSE(RemoteAgent::create(transport, {.url = "agent:8001"}));

@@ -5,11 +5,13 @@
 
 #include "base/strings.h"
 #include "cluster/detail/pod_log.h"
+#include "cluster/detail/streams.h"
 #include "cluster/detail/watch.h"
 #include "cluster/discovery.h"
 #include "cluster/table.h"
 #include "codec/yaml.h"
 #include "codec/yaml_writer.h"
+#include "kubeobjects/protobuf.h"
 #include "kubeobjects/status.h"
 
 namespace rage::cluster {
@@ -18,6 +20,8 @@ namespace ko = kubeobjects;
 
 namespace {
 
+constexpr std::string_view kOpenapiV2 =
+    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 constexpr std::size_t kBodyBytesMax = std::size_t{3} << 20;
 constexpr auto kRequestTimeout = std::chrono::hours(2);  // A watch is a request, too.
 constexpr std::size_t kManagerBytesMax = 128;
@@ -51,12 +55,7 @@ Result<Json> parse_body(const net::HttpRequest& request) {
     if (!parsed) return fail(ko::bad_request("error decoding YAML: " + parsed.error().message));
     return parsed;
   }
-  if (type == "application/vnd.kubernetes.protobuf") {
-    return fail(ko::status_error(
-        {.http_status = 415, .reason = "UnsupportedMediaType", .details_always = true},
-        "the body of the request was in an unknown format - accepted "
-        "media types include: application/json, application/yaml"));
-  }
+  if (type == ko::kProtobufMediaType) return ko::parse_protobuf(request.body);
   auto parsed = codec::parse_json(request.body);
   if (!parsed) {
     return fail(
@@ -110,6 +109,10 @@ Error method_not_allowed() {
       "the server does not allow this method on the requested resource");
 }
 
+bool is_of_running_pods(std::string_view subresource) {
+  return subresource == "log" || subresource == "exec" || subresource == "portforward";
+}
+
 // The items of a built-in kind's list do not repeat what they are.
 void strip_kind(const ko::Resource& resource, Json& object) {
   if (resource.origin != ko::SchemaOrigin::kBuiltin) return;
@@ -148,6 +151,10 @@ class ApiServer::Handler final {
         options_.tokens->find(request.headers.find("authorization")) == nullptr) {
       return fail(ko::status_error({.http_status = 401, .reason = "Unauthorized"}, "Unauthorized"));
     }
+    if (request.path == "/openapi/v2") {
+      return writer.send(
+          {.headers = {{"content-type", std::string(kOpenapiV2)}}, .body = openapi_v2()});
+    }
     ASSIGN_OR_RETURN(const Representation representation,
                      negotiate(request.headers.find("accept")));
     const Call call{request, codec::parse_query(request.query), representation};
@@ -160,9 +167,8 @@ class ApiServer::Handler final {
         objects_.registry()->find(path->group, path->version, path->plural);
     if (!resource) return no_such_kind(path->group, writer);
     if (!resource->namespaced && !path->ns.empty()) return fail(ko::no_such_resource());
-    if (path->subresource == "log" && resource->qualified() == "pods") {
-      return serve_log(context, call, {.resource = resource, .ns = path->ns, .name = path->name},
-                       writer);
+    if (resource->qualified() == "pods" && is_of_running_pods(path->subresource)) {
+      return serve_running_pod(context, call, resource, *path, writer);
     }
     const bool status = path->subresource == "status" && resource->has_status;
     const bool scale = path->subresource == "scale" && resource->scale != nullptr;
@@ -178,11 +184,20 @@ class ApiServer::Handler final {
     return serve_object(context, call, address, writer);
   }
 
-  Result<void> serve_log(const Context& context, const Call& call, const Address& address,
-                         net::ResponseWriter& writer) const {
-    if (call.request.method != "GET") return fail(method_not_allowed());
-    ASSIGN_OR_RETURN(const Json pod, objects_.get(address));
-    return detail::serve_pod_log(context, pod, call.parameters, options_.pod_logs, writer);
+  Result<void> serve_running_pod(const Context& context, const Call& call,
+                                 const ResourcePtr& resource, const ApiPath& path,
+                                 net::ResponseWriter& writer) const {
+    const std::string& method = call.request.method;
+    const bool log = path.subresource == "log";
+    if (method != "GET" && (log || method != "POST")) return fail(method_not_allowed());
+    ASSIGN_OR_RETURN(const Json pod,
+                     objects_.get({.resource = resource, .ns = path.ns, .name = path.name}));
+    if (log) return detail::serve_pod_log(context, pod, call.parameters, options_.pod_logs, writer);
+    if (path.subresource == "exec") {
+      return detail::serve_pod_exec(context, pod, call.parameters, options_.pod_exec, call.request,
+                                    writer);
+    }
+    return detail::serve_port_forward(pod, call.request, writer);
   }
 
   // A group that nobody knows is no path at all.

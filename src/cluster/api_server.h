@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "cluster/objects.h"
+#include "cluster/pod_exec.h"
 #include "cluster/pod_logs.h"
 #include "cluster/tokens.h"
 #include "net/http_server.h"
@@ -24,7 +25,9 @@ struct ApiServerOptions {
   std::size_t requests_max = 512;               // At once, each with a thread; watches count.
   // A quiet watch that asked for bookmarks gets one that often.
   std::chrono::seconds bookmark_interval{30};
-  PodLogs* pod_logs = nullptr;  // Outlives the server. Null: nothing here runs pods; 404.
+  // They outlive the server. Null: nothing here runs pods; 404.
+  PodLogs* pod_logs = nullptr;
+  PodExec* pod_exec = nullptr;
 };
 
 // Resource. Thread-safe. Serves from create() until destroyed.

@@ -24,6 +24,10 @@ std::optional<Json> resources_document(const Registry& registry, std::string_vie
 // /api and /apis, aggregated.
 Json aggregated_document(const Registry& registry, bool core);
 
+// GET /openapi/v2, in protobuf as kubectl asks for it: a document without definitions. kubectl
+// checks Lists against it, finds no type, and leaves the check to the server.
+std::string openapi_v2();
+
 // /openapi/v3, and one group's version.
 Json openapi_index(const Registry& registry);
 std::optional<Json> openapi_document(const Registry& registry, std::string_view group,

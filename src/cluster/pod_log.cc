@@ -31,21 +31,6 @@ Result<std::optional<std::uint64_t>> number_of(const codec::QueryParameters& par
   return fail(bad_request(fmt::format("{} must be a number that is not negative", name)));
 }
 
-Result<std::string> container_of(const Json& pod, const std::string& asked) {
-  const std::string name = apis::parse_meta(pod).name;
-  const std::vector<std::string> containers = names_of(pod, "containers");
-  const std::vector<std::string> init = names_of(pod, "initContainers");
-  if (asked.empty() && containers.size() == 1) return containers.front();
-  if (asked.empty()) {
-    std::string choices = join(containers, " ");
-    if (!init.empty()) choices += "] or one of the init containers: [" + join(init, " ");
-    return fail(bad_request(fmt::format(
-        "a container name must be specified for pod {}, choose one of: [{}]", name, choices)));
-  }
-  if (std::ranges::count(containers, asked) + std::ranges::count(init, asked) > 0) return asked;
-  return fail(bad_request(fmt::format("container {} is not valid for pod {}", asked, name)));
-}
-
 Error nothing_written(const Json& pod, const PodLogQuery& query) {
   const std::string name = apis::parse_meta(pod).name;
   if (query.previous) {
@@ -82,6 +67,21 @@ class LogReply final {
 };
 
 }  // namespace
+
+Result<std::string> container_of(const Json& pod, const std::string& asked) {
+  const std::string name = apis::parse_meta(pod).name;
+  const std::vector<std::string> containers = names_of(pod, "containers");
+  const std::vector<std::string> init = names_of(pod, "initContainers");
+  if (asked.empty() && containers.size() == 1) return containers.front();
+  if (asked.empty()) {
+    std::string choices = join(containers, " ");
+    if (!init.empty()) choices += "] or one of the init containers: [" + join(init, " ");
+    return fail(bad_request(fmt::format(
+        "a container name must be specified for pod {}, choose one of: [{}]", name, choices)));
+  }
+  if (std::ranges::count(containers, asked) + std::ranges::count(init, asked) > 0) return asked;
+  return fail(bad_request(fmt::format("container {} is not valid for pod {}", asked, name)));
+}
 
 Result<PodLogQuery> parse_log_query(const Json& pod, const codec::QueryParameters& parameters) {
   for (const char* name : {"timestamps", "sinceSeconds", "sinceTime"}) {

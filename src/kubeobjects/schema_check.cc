@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "kubeobjects/canonical_quantity.h"
 
 namespace rage::kubeobjects {
 namespace {
@@ -76,7 +77,10 @@ class Checker final {
       if (!builtin()) check_enum(schema, value, path);
       return;
     }
-    if (schema.is_quantity() && value.is_number()) value = codec::render_json(value);
+    if (schema.is_quantity()) {
+      value = canonical_quantity(value.is_number() ? codec::render_json(value)
+                                                   : value.get_ref<const std::string&>());
+    }
     check_enum(schema, value, path);
     if (value.is_object()) check_object(schema, value, path);
     if (value.is_array()) check_list(schema, value, path);

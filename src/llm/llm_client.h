@@ -16,7 +16,9 @@ namespace rage::llm {
 
 struct ModelInfo {
   std::string id;
-  std::optional<std::int64_t> context_tokens_max;
+  std::optional<std::int64_t> context_tokens_max = {};
+  std::string stand_in = {};  // "phi-4 -> packaged:NAME" where another model answers (stand_ins.h).
+  std::string runtime = {};   // `owned_by`: "llamacpp", "vllm", or whatever the server says.
 };
 
 // What the upstream answered, kept whole so that nothing it said is lost.

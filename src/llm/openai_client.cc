@@ -6,6 +6,7 @@
 #include "base/strings.h"
 #include "codec/sse.h"
 #include "llm/chunk_reader.h"
+#include "llm/stand_ins.h"
 #include "llm/upstream_error.h"
 
 namespace rage::llm {
@@ -89,7 +90,10 @@ Result<std::vector<ModelInfo>> parse_model_list(std::string_view json) {
     if (models.size() == kModelsMax) break;
     std::string id = codec::string_or(entry, "id", "");
     if (id.empty()) continue;
-    models.push_back({.id = std::move(id), .context_tokens_max = context_tokens_of(entry)});
+    models.push_back({.id = std::move(id),
+                      .context_tokens_max = context_tokens_of(entry),
+                      .stand_in = stand_in_of(entry),
+                      .runtime = codec::string_or(entry, "owned_by", "")});
   }
   return models;
 }

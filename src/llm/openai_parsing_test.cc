@@ -45,7 +45,7 @@ TEST(ModelList, ReadsEveryServersWayToStateTheContext) {
       {"id":"llama","meta":{"n_ctx":512,"n_ctx_train":8192}},
       {"id":"older","meta":{"n_ctx_train":2048}},
       {"id":"router","context_length":1e5},
-      {"id":"silent"},
+      {"id":"silent","tags":["fast","rage.dev/substituted-model=phi-4 -> packaged:small"]},
       {"id":"odd","max_model_len":"x","meta":[],"context_length":-3},
       {"name":"no id"}, {"id":7}, null]})");
   ASSERT_TRUE(models) << models.error().message;
@@ -56,6 +56,19 @@ TEST(ModelList, ReadsEveryServersWayToStateTheContext) {
   using Pair = std::pair<std::string, std::int64_t>;
   EXPECT_THAT(seen, ElementsAre(Pair("vllm", 4096), Pair("llama", 512), Pair("older", 2048),
                                 Pair("router", 100'000), Pair("silent", -1), Pair("odd", -1)));
+  EXPECT_EQ(models->at(4).stand_in, "phi-4 -> packaged:small");
+  EXPECT_EQ(models->at(5).stand_in, "");
+}
+
+// Who serves the model decides what may be asked of it beyond OpenAI's fields.
+TEST(ModelList, SaysWhichRuntimeServesTheModel) {
+  const auto models = parse_model_list(
+      R"({"data":[{"id":"a","owned_by":"llamacpp"},{"id":"b","owned_by":"vllm"},
+                  {"id":"c"},{"id":"d","owned_by":7}]})");
+  ASSERT_TRUE(models) << models.error().message;
+  std::vector<std::string> runtimes;
+  for (const ModelInfo& model : *models) runtimes.push_back(model.runtime);
+  EXPECT_THAT(runtimes, ElementsAre("llamacpp", "vllm", "", ""));
 }
 
 TEST(ModelList, WhatIsNoListIsDataLoss) {

@@ -4,11 +4,13 @@
 
 #include "base/strings.h"
 #include "llm/openai_client.h"
+#include "llm/upstream_status.h"
 
 namespace rage::llm {
 namespace {
 
 constexpr std::size_t kTextBytesMax = 2'000;
+constexpr std::string_view kAnswered = "the model server answered ";
 
 ErrorCode code_of(int status) {
   switch (status) {
@@ -67,10 +69,17 @@ std::string extract_error_text(int status, std::string_view body) {
   return text.empty() ? fmt::format("HTTP {} {}", status, net::reason_phrase(status)) : text;
 }
 
+std::optional<int> upstream_status(const Error& error) {
+  if (!error.detail.starts_with(kAnswered)) return std::nullopt;
+  const auto status = parse_uint(std::string_view(error.detail).substr(kAnswered.size()));
+  if (!status || *status < 400 || *status > 599) return std::nullopt;
+  return static_cast<int>(*status);
+}
+
 Error upstream_error(const net::HttpResponse& reply) {
   return {.code = code_of(reply.status),
           .message = extract_error_text(reply.status, reply.body),
-          .detail = fmt::format("the model server answered {}", reply.status),
+          .detail = fmt::format("{}{}", kAnswered, reply.status),
           .retry_after = retry_after(reply.headers)};
 }
 
@@ -80,8 +89,10 @@ std::optional<Error> find_error_in(const codec::Json& reply) {
   const double code = codec::number_or(*error, "code", codec::number_or(reply, "code", 0));
   const bool is_status = code >= 400 && code < 600;
   std::string text = bounded_text(text_of(*error));
-  return Error{.code = is_status ? code_of(static_cast<int>(code)) : ErrorCode::kUnavailable,
-               .message = text.empty() ? "the model server reports an error" : std::move(text)};
+  return Error{
+      .code = is_status ? code_of(static_cast<int>(code)) : ErrorCode::kUnavailable,
+      .message = text.empty() ? "the model server reports an error" : std::move(text),
+      .detail = is_status ? fmt::format("{}{}", kAnswered, static_cast<int>(code)) : std::string()};
 }
 
 }  // namespace rage::llm

@@ -88,17 +88,23 @@ std::vector<std::string> plan_llama_arguments(const LlamaServerOptions& options,
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
   const unsigned prompt_threads = options.threads > 0 ? options.threads : cores;
   const unsigned threads = options.threads > 0 ? options.threads : std::max(1U, cores - 1);
-  return {options.binary.string(), "--model", options.model.string(), "--alias",
-          options.alias.empty() ? options.model.stem().string() : options.alias, "--host",
-          options.host, "--port", std::to_string(port), "--threads", std::to_string(threads),
-          "--threads-batch", std::to_string(prompt_threads), "--ctx-size",
-          std::to_string(options.context_tokens), "--parallel", std::to_string(options.slots),
-          // One pool of context for all slots: half the memory of a full context for each.
-          "--kv-unified",
-          // A prompt that shares a later part with the last one, as retrieved text does, reuses it.
-          "--cache-reuse", "128",
-          // Prompts put aside for idle slots would otherwise take up to 8 GiB of memory.
-          "--cache-ram", "0", "--no-webui", "--offline"};
+  std::vector<std::string> arguments = {
+      options.binary.string(), "--model", options.model.string(), "--alias",
+      options.alias.empty() ? options.model.stem().string() : options.alias, "--host", options.host,
+      "--port", std::to_string(port), "--threads", std::to_string(threads), "--threads-batch",
+      std::to_string(prompt_threads), "--ctx-size", std::to_string(options.context_tokens),
+      "--parallel", std::to_string(options.slots),
+      // One pool of context for all slots: half the memory of a full context for each.
+      "--kv-unified",
+      // A prompt that shares a later part with the last one, as retrieved text does, reuses it.
+      "--cache-reuse", "128",
+      // Prompts put aside for idle slots would otherwise take up to 8 GiB of memory.
+      "--cache-ram", "0", "--no-webui", "--offline"};
+  if (!options.tags.empty()) {
+    arguments.emplace_back("--tags");
+    arguments.push_back(join(options.tags, ","));
+  }
+  return arguments;
 }
 
 std::string llama_base_url(const std::string& host, std::uint16_t port) {

@@ -25,6 +25,8 @@ struct LlamaServerOptions {
   std::filesystem::path binary;  // llama-server
   std::filesystem::path model;   // *.gguf
   std::string alias = {};  // The model's name in the API; empty: the file's name without ending.
+  // Stated with the model in GET /v1/models (`tags`); without commas.
+  std::vector<std::string> tags = {};
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;  // 0: any free one, kept over restarts.
   // 0: prompts use every core, generation all but one (and at least one). Its threads meet hundreds

@@ -157,11 +157,12 @@ Task<void> Connection::refuse(Refusal refusal) {
   co_await respond(std::move(response), false);
 }
 
-// While a worker has the request: reads on, for the end of the stream and for
-// requests to come.
+// While a worker has the request: reads on, for the end of the stream, for
+// requests to come and for what an upgraded connection carries.
 Task<void> Connection::watch_peer() {
   if (peer_gone_ || input_.full()) {
-    co_await wait_until_handled();
+    auto [cancelled] = co_await handled_.async_wait(kTuple);
+    (void)cancelled;
   } else {
     co_await read_some();
   }
@@ -181,9 +182,38 @@ Task<void> Connection::read_some() {
 void Connection::on_read(const error_code& error, std::size_t bytes) {
   input_.commit(bytes);
   // wake() aborts the read: the state has changed, not the peer.
-  if (!error || error == asio::error::operation_aborted) return;
-  peer_gone_ = true;
-  if (handling_) stop_.request_stop();
+  if (error && error != asio::error::operation_aborted) {
+    peer_gone_ = true;
+    if (handling_) stop_.request_stop();
+  }
+  serve_read();
+}
+
+std::string Connection::read_through_loop() {
+  {
+    MutexLock lock(read_mutex_);
+    read_bytes_.reset();
+  }
+  asio::post(shared_.loop, [this] {
+    read_wanted_ = true;
+    serve_read();
+  });
+  MutexLock lock(read_mutex_);
+  while (!read_bytes_) read_ended_.wait(read_mutex_);
+  return *std::move(read_bytes_);
+}
+
+void Connection::serve_read() {
+  const bool ended = peer_gone_ || cancelled_;
+  if (!read_wanted_ || (input_.empty() && !ended)) return;
+  read_wanted_ = false;
+  {
+    MutexLock lock(read_mutex_);
+    read_bytes_ = std::string(input_.bytes());
+    read_ended_.notify_all();
+  }
+  input_.consume(input_.bytes().size());
+  handled_.cancel();  // There is room to read on.
 }
 
 Task<void> Connection::respond(HttpResponse response, bool keep_alive) {
@@ -262,7 +292,8 @@ void Connection::run_handler() {
                          .draining = &shared_.draining,
                          .context = &context_,
                          .write_timeout = shared_.options.write_timeout,
-                         .write = std::move(through_loop)});
+                         .write = std::move(through_loop),
+                         .read = [this] { return read_through_loop(); }});
   try {
     shared_.handler(context_, current_.request, stream);
   } catch (const std::exception& error) {
@@ -321,6 +352,7 @@ void Connection::cancel() {
   stop_.request_stop();
   error_code ignored;
   socket_.shutdown(Socket::shutdown_both, ignored);
+  serve_read();
   wake();
 }
 

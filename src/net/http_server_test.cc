@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/strings.h"
+#include "net/upgrade.h"
 
 namespace rage::net {
 namespace {
@@ -424,6 +425,50 @@ TEST(HttpServer, PassesADeadlineAndARequestId) {
   EXPECT_THAT(client.read_response(), EndsWith("\r\n\r\nabc"));
   client.send("GET / HTTP/1.1\r\nHost: h\r\nX-Request-Id: a b\r\n\r\n");
   EXPECT_THAT(client.read_response(), EndsWith("-2"));
+}
+
+// `kubectl port-forward` speaks another protocol after its request: bytes must pass as they are,
+// both ways, however many are waiting, and the end must be seen.
+TEST(HttpServer, AnUpgradedConnectionCarriesBytesBothWays) {
+  const auto server = serve([](const Context&, const HttpRequest& request, ResponseWriter& writer) {
+    EXPECT_EQ(request.headers.find("upgrade"), "echo/1");
+    Upgrade& tunnel = *upgrade_of(writer);
+    EXPECT_EQ(tunnel.read().error().code, ErrorCode::kFailedPrecondition);
+    EXPECT_TRUE(tunnel.upgrade("echo/1", {{"x-more", "yes"}}));
+    while (true) {
+      const auto bytes = tunnel.read();
+      EXPECT_TRUE(bytes);
+      if (!bytes || bytes->empty()) return;
+      if (!tunnel.write(*bytes)) return;
+      if (bytes->ends_with("!")) return;
+    }
+  });
+  RawClient client(server->port());
+  client.send("POST / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo/1\r\n\r\nearly ");
+  const std::string many(300'000, 'x');
+  std::jthread sender([&] { client.send(many + "!"); });
+  const std::string all = client.read_to_end();
+  EXPECT_THAT(all, StartsWith("HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\n"));
+  EXPECT_THAT(all, HasSubstr("x-more: yes\r\nupgrade: echo/1\r\n\r\nearly xxx"));
+  EXPECT_THAT(all, EndsWith("x!"));
+  EXPECT_GT(all.size(), many.size());
+}
+
+TEST(HttpServer, DrainEndsAnUpgradedConnection) {
+  std::latch waiting(1);
+  std::latch ended(1);
+  auto server = serve([&](const Context&, const HttpRequest&, ResponseWriter& writer) {
+    Upgrade& tunnel = *upgrade_of(writer);
+    EXPECT_TRUE(tunnel.upgrade("echo/1", {}));
+    waiting.count_down();
+    EXPECT_EQ(tunnel.read().value_or("none"), "");
+    ended.count_down();
+  });
+  RawClient client(server->port());
+  client.send(kGet);
+  waiting.wait();
+  server->drain(10ms);
+  ended.wait();
 }
 
 TEST(HttpServer, SaysThatAPortIsTaken) {

@@ -65,6 +65,18 @@ Error gone() {
 
 }  // namespace
 
+}  // namespace rage::net::detail
+
+namespace rage::net {
+
+Upgrade* upgrade_of(ResponseWriter& writer) {
+  return dynamic_cast<Upgrade*>(&writer);
+}
+
+}  // namespace rage::net
+
+namespace rage::net::detail {
+
 HttpResponse error_response(int status, std::string_view detail) {
   return HttpResponse::json(status, codec::render_json(codec::Json{{"detail", detail}}));
 }
@@ -85,7 +97,9 @@ std::string render_response_head(int status, const Headers& headers, const Frami
     case Framing::Body::kUntilClose:
       break;
   }
-  if (!framing.keep_alive) {
+  if (status == 101) {
+    out += "connection: Upgrade\r\n";
+  } else if (!framing.keep_alive) {
     out += "connection: close\r\n";
   } else if (!framing.http_1_1) {
     out += "connection: keep-alive\r\n";
@@ -144,6 +158,25 @@ Result<void> ResponseStream::begin(int status, Headers headers) {
   const std::string head = render_response_head(status, headers, framing_);
   std::array parts = {part_of(head)};
   return write_all(parts);
+}
+
+Result<void> ResponseStream::upgrade(std::string_view protocol, Headers headers) {
+  if (phase_ == Phase::kBroken) return fail(gone());
+  if (phase_ != Phase::kUnanswered || !exchange_.http_1_1 || !exchange_.read) {
+    return fail(ErrorCode::kFailedPrecondition, "{} cannot be spoken here", protocol);
+  }
+  phase_ = Phase::kStreaming;
+  framing_ = {.body = Framing::Body::kUntilClose, .keep_alive = false};
+  upgraded_ = true;
+  headers.set("upgrade", protocol);
+  const std::string head = render_response_head(101, headers, framing_);
+  std::array parts = {part_of(head)};
+  return write_all(parts);
+}
+
+Result<std::string> ResponseStream::read() {
+  if (!upgraded_) return fail(ErrorCode::kFailedPrecondition, "read() comes after upgrade()");
+  return exchange_.read();
 }
 
 Result<void> ResponseStream::write(std::string_view bytes) {

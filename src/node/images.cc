@@ -99,18 +99,34 @@ bool is_local_reference(const ImageTable& table, const std::string& reference) {
          (table.is_cached && table.is_cached(reference));
 }
 
-std::string substitution_text(const std::string& wanted, const std::string& used) {
-  return used.starts_with("file:") ? std::string() : fmt::format("{} -> {}", wanted, used);
+// A file of the folder of models is what was asked for; what the user's table says need not be.
+std::string substitution_text(const ImageTable& table, const std::string& wanted,
+                              const std::string& used) {
+  const bool is_here = std::ranges::any_of(
+      table.local_models, [&](const auto& model) { return used == "file:" + model.second; });
+  return is_here ? std::string() : fmt::format("{} -> {}", wanted, used);
+}
+
+// A model server says by itself what it stands in for: whoever asks it for its models is told.
+void state_stand_in(const ImageTable& table, ProcessPlan& plan, const std::string& wanted,
+                    const std::string& used) {
+  plan.substitution = substitution_text(table, wanted, used);
+  if (plan.substitution.empty()) return;
+  plan.argv.emplace_back("--stands-in-for");
+  plan.argv.push_back(wanted);
 }
 
 void substitute_served_model(const ImageTable& table, ProcessPlan& plan) {
   Words& argv = plan.argv;
   if (argv.size() < 4 || argv[1] != "model" || argv[2] != "serve") return;
-  if (argv[3].starts_with('-') || is_local_reference(table, argv[3])) return;
   const std::string alias = flag_of(argv, "alias");
+  const bool chosen = table.substitutes.contains(to_lower_ascii(alias));  // Whatever it has.
+  if (argv[3].starts_with('-') || (is_local_reference(table, argv[3]) && !chosen)) return;
   const std::string wanted = hub_id(argv[3]);
-  argv[3] = choose_model(table, {alias, wanted}, table.chat_model);
-  plan.substitution = substitution_text(wanted, argv[3]);
+  const std::string used = choose_model(table, {alias, wanted}, table.chat_model);
+  if (used == argv[3]) return;
+  argv[3] = used;
+  state_stand_in(table, plan, wanted, used);
 }
 
 void substitute_embedder(const ImageTable& table, ProcessPlan& plan) {
@@ -120,7 +136,7 @@ void substitute_embedder(const ImageTable& table, ProcessPlan& plan) {
   if (wanted.empty() || is_local_reference(table, wanted)) return;
   const std::string used = choose_model(table, {hub_id(wanted)}, table.embedding_model);
   set_value(plan.environment, kVariable, used);
-  plan.substitution = substitution_text(hub_id(wanted), used);
+  plan.substitution = substitution_text(table, hub_id(wanted), used);
 }
 
 Result<ProcessPlan> plan_ours(const ContainerRequest& request, const ImageTable& table) {
@@ -172,7 +188,7 @@ ProcessPlan plan_model_server(const ContainerRequest& request, const ImageTable&
   ProcessPlan plan = our_plan(request, table,
                               {"model", "serve", used, "--host", "0.0.0.0", "--port",
                                std::to_string(port), "--alias", served});
-  plan.substitution = substitution_text(served, used);
+  state_stand_in(table, plan, served, used);
   plan.exec_probes = ExecProbes::kHealthPage;
   plan.health_port = port;
   return plan;

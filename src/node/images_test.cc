@@ -84,7 +84,7 @@ TEST(PlanProcess, AModelOfVllmIsServedByThePackagedOneAndSaysSo) {
   ASSERT_TRUE(plan.has_value()) << plan.error().message;
   EXPECT_EQ(line_of(plan),
             "/opt/rage model serve packaged:SmolLM2-135M-Instruct --host 0.0.0.0 --port 5001 "
-            "--alias phi-4-mini-instruct");
+            "--alias phi-4-mini-instruct --stands-in-for phi-4-mini-instruct");
   EXPECT_EQ(plan->substitution, "phi-4-mini-instruct -> packaged:SmolLM2-135M-Instruct");
   EXPECT_EQ(plan->exec_probes, ExecProbes::kHealthPage);
   EXPECT_EQ(plan->health_port, 5001);
@@ -124,7 +124,8 @@ TEST(PlanProcess, OurOwnImageIsThisProgram) {
   hub.environment = {{"RAGE_CACHE_DIR", "/var/lib/rage"}};  // Of the image: not here.
   const auto served = plan_process(hub, a_table());
   EXPECT_EQ(line_of(served),
-            "/opt/rage model serve packaged:SmolLM2-135M-Instruct --alias phi-4-mini-instruct");
+            "/opt/rage model serve packaged:SmolLM2-135M-Instruct --alias phi-4-mini-instruct "
+            "--stands-in-for microsoft/Phi-4-mini-instruct");
   EXPECT_EQ(value_of(served->environment, "RAGE_CACHE_DIR"), "/cache");
   ImageTable table = a_table();
   table.is_cached = [](const std::string&) { return true; };

@@ -13,6 +13,7 @@
 #include "base/strings.h"
 #include "kube/event_recorder.h"
 #include "kube/informer.h"
+#include "node/cgroups.h"
 #include "node/leftovers.h"
 #include "node/node_status.h"
 #include "node/pod_worker.h"
@@ -84,6 +85,7 @@ class Agent final : public NodeAgent {
         machine_(this_machine()),
         probes_(make_probe_runner(transport)),
         events_(client, clock, {.component = kFieldManager}),
+        cgroups_(Cgroups::create(options_.data)),
         nodes_(client, clock, apis::builtin_type("Node"),
                {.label_selector = fmt::format("{}=true", kLocalLabel)}),
         pods_(client, clock, apis::builtin_type("Pod"),
@@ -105,7 +107,8 @@ class Agent final : public NodeAgent {
             .images = options_.images,
             .find = [this](std::string_view kind, const ObjectKey& key) { return find(kind, key); },
             .delays = options_.delays,
-            .environment = options_.environment} {}
+            .environment = options_.environment,
+            .cgroups = cgroups_ ? cgroups_->get() : nullptr} {}
 
   ~Agent() override { drain(0ms); }
 
@@ -331,19 +334,31 @@ class Agent final : public NodeAgent {
   }
 
   void sync_services() {
-    ServiceTable table = plan_services(documents(services_.list()), documents(slices_.list()));
+    const std::vector<Json> services = documents(services_.list());
+    ServiceTable table = plan_services(services, documents(slices_.list()));
     leave_out(leaving_ips(), table);
-    const Result<void> applied = proxy_->apply(table);
+    const Result<void> applied = proxy_->apply(table, plan_published(options_.publish, services));
     services_retry_at_.reset();
     if (applied) return;
     services_retry_at_ = clock_.now() + kRetryServices;
     obs::log().warn("services could not be written down", {{"error", applied.error().message}});
   }
 
+  // Once, on the first Node: a limit that is not kept must not be relied on.
+  void state_limits(const kube::Object& node) {
+    if (cgroups_ || std::exchange(limits_stated_, true)) return;
+    events_.record(
+        {.type = apis::builtin_type("Node"), .key = node.meta().key(), .uid = node.meta().uid},
+        kube::EventType::kWarning, "LimitsNotEnforced",
+        fmt::format("memory and CPU limits of pods are not kept here: {}",
+                    cgroups_.error().message));
+  }
+
   // Every Node is told to be there, and its Lease renewed.
   void beat() {
     heartbeat_at_ = clock_.now() + options_.heartbeat;
     for (const auto& node : nodes_.list()) {
+      state_limits(*node);
       const Json document = node->document();
       const WallTime now = clock_.wall_now();
       const auto duration = std::chrono::ceil<std::chrono::seconds>(options_.heartbeat * 4);
@@ -372,6 +387,8 @@ class Agent final : public NodeAgent {
   const Machine machine_;
   const std::unique_ptr<ProbeRunner> probes_;
   kube::EventRecorder events_;
+  const Result<std::unique_ptr<Cgroups>> cgroups_;
+  bool limits_stated_ = false;
   std::unique_ptr<FileLock> lock_;
   Informer nodes_;
   Informer pods_;

@@ -17,10 +17,13 @@
 #include "net/http_client.h"
 #include "node/images.h"
 #include "node/pod_record.h"
+#include "node/service_table.h"
 
 namespace rage::node {
 
 inline constexpr const char* kLocalLabel = "rage.dev/local";
+// An annotation of pods whose model another one stands in for: "phi-4 -> packaged:NAME".
+inline constexpr const char* kSubstitutedModel = "rage.dev/substituted-model";
 
 struct NodeAgentOptions {
   std::filesystem::path data;  // Made if absent; one agent at a time has it.
@@ -28,6 +31,7 @@ struct NodeAgentOptions {
   // others make them.
   std::string node_name = "local";
   ImageTable images;
+  std::vector<PublishRule> publish = {};  // Services that have a port of 127.0.0.1, too.
   Environment environment = {};  // What every process finds: PATH, proxies. Nothing else of ours.
   RestartDelays delays = {};
   std::size_t pods_max = 110;  // Running at once; past that, a pod is refused (OutOfpods).

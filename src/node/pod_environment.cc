@@ -277,6 +277,17 @@ std::string render_mounts(const std::vector<Mount>& mounts) {
   return join(lines, "\n");
 }
 
+std::vector<Mount> parse_mounts(std::string_view text) {
+  std::vector<Mount> mounts;
+  for (const std::string_view line : split(text, '\n')) {
+    const auto between = line.find("=/");
+    if (between == std::string_view::npos) continue;
+    mounts.push_back({.container_path = std::string(line.substr(0, between)),
+                      .host_path = std::string(line.substr(between + 1))});
+  }
+  return mounts;
+}
+
 Result<ContainerRequest> container_request(const Json& pod, const Json& container,
                                            const PodFacts& facts, const FindObject& find,
                                            const std::map<std::string, std::string>& directories) {

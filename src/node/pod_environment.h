@@ -57,6 +57,7 @@ std::string rewrite_paths(std::string_view text, const std::vector<Mount>& mount
 
 // As RAGE_MOUNTS has them: "/container/path=/host/path", separated by line breaks.
 std::string render_mounts(const std::vector<Mount>& mounts);
+std::vector<Mount> parse_mounts(std::string_view text);
 
 // The request that images.h answers: environment, command and arguments expanded and moved.
 Result<ContainerRequest> container_request(const Json& pod, const Json& container,

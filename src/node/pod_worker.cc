@@ -6,6 +6,7 @@
 #include "apis/kinds.h"
 #include "base/files.h"
 #include "base/strings.h"
+#include "node/node_agent.h"
 #include "obs/log.h"
 
 namespace rage::node {
@@ -20,17 +21,20 @@ constexpr auto kRetry = 2s;        // After something that was missing, or a wri
 constexpr auto kImageRetry = 30s;  // A program may have been installed.
 constexpr auto kWriteTimeout = 10s;
 constexpr double kGraceSeconds = 30;
-constexpr const char* kSubstitution = "rage.dev/substituted-model";
+constexpr int kKilled = 137;  // By SIGKILL, or a shell whose program was.
 
 const kube::ResourceType& pods() {
   return apis::builtin_type("Pod");
 }
 
 Termination termination_of(const ExitStatus& status, WallTime started, WallTime now,
-                           const std::string& killed_because) {
+                           const std::string& killed_because, bool out_of_memory) {
   Termination end{.code = status.code, .started_at = started, .finished_at = now};
   end.reason = status.code == 0 ? "Completed" : "Error";
-  if (!killed_because.empty()) {
+  if (out_of_memory && status.code == kKilled) {
+    end.reason = "OOMKilled";
+    end.message = "it wanted more memory than resources.limits.memory";
+  } else if (!killed_because.empty()) {
     end.message = killed_because;
   } else if (status.signal) {
     end.message = describe(status);
@@ -242,6 +246,7 @@ Result<void> PodWorker::start(std::size_t index) {
                    container_request(pod_, *spec, facts_, around_.find, directories_));
   ASSIGN_OR_RETURN(ProcessPlan plan, plan_process(request, around_.images));
   complete_environment(around_, pod_, request, plan.environment);
+  set_value(plan.environment, "RAGE_CONTAINER", container.name);
   if (plan.working_directory.empty() || !std::filesystem::is_directory(plan.working_directory)) {
     plan.working_directory = around_.paths.pod(uid_).string();
   }
@@ -251,6 +256,7 @@ Result<void> PodWorker::start(std::size_t index) {
                                    container.runs, around_.logs));
   const WallTime now = around_.clock.wall_now();
   ASSIGN_OR_RETURN(auto process, ContainerProcess::start(plan, std::move(log), [this] { wake(); }));
+  auto cgroup = limit(*spec, container, process->pid());
   if (!plan.substitution.empty()) substitutions_[container.name] = plan.substitution;
   write_substitutions();
   record_start(record_, index, process->pid(), now);
@@ -261,9 +267,25 @@ Result<void> PodWorker::start(std::size_t index) {
   const ProbeVerdict verdict = prober->verdict();
   container.started = verdict.started;
   container.ready = verdict.ready;
-  running_[index] =
-      Running{.process = std::move(process), .prober = std::move(prober), .started_at = now};
+  running_[index] = Running{.cgroup = std::move(cgroup),
+                            .process = std::move(process),
+                            .prober = std::move(prober),
+                            .started_at = now};
   return {};
+}
+
+// Null: it has no limits, or they cannot be kept, which an event says.
+std::unique_ptr<Cgroup> PodWorker::limit(const Json& spec, const ContainerRecord& container,
+                                         int pid) const {
+  const ContainerLimits limits = limits_of(spec);
+  if (around_.cgroups == nullptr || !limits.any()) return nullptr;
+  auto cgroup =
+      around_.cgroups->make(fmt::format("{}-{}-{}", uid_, container.name, container.runs), limits);
+  const Result<void> added = cgroup ? (*cgroup)->add(pid) : fail(cgroup.error());
+  if (added) return *std::move(cgroup);
+  tell(kube::EventType::kWarning, "LimitsNotEnforced",
+       fmt::format("{} runs without its limits: {}", container.name, added.error().message));
+  return nullptr;
 }
 
 void PodWorker::collect_ends() {
@@ -273,9 +295,11 @@ void PodWorker::collect_ends() {
       ++each;
       continue;
     }
-    const WallTime now = around_.clock.wall_now();
+    const Running& ended = each->second;
+    const bool out_of_memory = ended.cgroup != nullptr && ended.cgroup->killed_for_memory();
     record_end(record_, each->first,
-               termination_of(*status, each->second.started_at, now, each->second.kill_reason),
+               termination_of(*status, ended.started_at, around_.clock.wall_now(),
+                              ended.kill_reason, out_of_memory),
                around_.delays);
     const ContainerRecord& container = record_.containers[each->first];
     if (container.reason == "CrashLoopBackOff") {
@@ -336,7 +360,8 @@ void PodWorker::end_all(const std::stop_token& stop) {
   const WallTime now = around_.clock.wall_now();
   for (auto& [index, running] : running_) {
     ContainerRecord& container = record_.containers[index];
-    container.last = termination_of(*running.process->exit_status(), running.started_at, now, {});
+    container.last =
+        termination_of(*running.process->exit_status(), running.started_at, now, {}, false);
     container.state = ContainerRecord::State::kTerminated;
     container.ready = container.started = false;
   }
@@ -379,8 +404,8 @@ void PodWorker::write_substitutions() {
   std::string text;
   for (const auto& [container, each] : substitutions_) text += (text.empty() ? "" : "; ") + each;
   const apis::ObjectMeta meta = apis::parse_meta(pod_);
-  if (meta.annotation(kSubstitution) == text) return;
-  const Json patch = {{"metadata", {{"uid", uid_}, {"annotations", {{kSubstitution, text}}}}}};
+  if (meta.annotation(kSubstitutedModel) == text) return;
+  const Json patch = {{"metadata", {{"uid", uid_}, {"annotations", {{kSubstitutedModel, text}}}}}};
   const auto sent = around_.client.patch(Context::with_timeout(kWriteTimeout), pods(), meta.key(),
                                          kube::PatchType::kMerge, patch);
   if (sent) {

@@ -14,6 +14,7 @@
 #include "base/mutex.h"
 #include "kube/client.h"
 #include "kube/event_recorder.h"
+#include "node/cgroups.h"
 #include "node/container_process.h"
 #include "node/pod_record.h"
 #include "node/probes.h"
@@ -33,6 +34,7 @@ struct PodSurroundings {
   RestartDelays delays = {};
   Environment environment = {};  // Every process has these: PATH, proxies.
   LogLimits logs = {};
+  Cgroups* cgroups = nullptr;  // Null: limits of memory and CPU are not kept.
 };
 
 // What every process of a pod finds beside what its container says. Pure.
@@ -65,6 +67,7 @@ class PodWorker final {
 
  private:
   struct Running {
+    std::unique_ptr<Cgroup> cgroup;  // First: it is removed once nothing runs in it.
     std::unique_ptr<ContainerProcess> process;
     std::unique_ptr<Prober> prober;
     WallTime started_at;
@@ -88,6 +91,7 @@ class PodWorker final {
   Result<void> prepare();
   void start_due();
   Result<void> start(std::size_t index);
+  std::unique_ptr<Cgroup> limit(const Json& spec, const ContainerRecord& container, int pid) const;
   void collect_ends();
   void collect_verdicts();
   void stop_container(std::size_t index, std::chrono::milliseconds grace);

@@ -14,6 +14,9 @@ using codec::number_or;
 using codec::string_or;
 using Kind = ProbeSpec::Kind;
 
+constexpr std::chrono::milliseconds kPauseFirst{100};
+constexpr std::chrono::milliseconds kPauseMax{1'000};
+
 // A number, or the name of one of the container's ports.
 Result<std::uint16_t> port_of(const Json& action, const Json& container) {
   const Json* port = find_key(action, "port");
@@ -133,6 +136,24 @@ ProbeCounter::Outcome ProbeCounter::record(bool success) {
   return success ? Outcome::kPassed : Outcome::kFailed;
 }
 
+ProbeTimes::ProbeTimes(const ProbeSpec& spec, SteadyTime begun)
+    : period_(spec.period),
+      pause_(kPauseFirst),
+      regular_(begun + spec.initial_delay),
+      early_(spec.kind == Kind::kExec ? SteadyTime::max() : begun) {}
+
+bool ProbeTimes::record(SteadyTime now, bool success) {
+  const bool regular = now >= regular_;
+  if (regular) regular_ = now + period_;
+  if (success) {
+    early_ = SteadyTime::max();
+  } else if (early_ != SteadyTime::max()) {
+    early_ = now + pause_;
+    pause_ = std::min(pause_ * 5 / 4, kPauseMax);
+  }
+  return regular || success;
+}
+
 Prober::Prober(ProbeSet probes, Environment environment, ProbeRunner& runner, Clock& clock,
                std::function<void()> on_change)
     : probes_(std::move(probes)),
@@ -176,9 +197,10 @@ bool Prober::run_startup(const std::stop_token& stop, SteadyTime begun) {
   if (!probes_.startup) return true;
   const ProbeSpec& probe = *probes_.startup;
   ProbeCounter counter(probe);
-  if (!clock_.sleep_for(begun + probe.initial_delay - clock_.now(), stop)) return false;
-  while (!stop.stop_requested()) {
+  ProbeTimes times(probe, begun);
+  while (clock_.sleep_for(times.next() - clock_.now(), stop) && !stop.stop_requested()) {
     const Result<void> answer = ask(stop, probe);
+    if (!times.record(clock_.now(), answer.has_value())) continue;
     const auto outcome = counter.record(answer.has_value());
     if (outcome == ProbeCounter::Outcome::kPassed) {
       change([&](ProbeVerdict& verdict) {
@@ -193,7 +215,6 @@ bool Prober::run_startup(const std::stop_token& stop, SteadyTime begun) {
       });
       return false;
     }
-    if (!clock_.sleep_for(probe.period, stop)) return false;
   }
   return false;
 }
@@ -202,23 +223,23 @@ void Prober::run_others(const std::stop_token& stop, SteadyTime begun) {
   struct Due {
     const ProbeSpec* probe;
     ProbeCounter counter;
-    SteadyTime at;
+    ProbeTimes times;
+    SteadyTime at() const { return times.next(); }
   };
   std::vector<Due> all;
   for (const auto* probe : {&probes_.readiness, &probes_.liveness}) {
     if (*probe) {
-      all.push_back({&**probe, ProbeCounter(**probe),
-                     std::max(begun + (*probe)->initial_delay, clock_.now())});
+      all.push_back({&**probe, ProbeCounter(**probe), ProbeTimes(**probe, begun)});
     }
   }
   while (!all.empty() && !stop.stop_requested()) {
     Due& next = *std::ranges::min_element(all, {}, &Due::at);
-    if (!clock_.sleep_for(next.at - clock_.now(), stop)) return;
+    if (!clock_.sleep_for(next.at() - clock_.now(), stop)) return;
     const Result<void> answer = ask(stop, *next.probe);
     if (stop.stop_requested()) return;
+    if (!next.times.record(clock_.now(), answer.has_value())) continue;
     const auto outcome = next.counter.record(answer.has_value());
     const bool readiness = probes_.readiness && next.probe == &*probes_.readiness;
-    next.at = clock_.now() + next.probe->period;
     if (outcome == ProbeCounter::Outcome::kUnsettled) continue;
     if (readiness) {
       change([&](ProbeVerdict& verdict) { verdict.ready = answer.has_value(); });

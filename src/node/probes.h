@@ -2,6 +2,7 @@
 // Source: core/v1 Probe; Kubernetes "Configure Liveness, Readiness and Startup Probes".
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -66,6 +67,23 @@ class ProbeCounter final {
   int failures_;
   int in_a_row_ = 0;
   bool last_ = false;
+};
+
+// Pure. When a probe is asked: once a period, as Kubernetes does, and until its first success
+// often, because what starts here starts in a second. What fails out of turn does not count.
+// Commands are not asked out of turn, for each is a process.
+class ProbeTimes final {
+ public:
+  ProbeTimes(const ProbeSpec& spec, SteadyTime begun);
+  SteadyTime next() const { return std::min(regular_, early_); }
+  // That it was asked, and whether the answer counts.
+  bool record(SteadyTime now, bool success);
+
+ private:
+  const std::chrono::milliseconds period_;
+  std::chrono::milliseconds pause_;
+  SteadyTime regular_;
+  SteadyTime early_;
 };
 
 // Interface. Thread-safe. One question; an error is a failure, and its message the reason.

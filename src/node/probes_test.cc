@@ -64,6 +64,27 @@ TEST(ProbeCounter, SettlesAfterEnoughInARow) {
   }
 }
 
+// What starts within a second must not wait for a period of ten; and a slow start within the time
+// it was given is no failure.
+TEST(ProbeTimes, OftenUntilTheFirstSuccessAndThenOnceAPeriod) {
+  const SteadyTime begun{1h};
+  ProbeTimes times({.kind = ProbeSpec::Kind::kHttp, .initial_delay = 30s, .period = 10s}, begun);
+  EXPECT_EQ(times.next(), begun);
+  EXPECT_FALSE(times.record(begun, false));  // Out of turn: it does not count.
+  EXPECT_EQ(times.next(), begun + 100ms);
+  EXPECT_FALSE(times.record(begun + 100ms, false));
+  EXPECT_TRUE(times.record(begun + 30s, false));  // In turn.
+  EXPECT_TRUE(times.record(begun + 31s, true));
+  EXPECT_EQ(times.next(), begun + 40s);
+  EXPECT_TRUE(times.record(begun + 40s, false));
+  EXPECT_EQ(times.next(), begun + 50s);
+}
+
+TEST(ProbeTimes, CommandsAreNotRunOutOfTurn) {
+  ProbeTimes times({.kind = ProbeSpec::Kind::kExec, .initial_delay = 5s}, SteadyTime{});
+  EXPECT_EQ(times.next(), SteadyTime{5s});
+}
+
 // Answers as told; counts.
 class Scripted final : public ProbeRunner {
  public:

@@ -1,5 +1,6 @@
 #include "node/service_proxy.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 #include <utility>
@@ -26,7 +27,8 @@ Result<std::unique_ptr<ServiceProxy>> ServiceProxy::create(NodePaths paths) {
   return made;
 }
 
-Result<void> ServiceProxy::apply(const ServiceTable& wanted) {
+Result<void> ServiceProxy::apply(const ServiceTable& wanted,
+                                 const std::map<std::uint16_t, ServicePortKey>& published) {
   close_others(wanted);
   for (const auto& [key, port] : wanted) {
     if (port.cluster_ip.empty()) continue;
@@ -38,7 +40,36 @@ Result<void> ServiceProxy::apply(const ServiceTable& wanted) {
       found->second.port = port;
     }
   }
+  publish(wanted, published);
   return write_files(wanted);
+}
+
+void ServiceProxy::publish(const ServiceTable& wanted,
+                           const std::map<std::uint16_t, ServicePortKey>& published) {
+  std::erase_if(published_, [&](const auto& each) {
+    const bool gone = !published.contains(each.first);
+    if (gone) proxy_->close(each.second.id);
+    return gone;
+  });
+  for (const auto& [port, key] : published) {
+    const auto service = wanted.find(key);
+    if (service == wanted.end()) continue;
+    auto there = published_.find(port);
+    if (there == published_.end()) {
+      const auto listening = proxy_->listen("127.0.0.1", port);
+      if (!listening) {
+        obs::log().warn("a Service cannot be published", {{"service", key.ns + "/" + key.name},
+                                                          {"port", port},
+                                                          {"error", listening.error().message}});
+        continue;
+      }
+      there = published_.emplace(port, Published{.id = listening->id, .key = key}).first;
+    }
+    there->second.key = key;
+    if (there->second.targets == service->second.targets) continue;
+    proxy_->set_targets(there->second.id, service->second.targets);
+    there->second.targets = service->second.targets;
+  }
 }
 
 void ServiceProxy::close_others(const ServiceTable& wanted) {
@@ -80,10 +111,17 @@ Result<void> ServiceProxy::write_files(const ServiceTable& wanted) {
     namespaces.insert(key.ns);
     const auto found = open_.find(key);
     if (found != open_.end()) {
-      services.push_back({key, port.cluster_ip, found->second.listening.port});
+      services.push_back(
+          {.key = key, .address = port.cluster_ip, .local_port = found->second.listening.port});
     } else if (port.cluster_ip.empty() && !port.targets.empty()) {
-      services.push_back({key, port.targets.front().address, port.targets.front().port});
+      services.push_back({.key = key,
+                          .address = port.targets.front().address,
+                          .local_port = port.targets.front().port});
     }
+  }
+  for (const auto& [port, each] : published_) {
+    const auto line = std::ranges::find(services, each.key, &ServiceAddress::key);
+    if (line != services.end()) line->published_port = port;
   }
   if (wrote_once_ && services == written_) return {};
   const std::filesystem::path run = paths_.data / "run";
@@ -94,7 +132,9 @@ Result<void> ServiceProxy::write_files(const ServiceTable& wanted) {
         write_file_atomically(run / "curl" / ns / ".curlrc", render_curl_config(services, ns)));
   }
   std::vector<ServiceAddress> stand_ins;
-  for (const auto& [key, port] : remembered_) stand_ins.push_back({key, "", port});
+  for (const auto& [key, port] : remembered_) {
+    stand_ins.push_back({.key = key, .address = "", .local_port = port});
+  }
   RETURN_IF_ERROR(write_file_atomically(remembered_file(), render_services(stand_ins)));
   RETURN_IF_ERROR(write_file_atomically(paths_.services_file(), render_services(services)));
   written_ = std::move(services);

@@ -22,7 +22,9 @@ class ServiceProxy final {
   // taken) is served on another one of the same address, which stays the same from then on. Fails
   // when the files cannot be written; a listener that cannot be opened is logged and tried again at
   // the next call.
-  Result<void> apply(const ServiceTable& wanted);
+  // `published`: ports of 127.0.0.1 where such Services are listened for as well.
+  Result<void> apply(const ServiceTable& wanted,
+                     const std::map<std::uint16_t, ServicePortKey>& published = {});
 
  private:
   struct Open {
@@ -33,6 +35,8 @@ class ServiceProxy final {
       : paths_(std::move(paths)), proxy_(std::move(proxy)) {}
   void close_others(const ServiceTable& wanted);
   void open(const ServicePortKey& key, const ServicePort& port);
+  void publish(const ServiceTable& wanted,
+               const std::map<std::uint16_t, ServicePortKey>& published);
   Result<void> write_files(const ServiceTable& wanted);
   std::filesystem::path remembered_file() const {
     return paths_.data / "run" / "service-ports.json";
@@ -41,6 +45,12 @@ class ServiceProxy final {
   const NodePaths paths_;
   const std::unique_ptr<net::TcpProxy> proxy_;
   std::map<ServicePortKey, Open> open_;
+  struct Published {
+    net::TcpListenerId id = 0;
+    ServicePortKey key;
+    std::vector<net::TcpTarget> targets = {};
+  };
+  std::map<std::uint16_t, Published> published_;
   std::map<ServicePortKey, std::uint16_t> remembered_;  // Ports that stand in for others.
   std::vector<ServiceAddress> written_;
   bool wrote_once_ = false;

@@ -115,5 +115,32 @@ TEST(LeaveOut, TakesOutWhoLeavesWhereOthersStay) {
   EXPECT_EQ((table[{"n", "last", 80}].targets), (std::vector{leaving}));
 }
 
+// People and scripts know 127.0.0.1:8300; it must lead to the one RAG service they mean.
+TEST(PlanPublished, FindsServicesByNameOrByWhoOwnsThem) {
+  const auto service = [](const char* name, const char* created, const char* owner) {
+    Json made = a_service(R"({"clusterIP":"127.96.0.9","ports":[{"port":80},{"port":81}]})");
+    made["metadata"]["name"] = name;
+    made["metadata"]["creationTimestamp"] = created;
+    made["metadata"]["ownerReferences"] = {{{"kind", owner}, {"controller", true}}};
+    return made;
+  };
+  Json headless = service("a", "2025", "RAGEngine");
+  headless["spec"]["clusterIP"] = "None";
+  const std::vector<Json> services = {service("b", "2027", "RAGEngine"),
+                                      service("c", "2026", "RAGEngine"),
+                                      service("web", "2026", "None"), headless};
+  std::vector<PublishRule> rules;
+  for (const char* text : {"8300=demo/none", "8300=RAGEngine", "8302=demo/web", "8303=Gateway"}) {
+    rules.push_back(*parse_publish_rule(text));
+  }
+  const auto published = plan_published(rules, services);
+  ASSERT_EQ(published.size(), 2U);
+  EXPECT_EQ(published.at(8300), (ServicePortKey{"demo", "c", 80}));
+  EXPECT_EQ(published.at(8302), (ServicePortKey{"demo", "web", 80}));
+  for (const char* wrong : {"", "8300", "x=a/b", "0=a/b", "70000=a/b", "1=/b", "1=a/", "1="}) {
+    EXPECT_FALSE(parse_publish_rule(wrong)) << wrong;
+  }
+}
+
 }  // namespace
 }  // namespace rage::node

@@ -113,6 +113,7 @@ class LocalPlatform final : public Platform {
     cluster::ApiServerOptions server;
     server.port = options_.api_port;
     server.pod_logs = options_.pod_logs;
+    server.pod_exec = options_.pod_exec;
     EmbeddedApiOptions api{.folder = options_.data / "cluster", .server = server};
     api.service_network = service_network_of(options_.data);
     ASSIGN_OR_RETURN(api_, EmbeddedApi::create(clock_, std::move(api)));

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/error.h"
+#include "cluster/pod_exec.h"
 #include "cluster/pod_logs.h"
 #include "kube/client.h"
 #include "net/http_client.h"
@@ -21,9 +22,11 @@ namespace rage::platform {
 
 struct PlatformOptions {
   std::filesystem::path data;
-  std::uint16_t api_port = 0;            // On 127.0.0.1. 0: any free one.
-  node::NodeAgentOptions node;           // Its data, kubeconfig and node_name are set here.
-  cluster::PodLogs* pod_logs = nullptr;  // Outlives the platform; null: `kubectl logs` is a 404.
+  std::uint16_t api_port = 0;   // On 127.0.0.1. 0: any free one.
+  node::NodeAgentOptions node;  // Its data, kubeconfig and node_name are set here.
+  // They outlive the platform; null: `kubectl logs` and `kubectl exec` are a 404.
+  cluster::PodLogs* pod_logs = nullptr;
+  cluster::PodExec* pod_exec = nullptr;
 };
 
 // DATA/cluster/kubeconfig.

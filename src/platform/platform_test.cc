@@ -105,6 +105,27 @@ TEST(RunningServices, HaveNamesAndAddressesToDial) {
   EXPECT_EQ(lines[2].url, lines[0].url);
 }
 
+// Who reads that phi answers must read as well that it is another model.
+TEST(RunningServices, SayWhichModelStandsInAndWhereTheyArePublished) {
+  ServicesView view;
+  view.workspaces = {ready_object("Workspace", "model", "WorkspaceSucceeded")};
+  Json pod = {{"metadata", {{"name", "model-0"}, {"namespace", "default"}}}};
+  pod["metadata"]["labels"] = {{"kaito.sh/workspace", "model"}};
+  pod["metadata"]["annotations"] = {{"rage.dev/substituted-model", "phi-4 -> packaged:small"}};
+  view.pods = {pod};
+  Json service = {{"metadata", {{"name", "model"}, {"namespace", "default"}}}};
+  service["spec"]["ports"] = Json::array({{{"port", 80}}});
+  view.services = {service};
+  view.addresses = {{.key = {"default", "model", 80},
+                     .address = "127.130.0.1",
+                     .local_port = 8080,
+                     .published_port = 8301}};
+  const auto lines = running_services(view);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0].substituted, "phi-4 -> packaged:small");
+  EXPECT_EQ(lines[0].url, "http://127.0.0.1:8301");
+}
+
 class Manifests : public testing::Test {
  protected:
   void write(const char* name, const char* text) { std::ofstream(folder_ / name) << text; }

@@ -9,6 +9,7 @@
 
 #include "apis/kinds.h"
 #include "inspect/documents.h"
+#include "node/node_agent.h"
 #include "platform/bring_up.h"
 
 namespace rage::platform {
@@ -32,9 +33,27 @@ std::string url_of(const ServicesView& view, const std::string& ns, const std::s
     const int port = inspect::int_at(ports.front(), {"port"});
     for (const node::ServiceAddress& address : view.addresses) {
       if (address.key.ns == ns && address.key.name == name && address.key.port == port) {
-        return fmt::format("http://{}:{}", address.address, address.local_port);
+        return address.published_port != 0
+                   ? fmt::format("http://127.0.0.1:{}", address.published_port)
+                   : fmt::format("http://{}:{}", address.address, address.local_port);
       }
     }
+  }
+  return {};
+}
+
+// What the pods of an object say of their models.
+std::string substituted_of(const ServicesView& view, const Json& object) {
+  const std::string kind = inspect::kind_of(object);
+  const char* label = kind == "Workspace"      ? "kaito.sh/workspace"
+                      : kind == "InferenceSet" ? "inferenceset.kaito.sh/created-by"
+                      : kind == "RAGEngine"    ? "kaito.sh/ragengine"
+                                               : "";
+  for (const Json& pod : view.pods) {
+    if (ns_of(pod) != ns_of(object)) continue;
+    if (text_at(pod, {"metadata", "labels", label}) != name_of(object)) continue;
+    std::string said = text_at(pod, {"metadata", "annotations", node::kSubstitutedModel});
+    if (!said.empty()) return said;
   }
   return {};
 }
@@ -47,6 +66,7 @@ RunningService line_for(const ServicesView& view, std::string name, const Json& 
                       .url = url_of(view, ns_of(object), service)};
   line.ready = readiness.state == Readiness::State::kReady;
   line.why = line.ready ? "" : readiness.why;
+  line.substituted = substituted_of(view, object);
   return line;
 }
 
@@ -121,7 +141,8 @@ Result<ServicesView> view_services(const Context& context, kube::KubeClient& cli
       {apis::workspace_type(), &view.workspaces},
       {apis::builtin_type("Deployment"), &view.deployments},
       {rollout, &view.rollouts},
-      {apis::builtin_type("Service"), &view.services}};
+      {apis::builtin_type("Service"), &view.services},
+      {apis::builtin_type("Pod"), &view.pods}};
   for (const auto& [type, into] : kinds) {
     const auto listed = client.list(context, type, {.ns = ""}, [&](std::vector<Json> items) {
       for (Json& item : items) {

@@ -19,7 +19,8 @@ struct RunningService {
   std::string object;  // "Gateway default/kaito-gateway"
   std::string url;     // Empty: it has no Service yet.
   bool ready = false;
-  std::string why = {};  // Not ready: what it waits for.
+  std::string why = {};          // Not ready: what it waits for.
+  std::string substituted = {};  // "phi-4 -> packaged:NAME": the model that stands in.
 };
 
 // Value. The objects that are looked at.
@@ -31,6 +32,7 @@ struct ServicesView {
   std::vector<Json> deployments;
   std::vector<Json> rollouts;
   std::vector<Json> services;
+  std::vector<Json> pods;
   std::vector<node::ServiceAddress> addresses;  // Where Services are dialled.
 };
 

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/files.h"
 #include "base/strings.h"
+#include "rag/chunk_places.h"
 #include "rag/hashes.h"
 
 namespace rage::rag {
@@ -56,24 +57,35 @@ Result<codec::Json> parse_metadata(std::string_view text) {
 
 }  // namespace
 
-Collection::Collection(std::string name, std::unique_ptr<store::Database> database,
-                       std::size_t dimension)
-    : name_(std::move(name)), dimension_(dimension), database_(std::move(database)) {}
+Collection::Collection(std::string name, std::filesystem::path file,
+                       std::unique_ptr<store::Database> database, const EmbedderIdentity& embedder)
+    : name_(std::move(name)),
+      file_(std::move(file)),
+      embedder_(embedder),
+      dimension_(embedder.dimension),
+      database_(std::move(database)) {}
 
 Result<std::shared_ptr<Collection>> Collection::open(const std::filesystem::path& directory,
                                                      std::string_view name,
                                                      const EmbedderIdentity& embedder) {
   RETURN_IF_ERROR(ensure_directory(directory));
-  ASSIGN_OR_RETURN(auto database, store::Database::open(directory / "collection.db"));
+  const std::filesystem::path file = directory / "collection.db";
+  ASSIGN_OR_RETURN(auto database, store::Database::open(file));
   std::shared_ptr<Collection> collection(
-      new Collection(std::string(name), std::move(database), embedder.dimension));
-  RETURN_IF_ERROR(collection->initialise(embedder));
-  RETURN_IF_ERROR(collection->load());
+      new Collection(std::string(name), file, std::move(database), embedder));
+  MutexLock lock(collection->writer_);
+  RETURN_IF_ERROR(collection->initialise());
+  const std::string created = std::to_string(collection->created_order_);
+  std::string identity(name);
+  identity.append(1, '\0').append(created).append(1, '\0').append(embedder.id);
+  collection->dense_ =
+      std::make_unique<DenseKeeper>(directory / "dense.graph", identity,
+                                    DenseKeeperOptions{.graph = {.dimension = embedder.dimension}});
+  RETURN_IF_ERROR(collection->load({}));
   return collection;
 }
 
-Result<void> Collection::initialise(const EmbedderIdentity& embedder) {
-  MutexLock lock(writer_);
+Result<void> Collection::initialise() {
   RETURN_IF_ERROR(database_->execute(kSchema));
   const auto version = read_meta(*database_, "format_version");
   if (!version && version.error().code != ErrorCode::kNotFound) return fail(version.error());
@@ -83,8 +95,8 @@ Result<void> Collection::initialise(const EmbedderIdentity& embedder) {
     RETURN_IF_ERROR(write_meta(*database_, "format_version", std::to_string(kFormatVersion)));
     RETURN_IF_ERROR(write_meta(*database_, "name", name_));
     RETURN_IF_ERROR(write_meta(*database_, "created", std::to_string(now.count())));
-    RETURN_IF_ERROR(write_meta(*database_, "embedder", embedder.id));
-    RETURN_IF_ERROR(write_meta(*database_, "dimension", std::to_string(embedder.dimension)));
+    RETURN_IF_ERROR(write_meta(*database_, "embedder", embedder_.id));
+    RETURN_IF_ERROR(write_meta(*database_, "dimension", std::to_string(embedder_.dimension)));
     RETURN_IF_ERROR(transaction->commit());
   } else if (*version != std::to_string(kFormatVersion)) {
     return fail(ErrorCode::kFailedPrecondition,
@@ -93,12 +105,12 @@ Result<void> Collection::initialise(const EmbedderIdentity& embedder) {
   }
   ASSIGN_OR_RETURN(const std::string id, read_meta(*database_, "embedder"));
   ASSIGN_OR_RETURN(const std::string dimension, read_meta(*database_, "dimension"));
-  if (id != embedder.id || dimension != std::to_string(embedder.dimension)) {
+  if (id != embedder_.id || dimension != std::to_string(embedder_.dimension)) {
     return fail(
         ErrorCode::kFailedPrecondition,
         "index '{}' was built with the embedder '{}' ({} dimensions), this service runs '{}' "
         "({}): start it with the first, or delete the index and index the documents again",
-        name_, id, dimension, embedder.id, embedder.dimension);
+        name_, id, dimension, embedder_.id, embedder_.dimension);
   }
   ASSIGN_OR_RETURN(const std::string created, read_meta(*database_, "created"));
   created_order_ = static_cast<std::int64_t>(parse_uint(created).value_or(0));
@@ -122,14 +134,15 @@ Result<void> Collection::set_grounding_mode(std::optional<GroundingMode> mode) {
   return {};
 }
 
-Result<void> Collection::load() {
-  MutexLock lock(writer_);
-  ASSIGN_OR_RETURN(auto select,
-                   database_->prepare("SELECT c.sequence, c.doc_id, c.node_id, c.text, c.vector,"
-                                      " d.metadata FROM chunks c JOIN documents d USING(doc_id)"
-                                      " ORDER BY c.sequence"));
+Result<void> Collection::load(std::span<const std::int64_t> removed) {
+  ASSIGN_OR_RETURN(
+      auto select,
+      database_->prepare("SELECT c.sequence, c.doc_id, c.node_id, c.text, c.vector,"
+                         " d.metadata, d.text FROM chunks c JOIN documents d USING(doc_id)"
+                         " ORDER BY c.sequence"));
   std::vector<Row> rows;
   std::vector<float> vectors;
+  ChunkPlaces places;
   while (true) {
     ASSIGN_OR_RETURN(const bool more, select.step());
     if (!more) break;
@@ -137,6 +150,7 @@ Result<void> Collection::load() {
     chunk->doc_id = select.text(1);
     chunk->node_id = select.text(2);
     chunk->text = select.text(3);
+    chunk->begin = places.next(chunk->doc_id, select.text(6), chunk->text);
     ASSIGN_OR_RETURN(chunk->metadata, parse_metadata(select.text(5)));
     const auto bytes = select.blob(4);
     if (bytes.size() != dimension_ * sizeof(float)) {
@@ -150,6 +164,7 @@ Result<void> Collection::load() {
   }
   Snapshot empty{.dimension = dimension_, .segments = {}};
   auto loaded = next_snapshot(empty, {}, build_segment(std::move(rows), std::move(vectors)));
+  dense_->follow(loaded, removed);
   snapshot_.with([&](auto& current) { current.swap(loaded); });
   return {};
 }
@@ -172,6 +187,16 @@ std::shared_ptr<const Corpus> Collection::corpus() {
   auto corpus = build_corpus(std::move(chunks));
   corpus_.with([&](CachedCorpus& cache) { cache = {.of = current, .corpus = corpus}; });
   return corpus;
+}
+
+std::shared_ptr<const Corpus> Collection::corpus(const MetadataFilter& filter) {
+  if (filter.matches_all()) return corpus();
+  std::vector<Chunk> chunks;
+  snapshot()->for_each_row([&](const Row& row) {
+    if (filter.matches(row.chunk->metadata)) chunks.push_back(*row.chunk);
+    return true;
+  });
+  return build_corpus(std::move(chunks));
 }
 
 Result<Presence> Collection::presence_locked(const std::string& doc_id, const Document& document) {
@@ -223,11 +248,13 @@ Result<void> Collection::insert_locked(const PreparedDocument& prepared, std::ve
   ASSIGN_OR_RETURN(auto insert_chunk,
                    database_->prepare("INSERT INTO chunks(doc_id, node_id, text, vector)"
                                       " VALUES(?1, ?2, ?3, ?4)"));
+  ChunkPlaces places;
   for (std::size_t i = 0; i < prepared.chunk_texts.size(); ++i) {
     auto chunk = std::make_shared<Chunk>(Chunk{.doc_id = prepared.doc_id,
                                                .node_id = random_uuid(),
                                                .text = prepared.chunk_texts[i],
                                                .metadata = prepared.document.metadata});
+    chunk->begin = places.next(chunk->doc_id, prepared.document.text, chunk->text);
     const std::span<const float> vector = prepared.vectors.row(i);
     RETURN_IF_ERROR(insert_chunk.bind(1, chunk->doc_id)
                         .bind(2, chunk->node_id)
@@ -246,6 +273,7 @@ void Collection::publish(std::span<const std::int64_t> removed, std::vector<Row>
   std::shared_ptr<const Segment> added =
       rows.empty() ? nullptr : build_segment(std::move(rows), std::move(vectors));
   auto next = next_snapshot(*base, removed, std::move(added));
+  dense_->follow(next, removed);
   snapshot_.with([&](auto& current) { current.swap(next); });
 }  // The old snapshot dies here or with its last reader, outside the lock.
 

@@ -11,9 +11,11 @@
 
 #include "base/error.h"
 #include "base/mutex.h"
+#include "rag/dense_keeper.h"
 #include "rag/document.h"
 #include "rag/grounding.h"
 #include "rag/ingest.h"
+#include "rag/metadata_filter.h"
 #include "rag/snapshot.h"
 #include "store/database.h"
 
@@ -24,6 +26,17 @@ struct EmbedderIdentity {
   std::string id;
   std::size_t dimension = 0;
 };
+
+// A document as it is stored: its id need not be the hash of its text, which an update may have
+// changed.
+struct StoredDocument {
+  std::string doc_id;
+  Document document;
+};
+
+// All documents of a collection's database, in the order of their rows, without its vectors.
+// kDataLoss if it is damaged.
+Result<std::vector<StoredDocument>> read_documents(const std::filesystem::path& file);
 
 // How a document that a client sends relates to what is stored under its id.
 enum class Presence {
@@ -48,8 +61,12 @@ class Collection final {
   const std::string& name() const { return name_; }
   std::int64_t created_order() const { return created_order_; }  // Rises with creation.
   std::shared_ptr<const Snapshot> snapshot() const;
+  // For retrieve(); null while a scan is quicker, or the graph is not built yet.
+  std::shared_ptr<const vector::DenseGraph> dense_graph() const { return dense_->graph(); }
   // Built on first use after a change, then shared.
   std::shared_ptr<const Corpus> corpus();
+  // Of the chunks that the filter lets through; built anew each time.
+  std::shared_ptr<const Corpus> corpus(const MetadataFilter& filter);
 
   // How answers from this index are held to their sources; none: as the service does.
   std::optional<GroundingMode> grounding_mode() const;
@@ -67,10 +84,21 @@ class Collection final {
   // One flag an id: whether it was there. All or nothing.
   Result<std::vector<bool>> remove(std::span<const std::string> doc_ids);
 
+  // Writes a consistent copy of the database; writers and readers go on meanwhile.
+  Result<void> copy_to(const std::filesystem::path& file);
+  // Makes this collection what another's database holds, in one transaction. kFailedPrecondition if
+  // its vectors come from another embedder, kDataLoss if it is damaged: nothing has changed then.
+  Result<void> take_from(const std::filesystem::path& file);
+  // Replaces everything by `documents`, in one transaction.
+  Result<void> replace_all(std::span<const PreparedDocument> documents);
+
  private:
-  Collection(std::string name, std::unique_ptr<store::Database> database, std::size_t dimension);
-  Result<void> initialise(const EmbedderIdentity& embedder);
-  Result<void> load();
+  Collection(std::string name, std::filesystem::path file,
+             std::unique_ptr<store::Database> database, const EmbedderIdentity& embedder);
+  Result<void> initialise() REQUIRES(writer_);
+  // `removed`: the rows that were there before, in ascending order.
+  Result<void> load(std::span<const std::int64_t> removed) REQUIRES(writer_);
+  Result<void> take_attached() REQUIRES(writer_);
   Result<Presence> presence_locked(const std::string& doc_id, const Document& document)
       REQUIRES(writer_);
   // Removes the rows of `doc_id`, if any, and reports their sequence numbers.
@@ -83,7 +111,9 @@ class Collection final {
                std::vector<float> vectors) REQUIRES(writer_);
 
   const std::string name_;
+  const std::filesystem::path file_;
   std::int64_t created_order_ = 0;
+  const EmbedderIdentity embedder_;
   const std::size_t dimension_;
   Mutex writer_;
   std::unique_ptr<store::Database> database_ GUARDED_BY(writer_);
@@ -94,6 +124,7 @@ class Collection final {
   };
   Guarded<CachedCorpus> corpus_;
   Guarded<std::optional<GroundingMode>> grounding_mode_;
+  std::unique_ptr<DenseKeeper> dense_;  // Set by open().
 };
 
 }  // namespace rage::rag

@@ -10,6 +10,8 @@
 #include "codec/uri.h"
 #include "obs/log.h"
 #include "rag/hashes.h"
+#include "rag/kaito_store.h"
+#include "rag/persisted.h"
 #include "text/analyzer.h"
 
 namespace rage::rag {
@@ -20,6 +22,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kFolderNameBytesMax = 120;
 constexpr std::string_view kFolderPrefix = "index-";  // Names beginning with dots stay harmless.
 constexpr std::string_view kTrashPrefix = "removed-";
+constexpr std::string_view kIncomingPrefix = "incoming-";
 
 // The folder of an index. Names are arbitrary: encoded while short, hashed when long; the name
 // itself is stored in the database.
@@ -41,11 +44,21 @@ std::unexpected<Error> no_such_index(std::string_view name) {
   return fail(ErrorCode::kNotFound, "No such index: '{}' exists.", name);
 }
 
+std::unexpected<Error> already_exists(std::string_view name) {
+  return fail(ErrorCode::kAlreadyExists,
+              "Index '{}' already exists. Use a different name or delete the existing index first.",
+              name);
+}
+
+constexpr std::string_view kPersistedFile = "collection.db";
+constexpr std::string_view kKaitoFile = "docstore.json";
+
 }  // namespace
 
-Collections::Collections(fs::path root, embed::Embedder& embedder, const IngestOptions& options,
-                         std::unique_ptr<FileLock> lock)
-    : root_(std::move(root)),
+Collections::Collections(fs::path data_directory, embed::Embedder& embedder,
+                         const IngestOptions& options, std::unique_ptr<FileLock> lock)
+    : data_directory_(std::move(data_directory)),
+      root_(data_directory_ / "indexes"),
       embedder_(embedder),
       options_(options),
       identity_{.id = std::string(embedder.id()), .dimension = embedder.dimension()},
@@ -62,7 +75,7 @@ Result<std::unique_ptr<Collections>> Collections::open(const fs::path& data_dire
         Error(lock.error()).with_context("the data directory is in use by another service"));
   }
   std::unique_ptr<Collections> collections(
-      new Collections(root, embedder, options, *std::move(lock)));
+      new Collections(data_directory, embedder, options, *std::move(lock)));
   RETURN_IF_ERROR(collections->load());
   return collections;
 }
@@ -72,7 +85,8 @@ Result<void> Collections::load() {
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(root_, error)) {
     const std::string folder = entry.path().filename().string();
-    if (folder.starts_with(kTrashPrefix)) {  // A deletion that a crash cut short.
+    // A deletion or a load that a crash cut short.
+    if (folder.starts_with(kTrashPrefix) || folder.starts_with(kIncomingPrefix)) {
       std::error_code ignored;
       fs::remove_all(entry.path(), ignored);
       continue;
@@ -206,11 +220,97 @@ Result<void> Collections::remove(std::string_view name) {
   return {};
 }
 
+Result<std::string> Collections::persist(std::string_view name, std::string_view path) {
+  ASSIGN_OR_RETURN(const auto collection, find(name));
+  ASSIGN_OR_RETURN(const PersistPlace place, plan_persist_place(data_directory_, path, name));
+  RETURN_IF_ERROR(ensure_directory(place.folder));
+  RETURN_IF_ERROR(collection->copy_to(place.folder / kPersistedFile));
+  return place.shown;
+}
+
+// What a folder holds, put into a collection in place of what is there.
+Result<void> Collections::fill_from(const Context& context, const fs::path& folder,
+                                    Collection& collection) {
+  std::error_code error;
+  std::vector<StoredDocument> stored;
+  if (const fs::path file = folder / kPersistedFile; fs::is_regular_file(file, error)) {
+    const Result<void> taken = collection.take_from(file);
+    if (taken || taken.error().code != ErrorCode::kFailedPrecondition) return taken;
+    ASSIGN_OR_RETURN(stored, read_documents(file));  // Vectors of another embedder.
+  } else if (const fs::path docstore = folder / kKaitoFile; fs::is_regular_file(docstore, error)) {
+    ASSIGN_OR_RETURN(const std::string bytes, read_file(docstore, kDocstoreBytesMax));
+    ASSIGN_OR_RETURN(stored, parse_kaito_docstore(bytes));
+  } else {
+    return fail(ErrorCode::kInvalidArgument, "the folder holds neither {} nor KAITO's {}",
+                kPersistedFile, kKaitoFile);
+  }
+  std::vector<std::string> ids;
+  std::vector<Document> documents;
+  for (StoredDocument& document : stored) {
+    ids.push_back(std::move(document.doc_id));
+    documents.push_back(std::move(document.document));
+  }
+  ASSIGN_OR_RETURN(const auto prepared,
+                   prepare_documents(context, embedder_, options_, std::move(documents), ids));
+  return collection.replace_all(prepared);
+}
+
+// Filled beside the live indexes and then renamed: after a crash it is there whole or not at all.
+Result<void> Collections::create_from(const Context& context, const fs::path& folder,
+                                      std::string_view name) {
+  const fs::path incoming = root_ / (std::string(kIncomingPrefix) + random_uuid());
+  const auto fill = [&]() -> Result<void> {
+    ASSIGN_OR_RETURN(const auto collection, Collection::open(incoming, name, identity_));
+    return fill_from(context, folder, *collection);
+  };
+  std::error_code error;
+  if (Result<void> filled = fill(); !filled) {
+    fs::remove_all(incoming, error);
+    return filled;
+  }
+  MutexLock lock(mutex_);
+  if (entries_.contains(name)) {
+    fs::remove_all(incoming, error);
+    return already_exists(name);
+  }
+  const fs::path place = root_ / folder_of(name);
+  fs::rename(incoming, place, error);
+  if (error) {
+    return fail(ErrorCode::kUnavailable, "cannot create index '{}': {}", name, error.message());
+  }
+  ASSIGN_OR_RETURN(auto collection, Collection::open(place, name, identity_));
+  entries_.emplace(std::string(name), std::move(collection));
+  return {};
+}
+
+Result<std::string> Collections::load_persisted(const Context& context, std::string_view name,
+                                                std::string_view path, bool overwrite) {
+  ASSIGN_OR_RETURN(const PersistPlace place, plan_persist_place(data_directory_, path, name));
+  std::error_code error;
+  if (!fs::is_directory(place.folder, error)) {
+    return fail(ErrorCode::kNotFound, "Path does not exist: {}", place.shown);
+  }
+  auto existing = find(name);
+  if (!existing && existing.error().code == ErrorCode::kNotFound) {
+    RETURN_IF_ERROR(create_from(context, place.folder, name));
+    return place.shown;
+  }
+  if (!overwrite) return already_exists(name);
+  if (!existing) {  // It could not be opened: what it held is lost anyway.
+    RETURN_IF_ERROR(remove(name));
+    RETURN_IF_ERROR(create_from(context, place.folder, name));
+    return place.shown;
+  }
+  RETURN_IF_ERROR(fill_from(context, place.folder, **existing));
+  return place.shown;
+}
+
 Result<std::vector<RetrievedChunk>> Collections::retrieve(const Context& context,
                                                           Collection& collection,
                                                           const std::string& question,
                                                           std::size_t hits_max,
-                                                          const codec::Json* metadata_filter) {
+                                                          const MetadataFilter& filter) {
+  const auto graph = collection.dense_graph();
   const auto snapshot = collection.snapshot();
   ASSIGN_OR_RETURN(const embed::EmbeddingMatrix vector,
                    embedder_.embed(context, std::span(&question, 1), embed::TextKind::kQuery));
@@ -219,7 +319,8 @@ Result<std::vector<RetrievedChunk>> Collections::retrieve(const Context& context
   return rag::retrieve(*snapshot, {.vector = vector.row(0),
                                    .terms = terms,
                                    .hits_max = hits_max,
-                                   .metadata_filter = metadata_filter,
+                                   .filter = filter,
+                                   .graph = graph.get(),
                                    .exact_doc_id = exact});
 }
 

@@ -54,10 +54,21 @@ class Collections final {
   // Removes the index and its files. kNotFound as above.
   Result<void> remove(std::string_view name);
 
+  // Writes a consistent copy of the index into the folder of `path` (persisted.h) while it is read
+  // and written, and returns the folder as replies name it. kNotFound as above, kInvalidArgument
+  // for a bad path.
+  Result<std::string> persist(std::string_view name, std::string_view path);
+  // The other way round, under any name; all or nothing. A folder that KAITO persisted is embedded
+  // anew, and so are the documents of an index of another embedder. kAlreadyExists if the index
+  // exists and `overwrite` is not set; kNotFound "Path does not exist: x"; kInvalidArgument if the
+  // folder holds no index.
+  Result<std::string> load_persisted(const Context& context, std::string_view name,
+                                     std::string_view path, bool overwrite);
+
   // Hybrid search; embeds the question.
   Result<std::vector<RetrievedChunk>> retrieve(const Context& context, Collection& collection,
                                                const std::string& question, std::size_t hits_max,
-                                               const codec::Json* metadata_filter = nullptr);
+                                               const MetadataFilter& filter = {});
   // Sets the similarity of each sentence to the question.
   Result<void> compare(const Context& context, const std::string& question,
                        std::vector<SourceSentence>& sentences);
@@ -65,11 +76,16 @@ class Collections final {
 
  private:
   using Entry = Result<std::shared_ptr<Collection>>;
-  Collections(std::filesystem::path root, embed::Embedder& embedder, const IngestOptions& options,
-              std::unique_ptr<FileLock> lock);
+  Collections(std::filesystem::path data_directory, embed::Embedder& embedder,
+              const IngestOptions& options, std::unique_ptr<FileLock> lock);
   Result<void> load();
   Result<std::shared_ptr<Collection>> find_or_create(std::string_view name);
+  Result<void> fill_from(const Context& context, const std::filesystem::path& folder,
+                         Collection& collection);
+  Result<void> create_from(const Context& context, const std::filesystem::path& folder,
+                           std::string_view name);
 
+  const std::filesystem::path data_directory_;  // As given.
   const std::filesystem::path root_;
   embed::Embedder& embedder_;
   const IngestOptions options_;

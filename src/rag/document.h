@@ -1,6 +1,7 @@
 // What the RAG service stores and returns. Shapes follow KAITO's RAG HTTP API.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@ struct Chunk {
   std::string node_id;  // UUID; stable for as long as the document is not replaced.
   std::string text;
   codec::Json metadata = codec::Json::object();  // The document's.
+  std::size_t begin = 0;  // Of `text` in the document's text, in Unicode code points.
 };
 
 // A chunk that a search returned.

@@ -129,13 +129,28 @@ std::vector<SourceSentence> near_sentences(const std::vector<RetrievedChunk>& re
 
 enum class Verdict { kSupported, kUnsupported };
 
+// Where a source says it. Value.
+struct SourceSpan {
+  std::string doc_id;
+  std::size_t begin = 0;  // [begin, end) of the document's text, in Unicode code points.
+  std::size_t end = 0;
+  bool operator==(const SourceSpan&) const = default;
+};
+
 struct SentenceReport {
   std::string sentence;
   Verdict verdict = Verdict::kUnsupported;
   std::vector<std::size_t> citations;  // Numbers of the sources that support it.
   std::string reason;  // Why it is unsupported: "the sources do not mention Room 305".
   bool shown = false;  // Supported, or marked (GroundingMode::kAssist).
+  // Supported: the sentences that hold it, in order, at most kSpansMax a source. What only metadata
+  // tell has none.
+  std::vector<SourceSpan> spans = {};
 };
+inline constexpr std::size_t kSpansMax = 4;
+
+// What the plan's own answer states, citation by citation. Empty for a refusal: it states nothing.
+std::vector<SentenceReport> report_composed(const AnswerPlan& plan, const Corpus& corpus);
 
 // Resource. One thread. Streams a model's answer through verification.
 class AnswerVerifier {
@@ -147,7 +162,7 @@ class AnswerVerifier {
   virtual std::string feed(std::string_view delta) = 0;
   // The last sentence; the composed fall-back if nothing survived.
   virtual std::string finish() = 0;
-  // Valid after finish().
+  // Valid after finish(). What the fall-back states stands after what was dropped.
   virtual const std::vector<SentenceReport>& report() const = 0;
   virtual const std::vector<Citation>& citations() const = 0;
   virtual bool fell_back() const = 0;

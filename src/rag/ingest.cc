@@ -27,23 +27,23 @@ std::vector<std::string> chunk_texts(const Document& document, embed::Embedder& 
   return texts;
 }
 
-Result<embed::EmbeddingMatrix> embed_all(const Context& context, embed::Embedder& embedder,
-                                         std::span<const std::string> texts) {
+}  // namespace
+
+Result<embed::EmbeddingMatrix> embed_texts(const Context& context, embed::Embedder& embedder,
+                                           std::span<const std::string> texts,
+                                           embed::TextKind kind) {
   embed::EmbeddingMatrix all{.rows = texts.size(), .dimension = embedder.dimension(), .values = {}};
   all.values.reserve(all.rows * all.dimension);
   while (!texts.empty()) {
     RETURN_IF_ERROR(context.check());
     const auto part = texts.first(std::min(kTextsPerCall, texts.size()));
-    ASSIGN_OR_RETURN(const embed::EmbeddingMatrix rows,
-                     embedder.embed(context, part, embed::TextKind::kPassage));
+    ASSIGN_OR_RETURN(const embed::EmbeddingMatrix rows, embedder.embed(context, part, kind));
     CHECK(rows.rows == part.size() && rows.dimension == all.dimension);
     all.values.insert(all.values.end(), rows.values.begin(), rows.values.end());
     texts = texts.subspan(part.size());
   }
   return all;
 }
-
-}  // namespace
 
 Result<std::vector<PreparedDocument>> prepare_documents(const Context& context,
                                                         embed::Embedder& embedder,
@@ -60,7 +60,8 @@ Result<std::vector<PreparedDocument>> prepare_documents(const Context& context,
     entry.chunk_texts = chunk_texts(entry.document, embedder, options);
     texts.insert(texts.end(), entry.chunk_texts.begin(), entry.chunk_texts.end());
   }
-  ASSIGN_OR_RETURN(const embed::EmbeddingMatrix all, embed_all(context, embedder, texts));
+  ASSIGN_OR_RETURN(const embed::EmbeddingMatrix all,
+                   embed_texts(context, embedder, texts, embed::TextKind::kPassage));
   std::size_t row = 0;
   for (PreparedDocument& entry : prepared) {
     entry.vectors.rows = entry.chunk_texts.size();

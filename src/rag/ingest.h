@@ -36,4 +36,10 @@ Result<std::vector<PreparedDocument>> prepare_documents(const Context& context,
                                                         std::vector<Document> documents,
                                                         std::span<const std::string> doc_ids = {});
 
+// One row a text, embedded in parts, so that a long request can be cancelled and others get their
+// turn.
+Result<embed::EmbeddingMatrix> embed_texts(const Context& context, embed::Embedder& embedder,
+                                           std::span<const std::string> texts,
+                                           embed::TextKind kind);
+
 }  // namespace rage::rag

@@ -46,6 +46,19 @@ TEST(Question, ReadsWhatIsAsked) {
             Comparison::kOverlap);
 }
 
+// Two talks called "Larkspur": words of the second one's longer title must not leave only the
+// first.
+TEST(Question, ASharedMainTitleMeansBoth) {
+  auto rows = for_test::talk_rows();
+  rows.resize(2);
+  rows[0].title = "Larkspur: A Path to Logs";
+  rows[1].title = "Larkspur: The Friendly Neighbourhood Vector Database of Yours";
+  const CorpusIndex corpus({for_test::chunk_of(rows[0], 0), for_test::chunk_of(rows[1], 1)});
+  const Query query = parse_question("Who speaks about the Larkspur vector database?", corpus);
+  ASSERT_EQ(query.titles.size(), 1U);
+  EXPECT_THAT(query.titles[0].records, ::testing::UnorderedElementsAre(0U, 1U));
+}
+
 TEST(Question, FindsPeopleByPartsOfTheirNames) {
   EXPECT_THAT(values(parse("What does Tanaka present?").persons), ElementsAre("Mei Tanaka"));
   EXPECT_THAT(values(parse("what does mei tanaka present").persons), ElementsAre("Mei Tanaka"));

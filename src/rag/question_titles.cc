@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <unordered_map>
 
@@ -41,7 +42,7 @@ struct Run {
 };
 
 // Longest run of equal stems (by weight), dynamic programming over both texts.
-Run best_run(const std::vector<Token>& question, const std::vector<Token>& title,
+Run best_run(const std::vector<Token>& question, std::span<const Token> title,
              const CorpusIndex& corpus) {
   std::vector<std::size_t> above(title.size() + 1, 0);
   std::vector<std::size_t> row(title.size() + 1, 0);
@@ -117,29 +118,43 @@ std::vector<TitleMention> find_numbers(const std::vector<Token>& tokens,
   return found;
 }
 
+// The words of the question that are this record's title, or enough of it.
+std::optional<TitleMention> find_title(const std::vector<Token>& tokens,
+                                       std::span<const Token> part, RecordId id,
+                                       const CorpusIndex& corpus) {
+  const Record& record = corpus.records()[id];
+  const Run run = best_run(tokens, part, corpus);
+  const std::size_t end = run.question_begin + run.length;
+  const double weight = weight_of(tokens, run.question_begin, end, corpus);
+  if (weight <= 0 || is_only_category(tokens, run.question_begin, end, corpus)) return std::nullopt;
+  const std::size_t main_end = main_title_end(record);
+  const double whole = weight_of(record.title_tokens, 0, record.title_tokens.size(), corpus);
+  const double main = weight_of(record.title_tokens, 0, main_end, corpus);
+  const double in_main = weight_of(record.title_tokens, run.title_begin,
+                                   std::min(main_end, run.title_begin + run.length), corpus);
+  const double coverage = std::max(whole > 0 ? weight / whole : 0, main > 0 ? in_main / main : 0);
+  std::size_t content = 0;
+  for (std::size_t i = run.question_begin; i < end; ++i)
+    content += is_title_content(tokens[i]) ? 1 : 0;
+  const bool strong =
+      coverage > 0.99 || (content >= 2 && coverage >= 0.5) || (content >= 3 && coverage >= 0.34);
+  if (!strong) return std::nullopt;
+  return TitleMention{run.question_begin, end, weight, coverage, {id}};
+}
+
 }  // namespace
 
 std::vector<TitleMention> find_titles(const std::vector<Token>& tokens, const CorpusIndex& corpus) {
   std::vector<TitleMention> found = find_numbers(tokens, corpus);
   for (const RecordId id : candidates(tokens, corpus)) {
-    const Record& record = corpus.records()[id];
-    const Run run = best_run(tokens, record.title_tokens, corpus);
-    const std::size_t end = run.question_begin + run.length;
-    const double weight = weight_of(tokens, run.question_begin, end, corpus);
-    if (weight <= 0 || is_only_category(tokens, run.question_begin, end, corpus)) continue;
-    const std::size_t main_end = main_title_end(record);
-    const double whole = weight_of(record.title_tokens, 0, record.title_tokens.size(), corpus);
-    const double main = weight_of(record.title_tokens, 0, main_end, corpus);
-    const double in_main = weight_of(record.title_tokens, run.title_begin,
-                                     std::min(main_end, run.title_begin + run.length), corpus);
-    const double coverage = std::max(whole > 0 ? weight / whole : 0, main > 0 ? in_main / main : 0);
-    std::size_t content = 0;
-    for (std::size_t i = run.question_begin; i < end; ++i)
-      content += is_title_content(tokens[i]) ? 1 : 0;
-    const bool strong =
-        coverage > 0.99 || (content >= 2 && coverage >= 0.5) || (content >= 3 && coverage >= 0.34);
-    if (!strong) continue;
-    found.push_back({run.question_begin, end, weight, coverage, {id}});
+    const std::span<const Token> title = corpus.records()[id].title_tokens;
+    auto mention = find_title(tokens, title, id, corpus);
+    // "OpenSearch: A" and "OpenSearch: B": words of B must not hide that both are OpenSearch.
+    if (!mention) {
+      const std::size_t main = main_title_end(corpus.records()[id]);
+      if (main < title.size()) mention = find_title(tokens, title.first(main), id, corpus);
+    }
+    if (mention) found.push_back(*std::move(mention));
   }
   std::ranges::sort(found, [](const TitleMention& a, const TitleMention& b) {
     if (a.weight != b.weight) return a.weight > b.weight;

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/check.h"
+#include "rag/dense_search.h"
 #include "rag/fusion.h"
 #include "rag/hashes.h"
 #include "text/analyzer.h"
@@ -41,13 +42,13 @@ std::span<const float> vector_of(const Snapshot& snapshot, Place place) {
 }
 
 // Rows that pass the filter, one set per segment; empty if there is no filter.
-std::vector<text::RowSet> allowed_rows(const Snapshot& snapshot, const codec::Json* filter) {
+std::vector<text::RowSet> allowed_rows(const Snapshot& snapshot, const MetadataFilter& filter) {
   std::vector<text::RowSet> allowed;
-  if (filter == nullptr || filter->empty()) return allowed;
+  if (filter.matches_all()) return allowed;
   for (const SegmentRef& ref : snapshot.segments) {
     text::RowSet& set = allowed.emplace_back(ref.segment->rows.size());
     for (std::size_t r = 0; r < ref.segment->rows.size(); ++r) {
-      if (matches_filter(ref.segment->rows[r].chunk->metadata, *filter)) {
+      if (filter.matches(ref.segment->rows[r].chunk->metadata)) {
         set.insert(static_cast<text::RowId>(r));
       }
     }
@@ -62,7 +63,7 @@ struct Candidate {
 
 // The union of the best of both sides, in order of insertion.
 std::map<Place, Candidate> gather(const Snapshot& snapshot, const RetrieveQuery& query) {
-  const std::vector<text::RowSet> allowed = allowed_rows(snapshot, query.metadata_filter);
+  const std::vector<text::RowSet> allowed = allowed_rows(snapshot, query.filter);
   std::vector<text::SegmentView> views;
   std::vector<vector::VectorBlock> blocks;
   for (std::size_t s = 0; s < snapshot.segments.size(); ++s) {
@@ -77,7 +78,8 @@ std::map<Place, Candidate> gather(const Snapshot& snapshot, const RetrieveQuery&
   }
   const std::size_t pool = std::max(kPoolMin, query.hits_max * 3);
   std::map<Place, Candidate> candidates;
-  for (const vector::VectorHit& hit : vector::search_flat(blocks, query.vector, pool)) {
+  for (const vector::VectorHit& hit :
+       search_dense(snapshot, blocks, query.vector, pool, query.graph)) {
     candidates[{hit.block, hit.row}] = {.scores = {.dense = hit.similarity}, .has_dense = true};
   }
   for (const text::SparseHit& hit : text::search_sparse(views, query.terms, pool)) {
@@ -214,14 +216,6 @@ std::vector<RetrievedChunk> retrieve(const Snapshot& snapshot, const RetrieveQue
     if (inputs[order[i]].sparse > 0) hit.sparse_score = inputs[order[i]].sparse;
   }
   return found;
-}
-
-bool matches_filter(const codec::Json& metadata, const codec::Json& filter) {
-  for (const auto& [key, wanted] : filter.items()) {
-    const codec::Json* value = codec::find_key(metadata, key);
-    if (value == nullptr ? !wanted.is_null() : !python_equal(*value, wanted)) return false;
-  }
-  return true;
 }
 
 }  // namespace rage::rag

@@ -13,7 +13,9 @@
 #include <vector>
 
 #include "rag/document.h"
+#include "rag/metadata_filter.h"
 #include "text/sparse_index.h"
+#include "vector/dense_graph.h"
 
 namespace rage::rag {
 
@@ -70,14 +72,12 @@ struct RetrieveQuery {
   std::span<const float> vector;       // Of the question; unit length.
   std::span<const std::string> terms;  // analyze() of the question.
   std::size_t hits_max = 5;
-  const codec::Json* metadata_filter = nullptr;  // Equality on every key (Python's ==); null: none.
+  MetadataFilter filter = {};          // Rows it does not match are not searched.
+  const vector::DenseGraph* graph = nullptr;  // Of the index; null: the dense side is exact.
   std::string_view exact_doc_id = {};  // SHA-256 of the question: that document comes first.
 };
 
 // Hybrid search, best first; ties by order of insertion. Deterministic.
 std::vector<RetrievedChunk> retrieve(const Snapshot& snapshot, const RetrieveQuery& query);
-
-// Whether `metadata` has every pair of `filter`; a null in the filter matches an absent key.
-bool matches_filter(const codec::Json& metadata, const codec::Json& filter);
 
 }  // namespace rage::rag

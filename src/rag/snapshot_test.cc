@@ -115,9 +115,9 @@ TEST(Snapshot, TheFilterActsInsideTheSearch) {
   for (int i = 0; i < 600; ++i) texts.push_back("common words " + std::to_string(i));
   auto snapshot = next_snapshot({.dimension = kDimension, .segments = {}}, {}, a_segment(1, texts));
   const auto terms = text::analyze("common words");
-  const codec::Json filter = {{"even", true}};
-  const auto hits = retrieve(
-      *snapshot, {.vector = unit(7), .terms = terms, .hits_max = 300, .metadata_filter = &filter});
+  const auto filter = *MetadataFilter::parse({{"even", true}});
+  const auto hits =
+      retrieve(*snapshot, {.vector = unit(7), .terms = terms, .hits_max = 300, .filter = filter});
   EXPECT_EQ(hits.size(), 300U);
   for (const auto& hit : hits) EXPECT_EQ(hit.chunk.metadata["even"], true);
 }
@@ -126,14 +126,6 @@ TEST(Snapshot, AnEmptyIndexFindsNothing) {
   const Snapshot empty{.dimension = kDimension, .segments = {}};
   const auto terms = text::analyze("anything");
   EXPECT_TRUE(retrieve(empty, {.vector = unit(1), .terms = terms}).empty());
-}
-
-TEST(Snapshot, FilterWithNullMatchesAnAbsentKey) {
-  const codec::Json metadata = {{"a", 1}};
-  EXPECT_TRUE(matches_filter(metadata, {{"b", nullptr}}));
-  EXPECT_TRUE(matches_filter(metadata, {{"a", 1.0}}));
-  EXPECT_FALSE(matches_filter(metadata, {{"b", 2}}));
-  EXPECT_TRUE(matches_filter(metadata, codec::Json::object()));
 }
 
 TEST(Fusion, RisesWithBothSidesAndStaysWithinBounds) {

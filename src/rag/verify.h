@@ -41,6 +41,9 @@ struct SourceView {
   std::vector<TextFacts> windows;  // Three sentences each, one sentence apart.
 };
 
+// What a stretch of text says, as a whole.
+TextFacts read_text(std::string_view text);
+
 std::vector<SourceView> read_sources(const AnswerPlan& plan, const CorpusIndex& corpus);
 
 // A fact as TextFacts::facts holds it.

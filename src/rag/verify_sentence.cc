@@ -185,9 +185,17 @@ std::vector<Counted> counted_in(std::string_view text, const std::vector<Token>&
     const std::string_view gap = text.substr(tokens[i].end, tokens[i + 1].begin - tokens[i].end);
     return gap == " " || gap == "-";
   };
+  // "2026 places": the year of a date counts nothing, and this does.
+  const auto counts = [&](const Fact& fact) {
+    if (fact.kind == FactKind::kNumber) return true;
+    if (fact.kind != FactKind::kYear || fact.token_end >= tokens.size()) return false;
+    const Token& next = tokens[fact.token_end];
+    const bool plural = next.folded.ends_with('s') && !next.folded.ends_with("ss");
+    return joined(fact.token_end - 1) && plural && is_counted_content(next);
+  };
   std::vector<Counted> found;
   for (const Fact& fact : facts) {
-    if (fact.kind != FactKind::kNumber) continue;
+    if (!counts(fact)) continue;
     const bool measured = std::ranges::any_of(quantities, [&](const Quantity& one) {
       return one.token_begin <= fact.token_begin && fact.token_begin < one.token_end;
     });

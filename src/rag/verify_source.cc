@@ -116,6 +116,12 @@ std::string fact_key(const Fact& fact) {
   return {};
 }
 
+TextFacts read_text(std::string_view text) {
+  TextFacts facts;
+  add_text(facts, text);
+  return facts;
+}
+
 std::vector<SourceView> read_sources(const AnswerPlan& plan, const CorpusIndex& corpus) {
   std::vector<SourceView> views;
   for (const RetrievedChunk& source : plan.sources) {

@@ -6,6 +6,7 @@
 #include "base/strings.h"
 #include "rag/corpus.h"
 #include "rag/grounding.h"
+#include "rag/source_spans.h"
 #include "rag/untrusted.h"
 #include "rag/verify.h"
 #include "rag/verify_split.h"
@@ -143,12 +144,10 @@ class Verifier final : public AnswerVerifier {
   Verifier(const AnswerPlan& plan, const CorpusIndex& corpus)
       : corpus_(corpus),
         sources_(read_sources(plan, corpus)),
-        fallback_(plan.answer),
-        fallback_citations_(plan.citations),
-        lead_(plan.lead),
+        plan_(plan),
         marks_(plan.grounding == GroundingMode::kAssist),
         said_(plan.standalone_question) {
-    for (const RetrievedChunk& source : plan.sources) documents_.push_back(source.chunk.doc_id);
+    for (const RetrievedChunk& source : plan_.sources) documents_.push_back(source.chunk.doc_id);
     for (const SourceView& source : sources_) {
       if (!source.record) continue;
       std::string title = to_lower_ascii(corpus.records()[*source.record].title);
@@ -167,10 +166,11 @@ class Verifier final : public AnswerVerifier {
     if (finished_) return {};
     std::string out = after_lead(drain(Rest::kTake));
     finished_ = true;
-    if (shown_ || !lead_.empty()) return out;
+    if (shown_ || !plan_.lead.empty()) return out;
     fell_back_ = true;
-    citations_ = fallback_citations_;
-    return out + fallback_;
+    citations_ = plan_.citations;
+    for (SentenceReport& one : report_composed(plan_, corpus_)) report_.push_back(std::move(one));
+    return out + plan_.answer;
   }
 
   const std::vector<SentenceReport>& report() const override { return report_; }
@@ -182,16 +182,16 @@ class Verifier final : public AnswerVerifier {
 
   // What the reply begins with comes at once, before the model's first sentence is whole.
   std::string after_lead(std::string out) {
-    if (lead_.empty() || lead_shown_) return out;
+    if (plan_.lead.empty() || lead_shown_) return out;
     lead_shown_ = true;
-    citations_.insert(citations_.begin(), fallback_citations_.begin(), fallback_citations_.end());
-    return lead_ + out;
+    citations_.insert(citations_.begin(), plan_.citations.begin(), plan_.citations.end());
+    return plan_.lead + out;
   }
 
   // Between two sentences; between the lead and the first.
   std::string gap(bool line) const {
     if (shown_) return line ? "\n" : " ";
-    return lead_.empty() ? "" : "\n\n";
+    return plan_.lead.empty() ? "" : "\n\n";
   }
 
   // What the question is about, if that is one document.
@@ -277,6 +277,7 @@ class Verifier final : public AnswerVerifier {
       said_.add(text);
       report.verdict = Verdict::kSupported;
       report.citations = judgement.sources;
+      report.spans = spans_of(text, judgement.sources);
       out = gap(line_break_ || marker > 0) + std::string(prefix) + inert(capitalised(text));
       for (const std::size_t number : judgement.sources) {
         out += " [" + std::to_string(number) + "]";
@@ -293,6 +294,17 @@ class Verifier final : public AnswerVerifier {
     }
     report_.push_back(std::move(report));
     return out;
+  }
+
+  std::vector<SourceSpan> spans_of(std::string_view text,
+                                   const std::vector<std::size_t>& numbers) const {
+    std::vector<SourceSpan> all;
+    for (const std::size_t number : numbers) {
+      if (number == 0 || number > plan_.sources.size()) continue;
+      const auto spans = find_spans(text, plan_.sources[number - 1].chunk, corpus_);
+      all.insert(all.end(), spans.begin(), spans.end());
+    }
+    return all;
   }
 
   static std::string capitalised(std::string_view text) {
@@ -324,9 +336,7 @@ class Verifier final : public AnswerVerifier {
 
   const CorpusIndex& corpus_;
   const std::vector<SourceView> sources_;
-  const std::string fallback_;
-  const std::vector<Citation> fallback_citations_;
-  const std::string lead_;
+  const AnswerPlan plan_;
   const bool marks_;
   bool lead_shown_ = false;
   Said said_;

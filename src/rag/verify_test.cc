@@ -114,6 +114,12 @@ TEST(Verify, UnitsCountsAndStatesAreFacts) {
 }
 
 // "It" with the room of another session is a wrong fact, though some source has that room.
+// The year of the programme is no number of seats, though a source has it.
+TEST(Verify, AYearCountsNothing) {
+  EXPECT_TRUE(run("Queues for Beginners has 2026 seats.").fell_back);
+  EXPECT_FALSE(run("Queues for Beginners takes place on March 5, 2026.").fell_back);
+}
+
 TEST(Verify, ItIsWhatTheReaderReadLast) {
   EXPECT_THAT(run("Rust on Lighthouses is by Ruth O'Connell. It is in Room 14 at 11:00.").text,
               HasSubstr("It is in Room 14"));
@@ -156,7 +162,9 @@ TEST(Verify, ATitleWithAQuestionMarkIsNotTwoSentences) {
 
 TEST(Verify, SaysWhyASentenceWasDropped) {
   const Shown result = run("Rust on Lighthouses takes place in Room 305.");
-  ASSERT_EQ(result.report.size(), 1U);
+  ASSERT_EQ(result.report.size(), 2U);  // And what is shown in its place.
+  EXPECT_EQ(result.report[1].sentence, "The composed answer.");
+  EXPECT_TRUE(result.report[1].shown);
   EXPECT_THAT(result.report[0].reason, HasSubstr("305"));
   EXPECT_EQ(result.text, "The composed answer. [1]");
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "llm/upstream_status.h"
 #include "ragserver/answer_trace.h"
 #include "ragserver/chat_model.h"
 #include "ragserver/chat_reply.h"
@@ -23,6 +24,9 @@ constexpr std::string_view kNoInference =
 // A completion larger than this is no answer.
 constexpr std::size_t kReplyBytesMax = std::size_t{64} << 20;
 
+// Kept free beside sources: the rules of the prompt, and what the estimate of tokens is wrong by.
+constexpr std::int64_t kReserveTokens = 150;
+
 // About 4 bytes a token: the service does not know the model's own tokens.
 std::int64_t estimated_tokens(const std::vector<rag::ChatTurn>& turns) {
   std::size_t bytes = 0;
@@ -36,11 +40,33 @@ int send(net::ResponseWriter& writer, HttpResponse response) {
   return status;
 }
 
+// A refusal keeps the status that the model server gave it.
+HttpResponse render_upstream_error(const Error& error) {
+  HttpResponse response = render_error(error);
+  response.status = llm::upstream_status(error).value_or(response.status);
+  return response;
+}
+
 }  // namespace
+
+std::size_t source_tokens(const ChatRequest& request, const ChatOptions& options) {
+  const double answer = codec::number_or(
+      request.body, "max_tokens",
+      codec::number_or(request.body, "max_completion_tokens", kAnswerTokensDefault));
+  const double taken = static_cast<double>(estimated_tokens(request.turns) + kReserveTokens) +
+                       std::clamp(answer, 0.0, static_cast<double>(options.context_tokens_max));
+  const double left = static_cast<double>(options.context_tokens_max) - taken;
+  const double budget = std::max(0.0, left) * request.context_token_ratio;
+  return std::min(options.source_tokens_max, static_cast<std::size_t>(budget));
+}
 
 ChatEndpoint::ChatEndpoint(rag::Collections& collections, llm::LlmClient* llm,
                            const ChatOptions& options)
-    : collections_(collections), llm_(llm), options_(options), log_(options.log) {}
+    : collections_(collections),
+      llm_(llm),
+      options_(options),
+      log_(options.log),
+      stand_ins_([llm](const Context& context) { return llm->list_models(context); }) {}
 
 int ChatEndpoint::handle(const Context& context, const net::HttpRequest& request,
                          net::ResponseWriter& writer) {
@@ -48,7 +74,7 @@ int ChatEndpoint::handle(const Context& context, const net::HttpRequest& request
     return send(writer, render_error(503, kNoInference));
   }
   ValidationErrors errors;
-  auto body = read_json_object(request, errors);
+  auto body = read_json_object(request, errors, BodyKind::kDictionary);
   if (!body) return send(writer, errors.response());
   auto chat = parse_chat_request(*std::move(body), options_);
   if (!chat) return send(writer, render_error(chat.error()));
@@ -73,20 +99,30 @@ Result<std::string> ChatEndpoint::model_of(const Context& context, const Json& b
   return models.front().id;
 }
 
+std::string ChatEndpoint::grammar_runtime(const Context& context) {
+  if (!options_.constrain || llm_ == nullptr) return {};
+  const auto known = runtime_.with([](const auto& runtime) { return runtime; });
+  if (known) return *known;
+  const auto models = llm_->list_models(context);
+  if (!models) return {};  // Asked again next time.
+  std::string runtime = models->empty() ? std::string() : models->front().runtime;
+  runtime_.with([&](auto& current) { current = runtime; });
+  return runtime;
+}
+
 Result<rag::AnswerPlan> ChatEndpoint::plan(const Context& context, const ChatRequest& request,
                                            rag::Collection& collection, const rag::Corpus& corpus) {
-  const double budget =
-      static_cast<double>(options_.context_tokens_max) * request.context_token_ratio;
-  rag::GroundingOptions grounding{
-      .mode = options_.answer_mode,
-      .context_tokens_max = std::min(options_.source_tokens_max, static_cast<std::size_t>(budget)),
-      .grounding =
-          request.grounding.value_or(collection.grounding_mode().value_or(options_.grounding))};
+  rag::GroundingOptions grounding{.mode = options_.answer_mode,
+                                  .context_tokens_max = source_tokens(request, options_),
+                                  .grounding = request.grounding.value_or(
+                                      collection.grounding_mode().value_or(options_.grounding))};
   const bool off = grounding.grounding == rag::GroundingMode::kOff;
   const std::string question =
       off ? rag::open_question(request.turns) : rag::standalone_question(request.turns, corpus);
   ASSIGN_OR_RETURN(const auto hits,
-                   collections_.retrieve(context, collection, question, options_.candidates_max));
+                   collections_.retrieve(context, collection, question,
+                                         request.candidates_max.value_or(options_.candidates_max),
+                                         request.filter));
   rag::AnswerPlan plan = rag::plan_answer(request.turns, hits, corpus, grounding);
   if (!plan.undecided) return plan;
   grounding.sentences = rag::near_sentences(hits, corpus);
@@ -102,7 +138,7 @@ int ChatEndpoint::answer(const Context& context, const net::HttpRequest& http,
   if (estimated_tokens(request.turns) > options_.context_tokens_max) {
     return send(writer, render_error(400, "Prompt length exceeds context window."));
   }
-  const auto corpus = (*collection)->corpus();
+  const auto corpus = (*collection)->corpus(request.filter);
   const auto plan = this->plan(context, request, **collection, *corpus);
   if (!plan) return send(writer, render_error(plan.error()));
   const bool unchecked = plan->grounding == rag::GroundingMode::kOff;
@@ -111,7 +147,7 @@ int ChatEndpoint::answer(const Context& context, const net::HttpRequest& http,
   const bool asks_model = plan->kind == rag::PlanKind::kAskModel && llm_ != nullptr;
   const std::string named = codec::string_or(request.body, "model", "extractive");
   const auto model = asks_model ? model_of(context, request.body) : Result<std::string>(named);
-  if (!model) return send(writer, render_error(model.error()));
+  if (!model) return send(writer, render_upstream_error(model.error()));
 
   const Envelope envelope = Envelope::create(*model);
   ChunkStream stream(envelope, writer);
@@ -120,15 +156,24 @@ int ChatEndpoint::answer(const Context& context, const net::HttpRequest& http,
                   .answer = plan->answer,
                   .citations = plan->citations,
                   .sentences = {}};
+  if (!asks_model && plan->kind == rag::PlanKind::kComposed)
+    outcome.sentences = rag::report_composed(*plan, *corpus);
   if (asks_model) {
     const auto show = [&](const std::string& text) {
       return !request.stream || stream.send_text(text);
     };
-    auto asked =
-        ask_model(context, *llm_, upstream_body(request, *plan, *model), *plan, *corpus, show);
+    Json body = upstream_body(request, *plan, *model);
+    const bool constrained = add_grammar(body, grammar_runtime(context), *plan);
+    auto asked = ask_model(context, *llm_, body, *plan, *corpus, show);
+    if (constrained && !asked && asked.error().code == ErrorCode::kInvalidArgument) {
+      // A server that has no grammars after all; nothing has been shown yet.
+      asked =
+          ask_model(context, *llm_, upstream_body(request, *plan, *model), *plan, *corpus, show);
+    }
     if (!asked && asked.error().code == ErrorCode::kCancelled) return 499;
-    if (!asked) return send(writer, render_error(asked.error()));
+    if (!asked) return send(writer, render_upstream_error(asked.error()));
     outcome = *std::move(asked);
+    outcome.stand_in = stand_ins_.find(context, *model);
   } else if (request.stream) {
     (void)stream.send_text(outcome.answer);
   }

@@ -56,6 +56,13 @@ Json estimated_usage(const ChatRequest& request, std::string_view answer) {
           {"prompt_tokens_details", nullptr}};
 }
 
+Json render_spans(const std::vector<rag::SourceSpan>& spans) {
+  Json list = Json::array();
+  for (const rag::SourceSpan& span : spans)
+    list.push_back({{"doc_id", span.doc_id}, {"start", span.begin}, {"end", span.end}});
+  return list;
+}
+
 Json render_sentences(const std::vector<rag::SentenceReport>& reports) {
   Json sentences = Json::array();
   for (const rag::SentenceReport& report : reports) {
@@ -64,6 +71,7 @@ Json render_sentences(const std::vector<rag::SentenceReport>& reports) {
                          {"verdict", supported ? "supported" : "unsupported"},
                          {"shown", report.shown},
                          {"citations", report.citations},
+                         {"spans", render_spans(report.spans)},
                          {"reason", report.reason}});
   }
   return sentences;
@@ -74,12 +82,14 @@ Json render_sentences(const std::vector<rag::SentenceReport>& reports) {
 Json render_grounding(const rag::AnswerPlan& plan, const Outcome& outcome) {
   const Json sufficiency =
       plan.sufficiency ? Json(std::round(*plan.sufficiency * 1e4) / 1e4) : Json(nullptr);
-  return {{"mode", outcome.mode},
-          {"policy", rag::grounding_mode_name(plan.grounding)},
-          {"sufficiency", sufficiency},
-          {"question", plan.standalone_question},
-          {"citations", render_citations(outcome.citations)},
-          {"sentences", render_sentences(outcome.sentences)}};
+  Json grounding = {{"mode", outcome.mode},
+                    {"policy", rag::grounding_mode_name(plan.grounding)},
+                    {"sufficiency", sufficiency},
+                    {"question", plan.standalone_question},
+                    {"citations", render_citations(outcome.citations)},
+                    {"sentences", render_sentences(outcome.sentences)}};
+  if (!outcome.stand_in.empty()) grounding["substituted_model"] = outcome.stand_in;
+  return grounding;
 }
 
 Envelope Envelope::create(std::string model) {
@@ -102,14 +112,18 @@ Json Envelope::chunk(Json delta, Json finish_reason) const {
 
 Json render_completion(const Envelope& envelope, const ChatRequest& request,
                        const rag::AnswerPlan& plan, const Outcome& outcome) {
-  const Json message = {{"content", outcome.answer}, {"refusal", nullptr},
-                        {"role", "assistant"},       {"annotations", nullptr},
-                        {"audio", nullptr},          {"function_call", nullptr},
-                        {"tool_calls", nullptr}};
+  const bool only_tools = outcome.answer.empty() && outcome.tool_calls.is_array();
+  const Json message = {{"content", only_tools ? Json(nullptr) : Json(outcome.answer)},
+                        {"refusal", nullptr},
+                        {"role", "assistant"},
+                        {"annotations", nullptr},
+                        {"audio", nullptr},
+                        {"function_call", nullptr},
+                        {"tool_calls", outcome.tool_calls}};
   const Json usage =
       outcome.usage.is_object() ? outcome.usage : estimated_usage(request, outcome.answer);
   return {{"id", envelope.id},
-          {"choices", Json::array({{{"finish_reason", "stop"},
+          {"choices", Json::array({{{"finish_reason", outcome.finish_reason},
                                     {"index", 0},
                                     {"logprobs", nullptr},
                                     {"message", message}}})},
@@ -131,7 +145,15 @@ bool ChunkStream::send_text(std::string_view text) {
 void ChunkStream::end(const ChatRequest& request, const rag::AnswerPlan& plan,
                       const Outcome& outcome) {
   if (!begin()) return;
-  Json last = envelope_.chunk(Json::object(), "stop");
+  if (outcome.tool_calls.is_array()) {
+    Json calls = Json::array();
+    for (Json call : outcome.tool_calls) {
+      call["index"] = calls.size();
+      calls.push_back(std::move(call));
+    }
+    if (!send(envelope_.chunk({{"tool_calls", std::move(calls)}}, nullptr))) return;
+  }
+  Json last = envelope_.chunk(Json::object(), outcome.finish_reason);
   last["source_nodes"] = render_source_nodes(plan.sources);
   last["grounding"] = render_grounding(plan, outcome);
   if (!send(last)) return;

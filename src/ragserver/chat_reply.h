@@ -21,6 +21,9 @@ struct Outcome {
   std::vector<rag::Citation> citations;
   std::vector<rag::SentenceReport> sentences;
   codec::Json usage = nullptr;
+  codec::Json tool_calls = nullptr;         // As in OpenAI's message; null: none.
+  std::string_view finish_reason = "stop";  // "length", "tool_calls"
+  std::string stand_in = {};  // "phi-4 -> packaged:NAME": who was asked in the model's place.
 };
 
 // docs/guarantee.md says what its fields mean.

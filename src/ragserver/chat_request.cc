@@ -65,9 +65,6 @@ bool is_chat_role(std::string_view role) {
 }
 
 Result<void> check_parameters(const Json& body) {
-  if (is_truthy(codec::find_key(body, "tools")) || is_truthy(codec::find_key(body, "functions"))) {
-    return invalid("tools and functions are not supported.");
-  }
   if (const Json* n = codec::find_key(body, "n"); n != nullptr && !n->is_null()) {
     if (!n->is_number()) return invalid("n must be a number.");
     if (n->get<double>() > 1) return invalid("n > 1 is not supported.");
@@ -92,6 +89,23 @@ Result<std::optional<rag::GroundingMode>> read_grounding_mode(const Json& body) 
                         : std::nullopt;
   if (!mode) return invalid("grounding_mode must be strict, assist or off.");
   return mode;
+}
+
+// What narrows retrieval: `metadata_filter` and `max_node_count`.
+Result<void> read_retrieval(const Json& body, const ChatOptions& options, ChatRequest& request) {
+  const Json* filter = codec::find_key(body, "metadata_filter");
+  if (filter != nullptr && !filter->is_null()) {
+    ASSIGN_OR_RETURN(request.filter, rag::MetadataFilter::parse(*filter));
+  }
+  const Json* count = codec::find_key(body, "max_node_count");
+  if (count == nullptr || count->is_null()) return {};
+  const double value = count->is_number() ? count->get<double>() : 0;
+  if (value < 1 || value > static_cast<double>(options.top_k_max) || value != std::floor(value)) {
+    return invalid(
+        fmt::format("max_node_count must be a whole number from 1 to {}.", options.top_k_max));
+  }
+  request.candidates_max = static_cast<std::size_t>(value);
+  return {};
 }
 
 // Appends the message's turn; true if only the model itself can take this conversation.
@@ -138,6 +152,7 @@ Result<ChatRequest> parse_chat_request(Json body, const ChatOptions& options) {
   const double ratio = codec::number_or(body, "context_token_ratio", 0);
   request.context_token_ratio = ratio > 0 ? ratio : options.context_token_ratio;
   request.pass_through = request.index_name.empty();
+  if (!request.pass_through) RETURN_IF_ERROR(read_retrieval(body, options, request));
   const Json* messages = codec::find_key(body, "messages");
   if (!request.pass_through && messages != nullptr && messages->is_array()) {
     for (const Json& message : *messages) {

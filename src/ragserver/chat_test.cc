@@ -59,9 +59,9 @@ TEST_F(ChatTest, AnswersFromTheSourcesInTheOriginalsShape) {
 // looked for, or every first answer would be about the assistant itself.
 TEST_F(ChatTest, InstructionsBeforeTheQuestionAreNotTheQuestion) {
   index_talks();
-  const auto reply = ask(
-      "[Instructions: You are an expert in Linux. Cite title, date and speakers.]\n\n"
-      "In which room is Profiling a Profiler?");
+  const auto reply =
+      ask("[Instructions: You are an expert in Linux. Cite title, date and speakers.]\n\n"
+          "In which room is Profiling a Profiler?");
   EXPECT_EQ(reply.json()["grounding"]["question"], "In which room is Profiling a Profiler?");
   EXPECT_THAT(content_of(reply), HasSubstr("Ballroom F"));
 }
@@ -98,6 +98,18 @@ TEST_F(ChatTest, AModelsUnsupportedFactsNeverReachTheCaller) {
     EXPECT_THAT(shown, Not(HasSubstr("9:00")));
   }
   EXPECT_FALSE(llm.asked[0].contains("index_name"));
+}
+
+// An answer that another model wrote must say so, and one that none wrote must not.
+TEST_F(ChatTest, AModelThatStandsInIsNamed) {
+  index_talks();
+  llm.stand_in = "m -> packaged:small";
+  const auto grounding = [&] { return ask("Where is Profiling a Profiler?").json()["grounding"]; };
+  EXPECT_FALSE(grounding().contains("substituted_model"));
+  service = std::make_unique<RagService>(
+      *collections, &llm, RagServiceOptions{.chat = {.answer_mode = rag::AnswerMode::kModel}});
+  llm.pieces = {"Profiling a Profiler is in Ballroom F. "};
+  EXPECT_EQ(grounding()["substituted_model"], "m -> packaged:small");
 }
 
 // A page in the index that gives orders, and a model that obeys: the whole way through the service.
@@ -161,7 +173,6 @@ struct Refused {
 TEST_F(ChatTest, TheGateRefusesInTheOriginalsWords) {
   index_talks();
   const Refused cases[] = {
-      {R"({"tools":[1]})", 400, "tools and functions are not supported."},
       {R"({"n":2})", 400, "n > 1 is not supported."},
       {R"({"index_name":"none","messages":[{"role":"user","content":"x"}]})", 404,
        "No such index: 'none' exists."},

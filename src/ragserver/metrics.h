@@ -17,6 +17,8 @@ enum class Operation {
   kListDocuments,
   kUpdateDocuments,
   kDeleteDocuments,
+  kPersist,
+  kLoad,
   kRetrieve,
   kChat,
 };

@@ -7,6 +7,10 @@
 
 namespace rage::ragserver {
 
+net::HttpResponse json_ok(const codec::Json& body) {
+  return net::HttpResponse::json(200, codec::render_json(body));
+}
+
 int http_status_of(ErrorCode code) {
   switch (code) {
     case ErrorCode::kInvalidArgument:

@@ -7,21 +7,27 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "base/clock.h"
 #include "base/context.h"
 #include "guardrails/output_guardrails.h"
 #include "llm/llm_client.h"
 #include "net/http.h"
 #include "net/http_server.h"
 #include "rag/collections.h"
+#include "ragserver/access.h"
 #include "ragserver/chat.h"
 #include "ragserver/metrics.h"
+#include "ragserver/routes.h"
 
 namespace rage::ragserver {
 
 struct RagServiceOptions {
   std::int64_t top_k_max = 300;  // RAG_MAX_TOP_K
   ChatOptions chat;
+  std::vector<ApiKey> api_keys = {};  // None: everybody may do everything.
+  bool audit = false;                 // A line in the log for each request that changes something.
   guardrails::OutputGuardrails* guardrails = nullptr;  // Outlives the service. Null: none.
 };
 
@@ -42,18 +48,22 @@ class RagService final {
     const Context& context;
     const net::HttpRequest& request;
   };
-  struct Route;
-  static Result<Route> find_route(const net::HttpRequest& request);
+  // Answers, and returns the status it answered with.
+  int serve(const Call& call, const Route& route, net::ResponseWriter& writer);
   net::HttpResponse answer(const Call& call, const Route& route);
+  net::HttpResponse report_ready();
 
   net::HttpResponse create_index(const Call& call);
   net::HttpResponse list_indexes();
   net::HttpResponse delete_index(const std::string& name);
+  net::HttpResponse persist_index(const Call& call, const std::string& name);
+  net::HttpResponse load_index(const Call& call, const std::string& name);
   net::HttpResponse list_documents(const Call& call, const std::string& name);
   net::HttpResponse update_documents(const Call& call, const std::string& name);
   net::HttpResponse delete_documents(const Call& call, const std::string& name);
   net::HttpResponse retrieve(const Call& call);
   net::HttpResponse list_models(const Call& call);
+  net::HttpResponse embed(const Call& call);
   net::HttpResponse read_settings(const std::string& name);
   net::HttpResponse write_settings(const Call& call, const std::string& name);
   net::HttpResponse list_answers();
@@ -65,6 +75,8 @@ class RagService final {
   rag::Collections& collections_;
   llm::LlmClient* llm_;
   const RagServiceOptions options_;
+  SystemClock clock_;
+  AccessControl access_;
   RagMetrics metrics_;
   ChatEndpoint chat_;
 };

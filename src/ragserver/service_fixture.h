@@ -87,10 +87,12 @@ class ScriptedLlm final : public llm::LlmClient {
     return {};
   }
   Result<std::vector<llm::ModelInfo>> list_models(const Context&) override {
-    return std::vector<llm::ModelInfo>{{.id = "small-model", .context_tokens_max = 8192}};
+    return std::vector<llm::ModelInfo>{
+        {.id = "small-model", .context_tokens_max = 8192, .stand_in = stand_in}};
   }
 
   std::vector<std::string> pieces;
+  std::string stand_in;
   std::optional<Error> failure;
   bool broken = false;
   llm::RawReply reply{.status = 200, .content_type = "application/json", .body = R"({"id":"x"})"};

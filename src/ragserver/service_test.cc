@@ -217,10 +217,26 @@ TEST_F(ServiceTest, MetricsCountWithTheOriginalsNames) {
   EXPECT_THAT(page, HasSubstr("num_requests_running 0"));
 }
 
+// W37: these never move in the original.
+TEST_F(ServiceTest, MetricsOfARetrievalAreThoseOfItsResults) {
+  index("i", {{{"text", "red apples"}}, {{"text", "a heavy lorry"}}});
+  (void)post("/retrieve", {{"index_name", "i"}, {"query", "red apples"}});
+  const std::string page = call("GET", "/metrics").body;
+  EXPECT_THAT(page, HasSubstr("rag_hybrid_search_mode_total{search_mode=\"hybrid\"} 1.0\n"));
+  EXPECT_THAT(page, HasSubstr("rag_hybrid_overlap_count_bucket{le=\"0.0\"} 0"));
+  EXPECT_THAT(page, HasSubstr("rag_hybrid_overlap_count_sum 1"));
+  EXPECT_THAT(page, HasSubstr("rag_hybrid_dense_only_count_sum 1"));
+  EXPECT_THAT(page, HasSubstr("rag_hybrid_top_score_sum 1"));
+}
+
 TEST_F(ServiceTest, ModelsComeFromTheInferenceService) {
   const Json models = call("GET", "/v1/models").json();
   EXPECT_EQ(models["data"][0]["id"], "small-model");
   EXPECT_EQ(models["data"][0]["max_model_len"], 8192);
+  EXPECT_FALSE(models["data"][0].contains("tags"));
+  llm.stand_in = "small-model -> packaged:x";
+  EXPECT_EQ(call("GET", "/v1/models").json()["data"][0]["tags"],
+            Json::array({"rage.dev/substituted-model=small-model -> packaged:x"}));
 }
 
 }  // namespace

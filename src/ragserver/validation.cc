@@ -1,5 +1,6 @@
 #include "ragserver/validation.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -36,6 +37,10 @@ std::optional<std::int64_t> integer_of_text(std::string_view text) {
   }
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc::result_out_of_range && end == text.data() + text.size()) {
+    return text.starts_with('-') ? std::numeric_limits<std::int64_t>::min()
+                                 : std::numeric_limits<std::int64_t>::max();
+  }
   if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;
 }
@@ -57,6 +62,19 @@ std::optional<std::int64_t> check_bounds(std::int64_t value, IntegerBounds bound
   return value;
 }
 
+std::optional<bool> bool_of_text(std::string_view text) {
+  const std::string word = to_lower_ascii(text);
+  for (const std::string_view yes : {"true", "1", "yes", "on", "t", "y"}) {
+    if (word == yes) return true;
+  }
+  for (const std::string_view no : {"false", "0", "no", "off", "f", "n"}) {
+    if (word == no) return false;
+  }
+  return std::nullopt;
+}
+
+constexpr std::string_view kBoolParsing =
+    "Input should be a valid boolean, unable to interpret input";
 constexpr std::string_view kIntParsing =
     "Input should be a valid integer, unable to parse string as an integer";
 
@@ -80,27 +98,37 @@ Json location(std::initializer_list<Json> parts) {
   return out;
 }
 
-std::optional<Json> read_json_object(const net::HttpRequest& request, ValidationErrors& errors) {
+std::optional<Json> read_json_object(const net::HttpRequest& request, ValidationErrors& errors,
+                                     BodyKind kind) {
+  const auto add_no_object = [&](Json input) {
+    if (kind == BodyKind::kDictionary) {
+      errors.add("dict_type", location({"body"}), "Input should be a valid dictionary",
+                 std::move(input));
+    } else {
+      errors.add("model_attributes_type", location({"body"}),
+                 "Input should be a valid dictionary or object to extract fields from",
+                 std::move(input));
+    }
+  };
   if (request.body.empty()) {
     errors.add("missing", location({"body"}), "Field required", nullptr);
     return std::nullopt;
   }
   if (!is_json_content_type(request.headers.find("content-type"))) {
-    errors.add("model_attributes_type", location({"body"}),
-               "Input should be a valid dictionary or object to extract fields from",
-               text::to_valid_utf8(request.body));
+    add_no_object(text::to_valid_utf8(request.body));
     return std::nullopt;
   }
   codec::JsonSyntaxError syntax;
   auto body = codec::parse_json(request.body, {}, &syntax);
   if (!body) {
-    errors.add("json_invalid", location({"body", syntax.offset}), "JSON decode error",
-               Json::object(), {{"error", text::to_valid_utf8(syntax.text)}});
+    const std::string before = text::to_valid_utf8(
+        std::string_view(request.body).substr(0, std::min(syntax.offset, request.body.size())));
+    errors.add("json_invalid", location({"body", text::count_code_points(before)}),
+               "JSON decode error", Json::object(), {{"error", text::to_valid_utf8(syntax.text)}});
     return std::nullopt;
   }
   if (!body->is_object()) {
-    errors.add("model_attributes_type", location({"body"}),
-               "Input should be a valid dictionary or object to extract fields from", *body);
+    add_no_object(*body);
     return std::nullopt;
   }
   return *std::move(body);
@@ -149,6 +177,9 @@ std::optional<std::int64_t> read_integer(const Json& object, const Json& loc, st
     }
     return check_bounds(static_cast<std::int64_t>(number), bounds, at, *value, errors);
   }
+  if (value->is_boolean()) {
+    return check_bounds(value->get<bool>() ? 1 : 0, bounds, at, *value, errors);
+  }
   if (value->is_string()) {
     const auto number = integer_of_text(value->get_ref<const std::string&>());
     if (number) return check_bounds(*number, bounds, at, *value, errors);
@@ -156,6 +187,27 @@ std::optional<std::int64_t> read_integer(const Json& object, const Json& loc, st
     return std::nullopt;
   }
   errors.add("int_type", at, "Input should be a valid integer", *value);
+  return std::nullopt;
+}
+
+std::optional<bool> read_bool(const Json& object, const Json& loc, std::string_view key,
+                              bool fallback, ValidationErrors& errors) {
+  const Json* value = codec::find_key(object, key);
+  if (value == nullptr) return fallback;
+  if (value->is_boolean()) return value->get<bool>();
+  const Json at = extend(loc, key);
+  if (value->is_string()) {
+    const auto word = bool_of_text(value->get_ref<const std::string&>());
+    if (!word) errors.add("bool_parsing", at, kBoolParsing, *value);
+    return word;
+  }
+  if (value->is_number()) {
+    const double number = value->get<double>();
+    if (number == 0 || number == 1) return number == 1;
+    errors.add("bool_parsing", at, kBoolParsing, *value);
+    return std::nullopt;
+  }
+  errors.add("bool_type", at, "Input should be a valid boolean", *value);
   return std::nullopt;
 }
 
@@ -193,6 +245,17 @@ std::optional<std::int64_t> read_query_integer(const codec::QueryParameters& que
   if (number) return check_bounds(*number, bounds, at, input, errors);
   errors.add("int_parsing", at, kIntParsing, input);
   return std::nullopt;
+}
+
+std::optional<bool> read_query_bool(const codec::QueryParameters& query, std::string_view key,
+                                    bool fallback, ValidationErrors& errors) {
+  const auto text = codec::find_parameter(query, key);
+  if (!text) return fallback;
+  const auto word = bool_of_text(*text);
+  if (!word) {
+    errors.add("bool_parsing", location({"query", key}), kBoolParsing, text::to_valid_utf8(*text));
+  }
+  return word;
 }
 
 }  // namespace rage::ragserver

@@ -35,9 +35,13 @@ struct IntegerBounds {
   std::int64_t max = INT64_MAX;
 };
 
+// What the original calls a body that is no object: a model with named fields, or any object.
+enum class BodyKind { kModel, kDictionary };
+
 // The body as a JSON object; none after adding the error. An absent content type counts as JSON.
 std::optional<codec::Json> read_json_object(const net::HttpRequest& request,
-                                            ValidationErrors& errors);
+                                            ValidationErrors& errors,
+                                            BodyKind kind = BodyKind::kModel);
 
 // Members of `object` at `loc` (an array of loc parts). Absent, null or mistyped: adds the error
 // where the member is required or of a wrong type, and returns none.
@@ -49,6 +53,9 @@ std::optional<std::string> read_optional_string(const codec::Json& object, const
 std::optional<std::int64_t> read_integer(const codec::Json& object, const codec::Json& loc,
                                          std::string_view key, std::int64_t fallback,
                                          IntegerBounds bounds, ValidationErrors& errors);
+// true, 1, 1.0, and the words that read_query_bool() takes.
+std::optional<bool> read_bool(const codec::Json& object, const codec::Json& loc,
+                              std::string_view key, bool fallback, ValidationErrors& errors);
 // An object or null; `fallback` if absent.
 std::optional<codec::Json> read_object(const codec::Json& object, const codec::Json& loc,
                                        std::string_view key, codec::Json fallback,
@@ -59,5 +66,8 @@ const codec::Json* read_array(const codec::Json& object, const codec::Json& loc,
 std::optional<std::int64_t> read_query_integer(const codec::QueryParameters& query,
                                                std::string_view key, std::int64_t fallback,
                                                IntegerBounds bounds, ValidationErrors& errors);
+// true, false, 1, 0, yes, no, on, off, t, f, y, n in any case.
+std::optional<bool> read_query_bool(const codec::QueryParameters& query, std::string_view key,
+                                    bool fallback, ValidationErrors& errors);
 
 }  // namespace rage::ragserver

@@ -1,10 +1,14 @@
 #include "store/database.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
+#include <system_error>
 #include <utility>
 
 #include "base/check.h"
+#include "base/strings.h"
 
 namespace rage::store {
 namespace {
@@ -35,6 +39,15 @@ ErrorCode code_of(int sqlite_code) {
 
 std::unexpected<Error> fail_sqlite(sqlite3* handle, std::string_view what) {
   return fail(code_of(sqlite3_extended_errcode(handle)), "{}: {}", what, sqlite3_errmsg(handle));
+}
+
+// Of a file or a directory.
+Result<void> sync_path(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool synced = fd >= 0 && ::fsync(fd) == 0;
+  if (fd >= 0) ::close(fd);
+  if (!synced) return fail(ErrorCode::kUnavailable, "cannot sync {}", path.string());
+  return {};
 }
 
 }  // namespace
@@ -116,6 +129,25 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& pa
 
 Database::~Database() {
   sqlite3_close_v2(handle_);
+}
+
+Result<void> Database::copy_to(const std::filesystem::path& path) {
+  const std::string temporary = path.string() + "." + random_uuid();
+  const auto write = [&]() -> Result<void> {
+    ASSIGN_OR_RETURN(auto vacuum, prepare("VACUUM INTO ?1"));
+    RETURN_IF_ERROR(vacuum.bind(1, temporary).run());
+    RETURN_IF_ERROR(sync_path(temporary));
+    std::error_code error;
+    std::filesystem::rename(temporary, path, error);
+    if (error) {
+      return fail(ErrorCode::kUnavailable, "cannot write {}: {}", path.string(), error.message());
+    }
+    return sync_path(path.parent_path().empty() ? "." : path.parent_path());
+  };
+  Result<void> written = write();
+  std::error_code ignored;
+  if (!written) std::filesystem::remove(temporary, ignored);
+  return written;
 }
 
 Result<void> Database::execute(const std::string& sql) {

@@ -53,6 +53,10 @@ class Database final {
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
+  // Writes a consistent copy of the committed state to `path`, synced, in place of what is there:
+  // all or nothing. Other connections read and write on meanwhile.
+  Result<void> copy_to(const std::filesystem::path& path);
+
   Result<void> execute(const std::string& sql);
   Result<Statement> prepare(std::string_view sql);
   std::int64_t last_insert_row() const;

@@ -28,6 +28,8 @@ void shrink_to_fit(Postings& postings) {
   postings.document_frequencies.shrink_to_fit();
   postings.ends.shrink_to_fit();
   postings.bytes.shrink_to_fit();
+  postings.block_ends.shrink_to_fit();
+  postings.blocks.shrink_to_fit();
   postings.lengths.shrink_to_fit();
 }
 
@@ -174,6 +176,8 @@ std::size_t SparseSegment::bytes() const {
   return postings_->terms.bytes() + postings_->bytes.capacity() +
          postings_->document_frequencies.capacity() * sizeof(std::uint32_t) +
          postings_->ends.capacity() * sizeof(std::uint64_t) +
+         postings_->block_ends.capacity() * sizeof(std::uint64_t) +
+         postings_->blocks.capacity() * sizeof(detail::Block) +
          postings_->lengths.capacity() * sizeof(std::uint32_t);
 }
 

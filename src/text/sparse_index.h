@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -63,10 +64,14 @@ class SparseSegment final {
   std::shared_ptr<const Postings> postings_;
 };
 
+using RowPredicate = std::function<bool(RowId)>;
+
 struct SegmentView {
   const SparseSegment* segment = nullptr;
   const RowSet* deleted = nullptr;  // Null: none.
   const RowSet* allowed = nullptr;  // Null: all. A filter, applied inside the search.
+  // Null: all. Likewise, asked only of rows that would be among the best.
+  const RowPredicate* passes = nullptr;
 };
 
 struct SparseHit {
@@ -78,9 +83,15 @@ struct SparseHit {
 
 // The best `hits_max` rows with a score above zero, best first; ties by segment, then row. A term
 // that occurs twice in the query counts twice. Deterministic: the same rows give the same floats,
-// in whatever segments they lie. At most 2^32 rows a segment.
+// in whatever segments they lie, and in whatever way they are searched. At most 2^32 rows a
+// segment.
+enum class SparseSearch {
+  kQuickest,    // Each segment in the way that suits it.
+  kExhaustive,  // The whole lists of all terms.
+  kPruned,      // By block maxima: what cannot be among the best is not read.
+};
 std::vector<SparseHit> search_sparse(std::span<const SegmentView> segments,
-                                     std::span<const std::string> query_terms,
-                                     std::size_t hits_max);
+                                     std::span<const std::string> query_terms, std::size_t hits_max,
+                                     SparseSearch how = SparseSearch::kQuickest);
 
 }  // namespace rage::text

@@ -94,6 +94,7 @@ void check_search(const std::vector<Part>& parts, const std::vector<std::string>
     views.push_back({.segment = &part.segment, .deleted = &part.deleted, .allowed = &part.allowed});
   }
   const auto hits = search_sparse(views, query, hits_max);
+  CHECK(hits == search_sparse(views, query, hits_max, rage::text::SparseSearch::kPruned));
   const auto expected = score_naively(parts, query);
   CHECK(hits.size() == std::min(hits_max, expected.size()));
   double least = 1e9;

@@ -8,6 +8,8 @@
 #include <map>
 #include <random>
 
+#include "text/detail/impacts.h"
+
 namespace rage::text {
 namespace {
 
@@ -139,6 +141,76 @@ TEST(SparseIndex, SearchesManyRows) {
   EXPECT_THAT(found, testing::ElementsAre(kRows - 1, 16384, 0, 16383, 1));
   EXPECT_EQ(hits[2].score, hits[3].score);
   EXPECT_LT(segment.bytes(), kRows * 8);
+}
+
+// Rows of uneven length whose words are as common as in texts: a few everywhere, most seldom.
+Rows textlike_rows(std::mt19937& random, std::size_t count) {
+  Rows rows(count);
+  for (auto& row : rows) {
+    const std::size_t length = random() % 20 == 0 ? 0 : 1 + random() % 30;
+    for (std::size_t i = 0; i < length; ++i) {
+      const std::size_t rank = std::size_t{1} << (random() % 9);
+      row.push_back("t" + std::to_string(rank + random() % rank));
+    }
+  }
+  return rows;
+}
+
+// Skipping what cannot win must not change who wins, nor any score, nor how ties fall.
+TEST(SparseIndex, PruningFindsWhatAnExhaustiveSearchFinds) {
+  std::mt19937 random(11);
+  for (int round = 0; round < 6; ++round) {
+    std::vector<SparseSegment> segments;
+    std::vector<RowSet> deleted;
+    std::vector<RowSet> allowed;
+    for (const std::size_t count : {1500U, 700U, 90U}) {
+      segments.push_back(SparseSegment::build(textlike_rows(random, count)));
+      deleted.emplace_back(count);
+      allowed.emplace_back(count);
+      for (RowId row = 0; row < count; ++row) {
+        if (random() % 5 == 0) deleted.back().insert(row);
+        if (random() % 3 != 0) allowed.back().insert(row);
+      }
+    }
+    const RowPredicate odd = [](RowId row) { return row % 2 == 1; };
+    std::vector<SegmentView> views;
+    for (std::size_t i = 0; i < segments.size(); ++i) {
+      views.push_back({.segment = &segments[i],
+                       .deleted = round % 2 == 0 ? nullptr : &deleted[i],
+                       .allowed = round % 3 == 0 ? nullptr : &allowed[i],
+                       .passes = round < 4 ? nullptr : &odd});
+    }
+    for (int q = 0; q < 8; ++q) {
+      std::vector<std::string> query;
+      for (std::size_t i = 0; i < 1 + random() % 9; ++i) {
+        query.push_back("t" + std::to_string((std::size_t{1} << (random() % 9)) + random() % 4));
+      }
+      for (const std::size_t hits_max : {1U, 10U, 200U, 5000U}) {
+        EXPECT_EQ(search_sparse(views, query, hits_max, SparseSearch::kPruned),
+                  search_sparse(views, query, hits_max, SparseSearch::kExhaustive));
+      }
+    }
+  }
+}
+
+TEST(Impacts, BoundEveryPartWhateverTheMeanLength) {
+  std::mt19937 random(12);
+  for (int round = 0; round < 50; ++round) {
+    detail::Impacts impacts;
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> all;
+    for (std::size_t i = 0; i < 1 + random() % 60; ++i) {
+      const std::uint32_t scale = random() % 10 == 0 ? 100000 : 30;
+      all.emplace_back(1 + random() % scale, 1 + random() % (3 * scale));
+      impacts.add(all.back().first, all.back().second);
+    }
+    for (const double mean : {1.0, 17.0, 400.0, 90000.0}) {
+      const detail::Saturation saturation(1.5F, 0.75F, mean);
+      const float bound = impacts.bound(2.5F, saturation);
+      for (const auto& [frequency, length] : all) {
+        EXPECT_LE(saturation(2.5F, frequency, length), bound * 1.00001F);
+      }
+    }
+  }
 }
 
 TEST(SparseIndex, TheOrderOfTheQuestionDoesNotMatter) {

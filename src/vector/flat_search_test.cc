@@ -3,29 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <random>
+
+#include "vector/random_vectors_for_test.h"
 
 namespace rage::vector {
 namespace {
-
-std::vector<float> random_rows(std::size_t rows, std::size_t dimension, std::uint32_t seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(rows * dimension);
-  for (std::size_t r = 0; r < rows; ++r) {
-    double squares = 0;
-    for (std::size_t i = 0; i < dimension; ++i) {
-      float& value = values[r * dimension + i];
-      value = normal(random);
-      squares += double{value} * value;
-    }
-    for (std::size_t i = 0; i < dimension; ++i) {
-      values[r * dimension + i] /= static_cast<float>(std::sqrt(squares));
-    }
-  }
-  return values;
-}
 
 // A kernel that forgets a tail would rank by half the vector on one kind of machine only.
 TEST(Kernels, AgreeWithDoublePrecisionForEveryDimension) {

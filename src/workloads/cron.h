@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "workloads/time_zone.h"
+#include "base/time_zone.h"
 
 namespace rage::workloads {
 

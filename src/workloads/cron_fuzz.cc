@@ -11,10 +11,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
       workloads::parse_cron(std::string_view(reinterpret_cast<const char*>(bytes), size));
   if (!schedule) return 0;
   const WallTime from{std::chrono::seconds(1'767'225'600)};
-  const auto next = workloads::next_tick(*schedule, workloads::TimeZone(), from);
+  const auto next = workloads::next_tick(*schedule, TimeZone(), from);
   if (next) {
     CHECK(*next > from);
-    CHECK(workloads::last_tick(*schedule, workloads::TimeZone(), from, *next) == next);
+    CHECK(workloads::last_tick(*schedule, TimeZone(), from, *next) == next);
   }
   return 0;
 }

@@ -55,14 +55,22 @@ class Kubectl(unittest.TestCase):
 
     def setUp(self):
         self.ns = f"t-{self._testMethodName.replace('_', '-')[:40]}"
-        # Not `create namespace`: kubectl speaks protobuf there, which the server does not.
-        self.cluster.create("Namespace", self.ns)
+        self.kubectl("create", "namespace", self.ns)
 
     def run_in(self, *arguments, **options):
         return self.kubectl("-n", self.ns, *arguments, **options)
 
     def get(self, *what):
         return json.loads(self.run_in("get", *what, "-o", "json"))
+
+    def test_a_list_is_applied(self):
+        """As `kubectl get -o yaml` prints it: kubectl looks for its type at /openapi/v2."""
+        item = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one"}}
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": [item]})
+        for flags in ((), ("--server-side", "--force-conflicts")):
+            self.kubectl("apply", "-n", self.ns, "-f", "-", *flags, text=text)
+        told = self.kubectl("get", "configmap", "one", "-n", self.ns, "-o", "name")
+        self.assertEqual(told, "configmap/one\n")
 
     def test_crds_are_established(self):
         told = self.kubectl("wait", "--for=condition=Established", "crd/workspaces.kaito.sh")
@@ -135,9 +143,49 @@ class Kubectl(unittest.TestCase):
         self.assertIn("TargetPort", self.run_in("describe", "svc", "web"))
         self.assertIn("Active", self.kubectl("describe", "namespace", self.ns))
 
+    def create(self, *what):
+        """What kubectl sends as protobuf, as it was stored."""
+        kind, *rest = what
+        name = self.run_in("create", kind, "--output=name", *rest).strip()
+        return self.get(name)
+
+    def test_create_of_each_kind_that_kubectl_writes_as_protobuf(self):
+        secret = self.create("secret", "generic", "s", "--from-literal=a=b")
+        self.assertEqual((secret["data"], secret["type"]), ({"a": "Yg=="}, "Opaque"))
+        self.assertEqual(self.create("configmap", "c", "--from-literal=a=")["data"], {"a": ""})
+        self.assertEqual(self.create("serviceaccount", "sa")["kind"], "ServiceAccount")
+        web = self.create("deployment", "web", "--image=nginx", "--replicas=0", "--port=80")
+        self.assertEqual(web["spec"]["replicas"], 0)
+        container = web["spec"]["template"]["spec"]["containers"][0]
+        self.assertEqual(container["ports"], [{"containerPort": 80, "protocol": "TCP"}])
+        self.assertEqual((container["name"], container["resources"]), ("nginx", {}))
+        job = self.create("job", "j", "--image=busybox", "--", "echo", "hi")
+        self.assertEqual(job["spec"]["template"]["spec"]["containers"][0]["command"],
+                         ["echo", "hi"])
+        cron = self.create("cronjob", "cj", "--image=busybox", "--schedule=*/5 * * * *")
+        self.assertEqual(cron["spec"]["schedule"], "*/5 * * * *")
+        role = self.create("role", "r", "--verb=get", "--resource=pods")
+        self.assertEqual(role["rules"],
+                         [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}])
+        binding = self.create("rolebinding", "rb", "--role=r", "--user=u")
+        self.assertEqual(binding["roleRef"]["name"], "r")
+        own = f"{self.ns}-all"
+        self.create("clusterrole", own, "--verb=get", "--non-resource-url=/version")
+        self.create("clusterrolebinding", own, f"--clusterrole={own}", "--group=g")
+        service = self.create("service", "clusterip", "svc", "--tcp=80:http")
+        self.assertEqual(service["spec"]["ports"][0]["targetPort"], "http")
+        budget = self.create("poddisruptionbudget", "p", "--selector=a=b", "--min-available=50%")
+        self.assertEqual(budget["spec"]["minAvailable"], "50%")
+        self.run_in("run", "pod", "--image=nginx", "--env=A=b", "--labels=x=y")
+        self.assertEqual(self.get("pod/pod")["spec"]["containers"][0]["env"],
+                         [{"name": "A", "value": "b"}])
+        self.assertEqual(self.run_in("auth", "can-i", "create", "pods").strip(), "yes")
+        refused = self.run_in("create", "deployment", "web", "--image=nginx", check=False)
+        self.assertIn("already exists", refused.stderr)
+
     def test_edit(self):
-        self.cluster.create("ConfigMap", "c", self.ns, data={"a": "old"})
-        self.run_in("edit", "cm/c", environment={"EDITOR": "sed -i s/old/new/"})
+        self.run_in("create", "configmap", "c", "--from-literal=a=old")
+        self.run_in("edit", "cm/c", environment={"KUBE_EDITOR": "sed -i s/old/new/"})
         self.assertEqual(self.get("cm/c")["data"], {"a": "new"})
 
     def test_patches(self):

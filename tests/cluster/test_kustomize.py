@@ -1,19 +1,22 @@
 """An overlay must make the same objects here as on a cluster: `rage kustomize` against the real
-`kubectl kustomize`, over the folders in kustomize/ and, if it is given, over the demo's."""
+`kubectl kustomize`, over the folders in kustomize/, the example's and, if it is there, the
+demo's."""
 
-import os
 import subprocess
+import sys
 import unittest
 from pathlib import Path
 
-from embedded import BINARY, KUBECTL
+from embedded import BINARY, KUBECTL, ROOT
+
+sys.path.insert(0, str(ROOT / "tests/operator"))
+from children import EXAMPLE, demo_folder  # noqa: E402
 
 HERE = Path(__file__).parent / "kustomize"
-DEMO = os.environ.get("RAGE_DEMO_MANIFESTS")
 
 
 def folders():
-    roots = [HERE, *([Path(DEMO)] if DEMO else [])]
+    roots = [HERE, EXAMPLE, *filter(None, [demo_folder()])]
     found = [file for root in roots for file in root.rglob("kustomization.yaml")]
     return sorted(file.parent for file in found if "kind: Component" not in file.read_text())
 
@@ -30,7 +33,7 @@ class Kustomize(unittest.TestCase):
     maxDiff = None
 
     def test_same_objects_as_kubectl(self):
-        self.assertGreaterEqual(len(folders()), 6)
+        self.assertGreaterEqual(len(folders()), 14)
         for folder in folders():
             with self.subTest(folder=str(folder)):
                 self.assertEqual(

@@ -2,102 +2,19 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
-import tempfile
 import time
 import unittest
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from embedded import BINARY, Embedded, wait_until
+from embedded import wait_until
+from with_node import WithNode
 
 
-class Node:
-    """`rage node` beside an embedded API server."""
-
-    def __init__(self, cluster, data):
-        self.cluster = cluster
-        self.data = data
-        self.process = None
-        self.start()
-
-    def start(self):
-        log = open(self.cluster.folder / "node.log", "a")
-        self.process = subprocess.Popen(
-            [BINARY, "node", "--kubeconfig", str(self.cluster.folder / "kubeconfig"),
-             "--data", str(self.data), "--restart-delay-ms", "300"],
-            stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, text=True)
-        log.close()
-        if not re.search("ready as local", self.process.stdout.readline()):
-            raise AssertionError("rage node did not start:\n" + self.log_tail())
-
-    def log_tail(self):
-        return (self.cluster.folder / "node.log").read_text()[-4000:]
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.process.stdout.close()
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout=60)
-        self.process.stdout.close()
-        if code != 0:
-            raise AssertionError(f"rage node ended with {code}:\n{self.log_tail()}")
-
-
-class NodeTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory(prefix="rage-node-")
-        cls.addClassCleanup(folder.cleanup)
-        cls.data = Path(folder.name)
-        cls.cluster = Embedded(arguments=["--node-data", folder.name])
-        cls.addClassCleanup(cls.cluster.stop)
-        cls.node = Node(cls.cluster, cls.data)
-        cls.addClassCleanup(lambda: cls.node.stop())
-        cls.kubectl = cls.cluster.kubectl
-
-    def setUp(self):
-        self.ns = f"t-{self._testMethodName.replace('_', '-')[5:40]}".rstrip("-")
-        self.cluster.create("Namespace", self.ns)
-
-    def apply(self, *documents):
-        for document in documents:
-            document["metadata"]["namespace"] = self.ns
-            self.kubectl("create", "-f", "-", text=json.dumps(document))
-
-    def a_pod(self, name, container, **spec):
-        container = {"name": "c", "image": "busybox", **container}
-        return {"apiVersion": "v1", "kind": "Pod",
-                "metadata": {"name": name, "labels": {"app": name}},
-                "spec": {"nodeName": "local", "containers": [container],
-                         "terminationGracePeriodSeconds": 5, **spec}}
-
-    def script(self, text, **more):
-        return {"command": ["/bin/sh", "-c"], "args": [text], **more}
-
-    def pod(self, name):
-        return json.loads(self.kubectl("-n", self.ns, "get", "pod", name, "-o", "json"))
-
-    def container(self, name):
-        return self.pod(name).get("status", {}).get("containerStatuses", [{}])[0]
-
-    def wait_phase(self, name, phase, seconds=30):
-        return wait_until(lambda: self.pod(name).get("status", {}).get("phase") == phase,
-                          f"{name} is {phase}: {self.pod(name).get('status')}", seconds)
-
-    def wait_ready(self, name, seconds=60):
-        wait_until(lambda: any(c["type"] == "Ready" and c["status"] == "True"
-                               for c in self.pod(name).get("status", {}).get("conditions", [])),
-                   f"{name} is ready", seconds)
-
-    def logs(self, name, *more):
-        return self.kubectl("-n", self.ns, "logs", name, *more)
-
+class NodeTest(WithNode):
     def test_the_node_is_there(self):
         def ready():
             node = json.loads(self.kubectl("get", "node", "local", "-o", "json"))
@@ -201,6 +118,76 @@ class NodeTest(unittest.TestCase):
         self.kubectl("-n", self.ns, "delete", "pod", "slow", "--timeout=20s")
         self.assertGreater(time.monotonic() - begun, 0.9)
         self.assertTrue(follower.communicate(timeout=20)[0].endswith("bye\n"))
+
+    def test_limits_are_kept_or_it_is_said_that_they_are_not(self):
+        eater = "import time; kept = b'x' * (200 << 20); print('ate', flush=True); time.sleep(1000)"
+        self.apply(self.a_pod("eater", self.script(
+            f'python3 -c "{eater}"',
+            resources={"limits": {"memory": "64Mi", "cpu": "500m"}}), restartPolicy="Never"))
+        events = self.kubectl("get", "events", "-A", "-o", "json")
+        if "LimitsNotEnforced" in events:
+            self.assertIn("limits of pods are not kept here", events)
+            return
+        self.wait_phase("eater", "Failed")
+        ended = self.container("eater")["state"]["terminated"]
+        self.assertEqual((ended["reason"], ended["exitCode"]), ("OOMKilled", 137))
+
+    def test_port_forward(self):
+        self.apply(self.a_pod("sim", {
+            "image": "ghcr.io/rage/rage:latest", "ports": [{"containerPort": 5000}],
+            "readinessProbe": {"httpGet": {"path": "/health", "port": 5000}, "periodSeconds": 1},
+            "args": ["sim-model", "--address", "0.0.0.0", "--port", "5000", "--model", "phi"]}))
+        self.wait_ready("sim")
+        self.service("sim")
+        for target, port in (("pod/sim", 5000), ("service/sim", 80)):
+            forward = self.kubectl_process("port-forward", target, f":{port}")
+            try:
+                local = int(forward.stdout.readline().split("127.0.0.1:")[1].split()[0])
+                url = f"http://127.0.0.1:{local}/v1/models"
+
+                def ask(_):
+                    with urllib.request.urlopen(url, timeout=20) as reply:
+                        return json.load(reply)["data"][0]["id"]
+                with ThreadPoolExecutor(8) as pool:  # Several connections at once.
+                    self.assertEqual(set(pool.map(ask, range(24))), {"phi"})
+                self.assertIsNone(forward.poll())
+            finally:
+                forward.terminate()
+                forward.communicate(timeout=20)
+        nobody = self.kubectl_process("port-forward", "pod/sim", ":9")
+        try:
+            local = int(nobody.stdout.readline().split("127.0.0.1:")[1].split()[0])
+            with self.assertRaises(OSError):
+                urllib.request.urlopen(f"http://127.0.0.1:{local}/", timeout=20)
+            self.assertIn("Connection refused", nobody.stderr.readline())
+        finally:
+            nobody.terminate()
+            nobody.communicate(timeout=20)
+
+    def test_exec(self):
+        self.apply(self.a_pod("in", self.script(
+            "echo up; sleep 999", env=[{"name": "GREETING", "value": "hello"}],
+            volumeMounts=[{"name": "work", "mountPath": "/scratch"}]),
+            volumes=[{"name": "work", "emptyDir": {}}]))
+        self.wait_phase("in", "Running")
+        told = self.kubectl("-n", self.ns, "exec", "in", "--", "sh", "-c",
+                            "echo $GREETING > /scratch/x; cat /scratch/x")
+        self.assertEqual(told, "hello\n")
+        ended = self.kubectl("-n", self.ns, "exec", "in", "--", "sh", "-c", "echo no >&2; exit 7",
+                             check=False)
+        self.assertEqual((ended.returncode, ended.stdout), (7, ""))
+        self.assertTrue(ended.stderr.startswith("no\n"), ended.stderr)
+        many = "0123456789" * 100_000
+        counted = self.kubectl("-n", self.ns, "exec", "-i", "in", "--", "cat", text=many)
+        self.assertEqual(counted, many)
+        missing = self.kubectl("-n", self.ns, "exec", "in", "--", "no-such-program", check=False)
+        self.assertNotEqual(missing.returncode, 0)
+        self.assertIn("no-such-program", missing.stderr)
+        long = self.kubectl_process("exec", "in", "--", "sh", "-c", "echo $$; sleep 999")
+        pid = int(long.stdout.readline())
+        long.kill()
+        long.communicate(timeout=20)
+        wait_until(lambda: not Path(f"/proc/{pid}").exists(), "it ends with its client")
 
     def service(self, name):
         self.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name},

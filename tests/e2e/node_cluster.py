@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +60,8 @@ class NodeCluster(Cluster):
 
     @staticmethod
     def _arguments(crds, audit):
-        return ["--node", "--audit", "--crds", str(CACHE / "cluster/crds/inference")]
+        crds = [str(CACHE / "cluster/crds" / name) for name in ("inference", "gateway")]
+        return ["--node", "--audit", *(word for crd in crds for word in ("--crds", crd))]
 
     @classmethod
     def attach(cls, folder):
@@ -229,7 +231,60 @@ def timed(what):
     return measure()
 
 
+def installed_cluster(test):
+    """Images imported, the chart installed; ended with the class `test`. RAGE_E2E_CLUSTER=FOLDER is
+    one that an earlier run left (RAGE_E2E_KEEP=1)."""
+    if "RAGE_E2E_CLUSTER" in os.environ:
+        return NodeCluster.attach(os.environ["RAGE_E2E_CLUSTER"])
+    reason = why_not()
+    if reason:
+        print(f"\n!!! make e2e REFUSES: {reason}\n", file=sys.stderr, flush=True)
+        if os.environ.get("RAGE_E2E_OPTIONAL") == "1":
+            raise unittest.SkipTest(reason)
+        raise AssertionError(reason)
+    print(flush=True)
+    with timed("cluster with a real node"):
+        cluster = NodeCluster()
+    if os.environ.get("RAGE_E2E_KEEP") == "1":
+        print(f"  RAGE_E2E_CLUSTER={cluster.folder}", flush=True)
+    else:
+        test.addClassCleanup(cluster.stop)
+    with timed("images imported"):
+        for name in ("rage", "rage-llamacpp"):
+            image = cluster.import_image(name)
+            # What the upgrade, and what the example's manifests ask for: the same bits.
+            for tag in ("next", "latest"):
+                cluster.ctr("images", "tag", f"{image}:{VERSION}", f"{image}:{tag}")
+    cluster.kubectl("delete", "clusterrolebinding", "rage-operator")  # Only the chart's.
+    cluster.kubectl("label", "node", "node1", "apps=cpu")
+    with timed("helm install --wait: two replicas, one leads"):
+        # Sanitizers (RAGE_BUILD) need memory for themselves.
+        more = ["--set", "resources.limits.memory=2Gi"] if "RAGE_BUILD" in os.environ else []
+        cluster.helm(
+            "install", "rage", CHART, "--create-namespace", "--wait", "--timeout", "120s",
+            "--set", "nodeProvisioner=byo", "--set", "bodyBasedRouter.enabled=true",
+            "--set", "bodyBasedRouter.replicaCount=1",
+            "--set", "featureGates.gatewayAPIInferenceExtension=true", *more,
+        )
+    return cluster
+
+
+def local_volume(name, folder, size="10Gi"):
+    """A PersistentVolume of node1, for one claim: the node has no provisioner."""
+    folder.mkdir(exist_ok=True)
+    return {
+        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name},
+        "spec": {
+            "capacity": {"storage": size}, "accessModes": ["ReadWriteOnce"],
+            "persistentVolumeReclaimPolicy": "Retain", "local": {"path": str(folder)},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [{
+                "key": "kubernetes.io/hostname", "operator": "In", "values": ["node1"],
+            }]}]}},
+        },
+    }
+
+
 __all__ = [
-    "CHART", "ENVOY", "RELEASE", "SCHEDULE", "VERSION", "NodeCluster", "RagClient", "Writer",
-    "is_ready_pod", "timed", "wait_until", "why_not",
+    "CHART", "ENVOY", "RELEASE", "SCHEDULE", "RagClient", "Writer", "installed_cluster",
+    "is_ready_pod", "local_volume", "timed", "wait_until",
 ]

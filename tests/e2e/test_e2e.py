@@ -4,23 +4,18 @@ The steps build on each other, in the order of their names. RAGE_E2E_CLUSTER=FOL
 that an earlier run left there (RAGE_E2E_KEEP=1), so that one step can be tried again."""
 
 import contextlib
-import os
-import sys
 import time
 import unittest
 
 from envoy_gateway import Askers, EnvoyGateway
 from node_cluster import (
-    CHART, RELEASE, SCHEDULE, VERSION, NodeCluster, RagClient, Writer, timed, wait_until, why_not,
+    CHART, RELEASE, SCHEDULE, RagClient, Writer, installed_cluster, local_volume, timed,
+    wait_until,
 )
 
 NAMESPACE = "demo"
-CHAT_ADDRESS = "10.96.50.50"  # There is no DNS: the model's Service has a fixed address.
 SET_PODS = "inferenceset.kaito.sh/created-by=chat"
 RAG_PODS = "kaito.sh/ragengine=docs"
-KEEP = os.environ.get("RAGE_E2E_KEEP") == "1"
-
-
 MODELS = ("chat", "second")
 
 
@@ -43,20 +38,10 @@ def inference_set(name):
 
 def manifests(volume_folder):
     return [
-        {
-            "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "docs"},
-            "spec": {
-                "capacity": {"storage": "10Gi"}, "accessModes": ["ReadWriteOnce"],
-                "persistentVolumeReclaimPolicy": "Retain", "local": {"path": str(volume_folder)},
-                "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [{
-                    "key": "kubernetes.io/hostname", "operator": "In", "values": ["node1"],
-                }]}]}},
-            },
-        },
+        local_volume("docs", volume_folder),
         {
             "apiVersion": "v1", "kind": "Service", "metadata": {"name": "chat"},
             "spec": {
-                "clusterIP": CHAT_ADDRESS,
                 "selector": dict([SET_PODS.split("=")]),
                 "ports": [{"port": 80, "targetPort": 5000}],
             },
@@ -68,7 +53,7 @@ def manifests(volume_folder):
                 "embedding": {"local": {"modelID": "packaged:all-MiniLM-L6-v2"}},
                 "storage": {"persistentVolume": {"size": "1Gi"}},
                 "inferenceService": {
-                    "url": f"http://{CHAT_ADDRESS}/v1/chat/completions", "contextWindowSize": 4096,
+                    "url": "http://chat/v1/chat/completions", "contextWindowSize": 4096,
                 },
             },
         },
@@ -85,46 +70,11 @@ def condition(document, kind):
 class EndToEnd(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        reason = why_not() if "RAGE_E2E_CLUSTER" not in os.environ else ""
-        if reason:
-            print(f"\n!!! make e2e REFUSES: {reason}\n", file=sys.stderr, flush=True)
-            if os.environ.get("RAGE_E2E_OPTIONAL") == "1":
-                raise unittest.SkipTest(reason)
-            raise AssertionError(reason)
-        print(flush=True)
-        if "RAGE_E2E_CLUSTER" in os.environ:
-            cls.cluster = NodeCluster.attach(os.environ["RAGE_E2E_CLUSTER"])
-        else:
-            cls._start()
+        cls.cluster = installed_cluster(cls)
         cls.api = cls.cluster.api
         cls.writer = None
         cls.schedule = None
         cls.acknowledged = set()
-
-    @classmethod
-    def _start(cls):
-        with timed("cluster with a real node"):
-            cls.cluster = NodeCluster()
-        if KEEP:
-            print(f"  RAGE_E2E_CLUSTER={cls.cluster.folder}", flush=True)
-        else:
-            cls.addClassCleanup(cls.cluster.stop)
-        with timed("images imported"):
-            for name in ("rage", "rage-llamacpp"):
-                image = cls.cluster.import_image(name)
-                # What the upgrade will ask for: the same bits under another name.
-                cls.cluster.ctr("images", "tag", f"{image}:{VERSION}", f"{image}:next")
-        cls.cluster.kubectl("delete", "clusterrolebinding", "rage-operator")  # Only the chart's.
-        cls.cluster.kubectl("label", "node", "node1", "apps=cpu")
-        with timed("helm install --wait: two replicas, one leads"):
-            # Sanitizers (RAGE_BUILD) need memory for themselves.
-            more = ["--set", "resources.limits.memory=2Gi"] if "RAGE_BUILD" in os.environ else []
-            cls.cluster.helm(
-                "install", "rage", CHART, "--create-namespace", "--wait", "--timeout", "120s",
-                "--set", "nodeProvisioner=byo", "--set", "bodyBasedRouter.enabled=true",
-                "--set", "bodyBasedRouter.replicaCount=1",
-                "--set", "featureGates.gatewayAPIInferenceExtension=true", *more,
-            )
 
     @classmethod
     def tearDownClass(cls):
@@ -185,9 +135,7 @@ class EndToEnd(unittest.TestCase):
     def test_1_become_ready(self):
         with contextlib.suppress(AssertionError):
             self.cluster.kubectl("create", "namespace", NAMESPACE)
-        volume = self.cluster.folder / "volume"
-        volume.mkdir(exist_ok=True)
-        for document in manifests(volume):
+        for document in manifests(self.cluster.folder / "volume"):
             self.api.apply(document, NAMESPACE, manager="kubectl")
         self._wait("the RAGEngine is ready", lambda: self.api.get(
             "RAGEngine", "docs", NAMESPACE).get("status") and self._rag_is_ready())
@@ -228,7 +176,7 @@ class EndToEnd(unittest.TestCase):
         self.assertTrue(reply["choices"][0]["message"]["content"])
 
     def test_4_the_model_answers_through_its_service(self):
-        model = RagClient(CHAT_ADDRESS)
+        model = RagClient(self._address("chat"))
         with timed("16 tokens of the model"):
             status, reply = model.call("POST", "/v1/chat/completions", {
                 "model": "chat", "max_tokens": 16,

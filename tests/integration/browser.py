@@ -13,6 +13,7 @@ from pathlib import Path
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 ENTER, ESCAPE, TAB, SHIFT = "\ue007", "\ue00c", "\ue004", "\ue008"
+RIGHT, SPACE = "\ue014", " "
 CHROMIUM = shutil.which("chromium")
 DRIVER = shutil.which("chromedriver")
 CACHE = os.environ.get("RAGE_CACHE_DIR") or Path.home() / ".cache" / "rage"
@@ -113,6 +114,21 @@ class Browser:
         condition = {"offline": offline, "latency": 0, "download_throughput": -1,
                      "upload_throughput": -1}
         self.command("POST", "/chromium/network_conditions", {"network_conditions": condition})
+
+    def first_paint_ms(self):
+        """When the first words of the page were there, after it was asked for."""
+        return self.run("return performance.getEntriesByName("
+                        "'first-contentful-paint')[0]?.startTime")
+
+    def drop(self, css, files):
+        """{name: text} dropped on an element, as from the desktop."""
+        self.run("const data = new DataTransfer();"
+                 "for (const [name, text] of Object.entries(arguments[1]))"
+                 "  data.items.add(new File([text], name));"
+                 "const on = document.querySelector(arguments[0]);"
+                 "for (const kind of ['dragover', 'drop'])"
+                 "  on.dispatchEvent(new DragEvent(kind, {dataTransfer: data, bubbles: true,"
+                 "                                        cancelable: true}));", css, files)
 
     def errors(self):
         """What went wrong in the page since the last call: its console's errors."""

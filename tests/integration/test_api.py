@@ -2,6 +2,8 @@
 
 import concurrent.futures
 import socket
+import threading
+import time
 
 from support import ServiceTest
 
@@ -83,3 +85,46 @@ class Api(ServiceTest):
             reads = [pool.submit(read, i) for i in range(60)]
             self.assertEqual({w.result() for w in writes}, {200})
             self.assertEqual({r.result() for r in reads}, {0})
+
+    def test_a_copy_made_under_load_is_consistent(self):
+        """What was acknowledged before a copy began is in it, and no write is in it by half."""
+        acknowledged = []
+        stop = threading.Event()
+
+        def write(worker):
+            for i in range(10000):
+                if stop.is_set():
+                    return
+                pair = [{"text": f"worker {worker} write {i} {side}"} for side in ("a", "b")]
+                if self.service.index("busy", pair)[0] == 200:
+                    acknowledged.append({document["text"] for document in pair})
+
+        writers = [threading.Thread(target=write, args=(worker,)) for worker in range(3)]
+        for writer in writers:
+            writer.start()
+        try:
+            while len(acknowledged) < 20:
+                time.sleep(0.01)
+            for copy in range(4):
+                before = list(acknowledged)
+                status, reply = self.service.call("POST", f"/persist/busy?path=copies/{copy}")
+                self.assertEqual(status, 200, reply)
+                status, reply = self.service.call("POST", f"/load/copy-{copy}?path=copies/{copy}")
+                self.assertEqual(status, 200, reply)
+                texts = self.service.texts(f"copy-{copy}")
+                for pair in before:
+                    self.assertLessEqual(pair, texts)
+                halves = {text[:-2] for text in texts}
+                self.assertEqual(len(texts), 2 * len(halves))
+        finally:
+            stop.set()
+            for writer in writers:
+                writer.join()
+
+    def test_nothing_outside_the_data_directory_is_reached(self):
+        self.service.index("kept", [{"text": "kept"}])
+        for path in ("/tmp", "../../etc", "%2Fetc%2Fpasswd", "/proc/self/root/tmp"):
+            for route in ("persist/kept", "load/other"):
+                status, reply = self.service.call("POST", f"/{route}?path={path}")
+                self.assertEqual(status, 400, (path, reply))
+                self.assertIn("data directory", reply["detail"])

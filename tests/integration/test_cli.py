@@ -1,5 +1,6 @@
 """What a person or a script types."""
 
+import contextlib
 import json
 import os
 import random
@@ -23,17 +24,14 @@ def rage(*arguments, stdin=None, environment=None):
     )
 
 
-def free_port_pair():
-    """Two adjacent ports that nobody uses, below those that the kernel gives to clients."""
+def free_ports(count=10):
+    """The first of so many adjacent ports that nobody uses, below those that clients are given."""
     while True:
         port = random.randrange(20000, 30000)
-        with socket.socket() as first, socket.socket() as second:
-            try:
-                first.bind(("127.0.0.1", port))
-                second.bind(("127.0.0.1", port + 1))
-                return port
-            except OSError:
-                continue
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            for each in range(port, port + count):
+                stack.enter_context(socket.socket()).bind(("127.0.0.1", each))
+            return port
 
 
 class Commands(unittest.TestCase):
@@ -52,6 +50,8 @@ class Commands(unittest.TestCase):
             ["up"],
             ["status"],
             ["down"],
+            ["export"],
+            ["reset"],
             ["index"],
             ["auto-index"],
             ["retrieve"],
@@ -159,16 +159,19 @@ class UpAndDown(unittest.TestCase):
         )
 
     def test_two_installations_side_by_side(self):
-        folder, started = self.up(free_port_pair(), "--example", str(SCHEDULE))
+        folder, started = self.up(free_ports(), "--example", str(SCHEDULE))
         self.assertEqual(started.returncode, 0, started.stderr)
         self.assertIn("Burke Libbey", started.stdout)
         self.assertIn("rage down", started.stdout.replace(BINARY, "rage"))
-        other, started = self.up(free_port_pair(), "--no-example")
+        other, started = self.up(free_ports(), "--no-example")
         self.assertEqual(started.returncode, 0, started.stderr)
         for data in (folder, other):
             services = json.loads(rage("status", "--data", data, "--json").stdout)["services"]
-            self.assertEqual({service["name"] for service in services}, {"rag", "model"})
-            self.assertTrue(all(service["ready"] and service["pid"] > 0 for service in services))
+            self.assertEqual(
+                {service["name"] for service in services},
+                {"platform", "gateway", "rag", "assistant", "model"},
+            )
+            self.assertTrue(all(service["ready"] for service in services), services)
         url = next(s["url"] for s in services if s["name"] == "rag")
         self.assertEqual(rage("down", "--data", folder).returncode, 0)
         self.assertEqual(
@@ -178,11 +181,11 @@ class UpAndDown(unittest.TestCase):
         again = rage(
             "up", "--detach", "--data", other, "--no-example", "--port-base", url.rsplit(":", 1)[1]
         )
-        self.assertIn("already run", again.stdout)
+        self.assertIn("already runs", again.stdout)
 
     def test_a_taken_port_is_named(self):
         with socket.socket() as taken:
-            port = free_port_pair()
+            port = free_ports()
             taken.bind(("127.0.0.1", port))
             taken.listen()
             folder, refused = self.up(port, "--no-example")

@@ -1,6 +1,8 @@
 """The clients that people already use, openai and KAITO's own, against the real service."""
 
+import base64
 import json
+import struct
 
 import openai
 from kaito_rag_engine_client import Client
@@ -11,15 +13,21 @@ from kaito_rag_engine_client.api.index import (
     delete_index,
     list_documents_in_index,
     list_indexes,
+    load_index,
+    persist_index,
     retrieve_index,
     update_documents_in_index,
 )
+from kaito_rag_engine_client.api.monitoring import get_health
+from kaito_rag_engine_client.errors import UnexpectedStatus
 from kaito_rag_engine_client.models import (
     ChatRequest,
     DeleteDocumentRequest,
     Document,
+    DocumentMetadataType0,
     IndexRequest,
     RetrieveRequest,
+    RetrieveRequestMetadataFilterType0,
     UpdateDocumentRequest,
 )
 
@@ -123,3 +131,88 @@ class Clients(ServiceTest):
         )
         reply = chat.sync(client=self.kaito, body=request)
         self.assertIn("Ballroom F", reply.choices[0].message.content)
+
+    def documents(self, *pairs):
+        return [
+            Document(text=text, metadata=DocumentMetadataType0.from_dict(metadata))
+            for text, metadata in pairs
+        ]
+
+    def test_kaito_filters(self):
+        documents = self.documents(
+            ("talk about kernels", {"day": 1, "date": "03/05/2026"}),
+            ("talk about browsers", {"day": 2, "date": "03/07/2026"}),
+        )
+        create_index.sync(
+            client=self.kaito, body=IndexRequest(index_name="filtered", documents=documents)
+        )
+
+        def retrieve(**wanted):
+            body = RetrieveRequest(
+                index_name="filtered",
+                query="talk",
+                metadata_filter=RetrieveRequestMetadataFilterType0.from_dict(wanted),
+            )
+            found = retrieve_index.sync(client=self.kaito, body=body)
+            return [hit.text for hit in found.results]
+
+        self.assertEqual(retrieve(day=2), ["talk about browsers"])
+        self.assertEqual(retrieve(date={"$lt": "2026-03-06"}), ["talk about kernels"])
+        page = list_documents_in_index.sync(
+            "filtered", client=self.kaito, metadata_filter=json.dumps({"day": {"$in": [1, 3]}})
+        )
+        self.assertEqual((page.count, page.total_items), (1, 1))
+        with self.assertRaises(UnexpectedStatus) as caught:
+            retrieve(day={"$like": 1})
+        self.assertEqual(caught.exception.status_code, 400)
+
+    def test_kaito_persists_and_loads(self):
+        """The client always sends path=storage: two indexes must not overwrite each other."""
+        for name in ("left", "right"):
+            body = IndexRequest(index_name=name, documents=[Document(text=f"the {name} one")])
+            create_index.sync(client=self.kaito, body=body)
+            reply = persist_index.sync(name, client=self.kaito)
+            self.assertIn(f"Successfully persisted index {name} to ", reply["message"])
+        with self.assertRaises(UnexpectedStatus) as caught:
+            load_index.sync("left", client=self.kaito)
+        self.assertEqual(caught.exception.status_code, 409)
+        delete_index.sync("left", client=self.kaito)
+        load_index.sync("left", client=self.kaito)
+        load_index.sync("right", client=self.kaito, overwrite=True)
+        for name in ("left", "right"):
+            self.assertEqual(self.service.texts(name), {f"the {name} one"})
+
+    def test_kaito_health(self):
+        self.assertEqual(get_health.sync(client=self.kaito).status, "Healthy")
+
+    def test_openai_embeddings(self):
+        """The client asks for base64 unless told otherwise."""
+        reply = self.openai.embeddings.create(model="any", input=["one", "two words"])
+        plain = self.openai.embeddings.create(
+            model="any", input="two words", encoding_format="float"
+        )
+        self.assertEqual([entry.index for entry in reply.data], [0, 1])
+        for a, b in zip(reply.data[1].embedding, plain.data[0].embedding, strict=True):
+            self.assertAlmostEqual(a, b, places=6)
+        raw = self.service.call(
+            "POST", "/v1/embeddings", {"input": "two words", "encoding_format": "base64"}
+        )[1]["data"][0]["embedding"]
+        numbers = struct.unpack(f"<{len(plain.data[0].embedding)}f", base64.b64decode(raw))
+        self.assertAlmostEqual(numbers[0], plain.data[0].embedding[0], places=6)
+        self.assertGreater(reply.usage.total_tokens, 0)
+        with self.assertRaises(openai.BadRequestError):
+            self.openai.embeddings.create(model="any", input=[])
+
+    def test_openai_models(self):
+        self.assertEqual(list(self.openai.models.list()), [])
+
+    def test_openai_chat_with_a_filter(self):
+        reply = self.openai.chat.completions.create(
+            model="any",
+            messages=[{"role": "user", "content": QUESTION}],
+            extra_body={
+                "index_name": "schedule",
+                "metadata_filter": {"title": {"$ne": "Migrating to OpenTelemetry"}},
+            },
+        )
+        self.assertNotIn("Ballroom F", reply.choices[0].message.content)

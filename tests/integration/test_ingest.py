@@ -9,6 +9,7 @@ from pathlib import Path
 
 from schedule_site import PATH, Site
 from support import BINARY, SCHEDULE, Service
+from test_assistant import Assistant
 
 CONFERENCE = "https://www.socallinuxexpo.org"
 INDEX = "schedule_index"
@@ -83,6 +84,47 @@ class Ingest(unittest.TestCase):
         self.assertIn("all-your-keyboards", grounding["citations"][0]["url"])
         self.assertNotIn("Ballroom F", self.answer("Where is Migrating to OpenTelemetry?")[0])
         self.assertFalse(self.ingest()["written"])
+
+    def test_move_a_session_and_ask_the_assistant_again(self):
+        """The room changes in the feed, and after one run the chat knows."""
+        self.ingest()
+        agent = Assistant("--data", self.folder + "/agent", "--index", INDEX, "--model", "any",
+                          "--base-url", self.service.url + "/v1")
+        self.addCleanup(agent.stop)
+
+        def ask(question):
+            events = agent.stream(question, "s")
+            return events[-1][1]
+
+        question = "In which room and when is All Your Keyboards Are Belong To Us?"
+        self.assertIn("Ballroom C", ask(question)["message"])
+        talk = self.site.find("all-your-keyboards")
+        talk.update(location="Room 999", date="03/08/2026", start="13:15", end="14:00")
+        self.ingest()
+        after = ask(question)
+        self.assertIn("Room 999", after["message"])
+        self.assertNotIn("Ballroom C", after["message"])
+        self.assertIn("all-your-keyboards", after["grounding"]["citations"][0]["url"])
+        # After the night in which the clocks go forward: 13:15 is 20:15 UTC.
+        doc_id = after["grounding"]["citations"][0]["doc_id"]
+        self.assertIn("DTSTART:20260308T201500Z", agent.call("GET", f"/calendar?doc={doc_id}")[1])
+        # Gone from the feed: gone from every answer.
+        self.site.sessions.remove(talk)
+        self.ingest()
+        gone = ask(question)
+        self.assertNotIn("Room 999", gone["message"])
+        self.assertNotIn("all-your-keyboards", json.dumps(gone["grounding"]["citations"]))
+        # A run that finds nothing new embeds nothing: it writes nothing, and only writes embed.
+        before = self.writes()
+        self.assertFalse(self.ingest()["written"])
+        self.assertEqual(self.writes(), before)
+
+    def writes(self):
+        """How often the service was asked to add, change or remove documents."""
+        lines = self.service.call("GET", "/metrics")[1].split("\n")
+        names = ("rag_index_requests_total", "rag_indexes_update_document_requests_total",
+                 "rag_indexes_delete_document_requests_total")
+        return sorted(line for line in lines if line.startswith(names))
 
     def test_feed_and_file_say_the_same(self):
         self.ingest(self.site.origin + "/scale/23x/signs")

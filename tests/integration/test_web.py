@@ -120,6 +120,14 @@ class InABrowser(WithModel):
         page.wait("document.querySelector('.assistant:last-child strong')", "the retried answer")
         self.settled(page)
         self.assertEqual(page.count(".message.user"), 2)
+        # An answer is copied, a question edited and asked anew.
+        page.click(".assistant:last-child footer button")
+        page.wait("document.querySelector('.assistant:last-child footer button').innerText !== "
+                  "'Copy'", "Copy says what it did")
+        page.click(".message.user:nth-last-child(2) footer button")
+        self.assertEqual(page.run("return document.querySelector('#question').value"), "And now?")
+        self.assertTrue(page.run("return document.activeElement.id === 'question'"))
+        page.run("document.querySelector('#question').value = ''")
         # The address is the conversation's; a reload shows it.
         page.go(page.url)
         page.wait("document.querySelectorAll('.message.user').length === 2", "history is loaded")
@@ -204,13 +212,12 @@ class GroundedInABrowser(unittest.TestCase):
         agent = Assistant("--data", folder, "--index", "schedule", "--model", "any",
                           "--base-url", f"{service.url}/v1")
         self.addCleanup(agent.stop)
-        page = Browser()
+        page = Browser(height=1000)
         self.addCleanup(page.stop)
         page.go(f"http://127.0.0.1:{agent.port}/")
         page.type("#question", "In which room is All Your Keyboards Are Belong To Us?" + ENTER)
         page.wait("document.querySelector('.assistant button.chip')", "a citation")
         self.assertIn("Taken from the sources", page.text(".assistant .badge"))
-        self.picture(page, "assistant")
         page.click(".assistant button.chip")
         page.wait("document.querySelector('#source[open] mark')", "the source, words marked")
         self.assertIn("Ballroom C", page.text("#source-body"))
@@ -225,7 +232,7 @@ class GroundedInABrowser(unittest.TestCase):
         page.click("#theme")
         page.type("#question", "When does Linus Torvalds speak?" + ENTER)
         page.wait("document.querySelector('.badge.silent')", "the sources do not tell")
-        self.picture(page, "assistant-silent")
+        self.picture(page, "assistant")
         self.assertEqual(page.violations(), [])
         page.click("#theme")
         self.assertEqual(page.violations(), [])

@@ -134,6 +134,14 @@ class Up(Platform):
         ]
         for model in MODELS:
             self.assertTrue(any(model in text for text in substituted), substituted)
+        listed = self.ask("kaito-gateway-istio", "/v1/models", method="GET")[1]["data"]
+        self.assertEqual({each["id"] for each in listed}, set(MODELS))
+        for each in listed:
+            self.assertIn(f"{each['id']} -> packaged:", json.dumps(each["tags"]))
+        told = json.loads(self.rage("status", "--data", self.data, "--json"))["services"]
+        said = {each["name"]: each.get("substituted", "") for each in told}
+        self.assertIn("-> packaged:", said[MODELS[0]])
+        self.assertIn("-> packaged:", said["rag"])
 
     def test_2_a_question_with_sources_is_answered_from_them(self):
         self.index_schedule()

@@ -17,6 +17,8 @@ THIRD_PARTIES = [
     (re.compile(r'^libstemmer'), {'text'}),
     (re.compile(r'^nlohmann/'), {'codec', 'text'}),
     (re.compile(r'^CLI/'), {'cli', 'apps'}),
+    (re.compile(r'^usearch/'), {'vector'}),
+    (re.compile(r'^libpq'), {'vectordb'}),
 ]
 
 

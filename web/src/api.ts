@@ -1,7 +1,8 @@
 // The requests of the page, all to where it came from.
-import { bag, readError, readMessages, readSessions, type Message, type SessionInfo } from "./model";
+import { bag, list, readError, readMessages, text, readSessions, type Message, type SessionInfo } from "./model";
 import { SseParser, type ServerEvent } from "./sse";
-import { t } from "./strings";
+import { t } from "./texts";
+import { readSchedule, type Session } from "./timetable";
 
 /** A refusal, in words for a reader. `status` 0: nobody answered. */
 export class ApiError extends Error {
@@ -14,9 +15,10 @@ export interface Question {
   readonly message?: string;
   readonly retry?: boolean;
   readonly sessionId?: string;
+  readonly mode?: string;
 }
 
-async function request(path: string, init: RequestInit = {}): Promise<Response> {
+export async function request(path: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(path, { credentials: "same-origin", ...init });
@@ -29,7 +31,7 @@ async function request(path: string, init: RequestInit = {}): Promise<Response> 
   throw new ApiError(response.status, readError(body, t.failed));
 }
 
-function jsonBody(method: string, body: unknown): RequestInit {
+export function jsonBody(method: string, body: unknown): RequestInit {
   return { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
 }
 
@@ -82,6 +84,24 @@ export async function renameSession(id: string, title: string): Promise<void> {
 
 export async function deleteSession(id: string): Promise<void> {
   await request(`/api/sessions/${encodeURIComponent(id)}`, { method: "DELETE" });
+}
+
+/** Of the conference; fails with status 404 where there is none. */
+export async function loadSchedule(): Promise<Session[]> {
+  return readSchedule(await (await request("/api/schedule")).json());
+}
+
+/** Of these documents; of all sessions, if there are none. */
+export function calendarUrl(docIds: readonly string[]): string {
+  const query = docIds.map((docId) => `doc=${encodeURIComponent(docId)}`).join("&");
+  return query === "" ? "/api/calendar" : `/api/calendar?${query}`;
+}
+
+/** What the server says of the model beside its name: a stand-in for another, for instance. */
+export async function describeModel(id: string): Promise<Array<readonly [string, string]>> {
+  const models = list(bag(await (await request("/api/models")).json())["data"]).map(bag);
+  const tags = list(models.find((model) => text(model["id"]) === id)?.["tags"]).map(text);
+  return tags.filter((tag) => tag !== "").map((tag) => ["note", tag] as const);
 }
 
 export function exportUrl(id: string): string {

@@ -1,7 +1,8 @@
 // One conversation: what is asked, what comes back, stop and retry. Draws through `Screen` only.
 import { ApiError, ask, loadConversation, type Question } from "./api";
-import { bag, readError, readFacts, type Message } from "./model";
-import { t } from "./strings";
+import type { Mode } from "./config";
+import { bag, readBare, readError, readFacts, text, type Message } from "./model";
+import { t } from "./texts";
 
 export interface Screen {
   /** Everything, or the last message alone. */
@@ -18,7 +19,10 @@ export class Chat {
   private running: AbortController | null = null;
   private session = "";
 
-  constructor(private readonly screen: Screen) {}
+  constructor(
+    private readonly screen: Screen,
+    private readonly mode: () => Mode,
+  ) {}
 
   get sessionId(): string {
     return this.session;
@@ -71,11 +75,14 @@ export class Chat {
   private async run(question: Question, again?: string): Promise<void> {
     const control = new AbortController();
     const answer: Message = { role: "assistant", text: "", time: now(), state: "running" };
+    const mode = this.mode();
+    if (mode === "direct") answer.direct = true;
+    if (mode === "compare") answer.bare = { text: "", model: "", latencyMs: null, error: "" };
     this.running = control;
     this.screen.running(true);
     this.add(answer);
     try {
-      await this.listen({ ...question, ...(this.session ? { sessionId: this.session } : {}) }, answer, control);
+      await this.listen({ ...question, mode, ...(this.session ? { sessionId: this.session } : {}) }, answer, control);
     } catch (error) {
       if (this.running !== control) return;
       const answered = error instanceof ApiError && error.status === 409;
@@ -102,11 +109,17 @@ export class Chat {
         this.screen.speak(body["text"]);
         this.screen.draw(this.messages, "last");
       }
-      if (event === "error") throw new ApiError(500, readError(body, t.failed));
+      if (event === "bare" && answer.bare) {
+        answer.bare.text += text(body["text"]);
+        this.screen.draw(this.messages, "last");
+      }
+      if (event === "error") throw errorOf(body);
       if (event === "done") {
         if (answer.text === "") this.screen.speak(String(body["message"] ?? ""));
         if (typeof body["message"] === "string") answer.text = body["message"];
         answer.facts = readFacts(body);
+        const bare = readBare(body["bare"]);
+        if (bare) answer.bare = bare;
         answer.state = "done";
         this.screen.speak(t.answerDone);
       }
@@ -127,7 +140,7 @@ export class Chat {
       return;
     }
     const words = error instanceof ApiError ? error.message : t.brokeOff;
-    if (answer.text === "") return this.lose(words);
+    if (answer.text === "" && !answer.bare?.text) return this.lose(words);
     answer.state = "failed";
     answer.error = words;
     this.screen.speak(words);
@@ -151,6 +164,12 @@ export class Chat {
   private lastQuestion(): Message | undefined {
     return [...this.messages].reverse().find((message) => message.role === "user");
   }
+}
+
+// The one refusal that asking anew answers: there is no question to ask again.
+function errorOf(body: ReturnType<typeof bag>): ApiError {
+  const status = body["error_code"] === "FAILED_PRECONDITION" ? 409 : 500;
+  return new ApiError(status, readError(body, t.failed));
 }
 
 function now(): string {

@@ -2,7 +2,7 @@
 import { ApiError, deleteSession, exportUrl, listSessions, renameSession } from "./api";
 import { button, byId, el } from "./dom";
 import type { SessionInfo } from "./model";
-import { t } from "./strings";
+import { fill, t } from "./texts";
 
 export interface HistoryEvents {
   open: (id: string) => void;
@@ -17,8 +17,6 @@ export class HistoryPanel {
   private current = "";
 
   constructor(private readonly events: HistoryEvents) {
-    this.search.placeholder = t.searchConversations;
-    this.search.setAttribute("aria-label", t.searchConversations);
     this.search.addEventListener("input", () => this.show());
   }
 
@@ -68,9 +66,9 @@ export class HistoryPanel {
     const tools = el(
       "span",
       { class: "tools" },
-      button("✎", () => this.rename(item, session), { "aria-label": t.renameOf(title), title: t.rename }),
-      el("a", { href: exportUrl(session.id), download: true, "aria-label": t.downloadOf(title), title: t.download }, "⤓"),
-      button("✕", () => this.askToRemove(item, session), { "aria-label": t.removeOf(title), title: t.remove }),
+      button("✎", () => this.rename(item, session), { "aria-label": fill(t.renameOf, { title }), title: t.rename }),
+      el("a", { href: exportUrl(session.id), download: true, "aria-label": fill(t.downloadOf, { title }), title: t.download }, "⤓"),
+      button("✕", () => this.askToRemove(item, session), { "aria-label": fill(t.removeOf, { title }), title: t.remove }),
     );
     item.append(tools);
     return item;
@@ -101,7 +99,7 @@ export class HistoryPanel {
   }
 
   private askToRemove(item: HTMLElement, session: SessionInfo): void {
-    const question = el("p", {}, t.removeQuestion(session.title || session.id));
+    const question = el("p", {}, fill(t.removeQuestion, { title: session.title || session.id }));
     const remove = button(t.remove, () => {
       void this.attempt(() => deleteSession(session.id)).then((gone) => {
         if (gone) this.events.removed(session.id);

@@ -1,13 +1,17 @@
 // Puts the page together: conversation, composer, list, address.
 import { ApiError } from "./api";
 import { Chat, type Screen } from "./chat";
+import { loadConfig, type PageConfig } from "./config";
 import { button, byId, el } from "./dom";
 import { HistoryPanel } from "./history_panel";
 import { showMessage } from "./message_view";
+import { ModeSwitch } from "./mode_switch";
 import type { Message } from "./model";
+import type { CardActions } from "./session_card";
 import { prepareSourcePanel } from "./source_panel";
-import { t } from "./strings";
+import { t } from "./texts";
 import { prepareTheme } from "./theme";
+import { TimetableView } from "./timetable_view";
 
 const FOLLOW_PX = 120;
 
@@ -19,14 +23,20 @@ const send = byId("send", HTMLButtonElement);
 const menu = byId("menu", HTMLButtonElement);
 const panel = byId("conversations", HTMLElement);
 
+const viewButton = byId("view", HTMLButtonElement);
+const TIMETABLE = "#timetable";
+
 let isRunning = false;
+let modes: ModeSwitch;
+let timetable: TimetableView;
 
 const screen: Screen = { draw, running, speak, started, finished };
-const chat = new Chat(screen);
+const chat = new Chat(screen, () => modes.mode);
+const cards: CardActions = { ask, find: (session) => go(location.pathname, `${TIMETABLE}=${encodeURIComponent(session.docId)}`) };
 const conversations = new HistoryPanel({
-  open: (id) => go(id),
+  open: (id) => goTo(id),
   removed: (id) => {
-    if (id === chat.sessionId) go("");
+    if (id === chat.sessionId) goTo("");
   },
 });
 
@@ -36,7 +46,7 @@ function draw(messages: readonly Message[], change: "all" | "last"): void {
   const follows = log.scrollHeight - log.scrollTop - log.clientHeight < FOLLOW_PX;
   const last = messages.length - 1;
   const show = (message: Message, at: number): HTMLElement =>
-    showMessage(message, at >= last - 1 && !isRunning ? actionsFor(message, at === last) : null);
+    showMessage(message, at >= last - 1 && !isRunning ? actionsFor(message, at === last) : null, cards);
   if (messages.length === 0) log.replaceChildren(emptyState());
   else if (change === "all" || !log.lastElementChild) log.replaceChildren(...messages.map(show));
   else log.lastElementChild.replaceWith(show(messages[last] as Message, last));
@@ -57,7 +67,8 @@ function actionsFor(message: Message, isLast: boolean): Parameters<typeof showMe
 
 function emptyState(): HTMLElement {
   const examples = t.examples.map((example) => el("li", {}, button(example, () => void chat.send(example))));
-  return el("section", { class: "empty" }, el("h2", {}, t.emptyTitle), el("ul", {}, ...examples));
+  const hint = el("p", { class: "quiet" }, t.emptyHint);
+  return el("section", { class: "empty" }, el("h2", {}, t.emptyTitle), hint, el("ul", {}, ...examples));
 }
 
 function running(now: boolean): void {
@@ -78,12 +89,16 @@ function say(text: string, action?: HTMLElement): void {
 
 // ---- where we are -----------------------------------------------------------------------------
 
-function sessionOfAddress(): string {
+function decoded(text: string): string {
   try {
-    return decodeURIComponent(location.pathname.slice(1));
+    return decodeURIComponent(text);
   } catch {
-    return location.pathname.slice(1);
+    return text;
   }
+}
+
+function sessionOfAddress(): string {
+  return decoded(location.pathname.slice(1));
 }
 
 function started(session: string): void {
@@ -96,11 +111,36 @@ function finished(): void {
   if (document.activeElement === document.body) question.focus();
 }
 
-function go(session: string): void {
-  history.pushState(null, "", session === "" ? "/" : `/${encodeURIComponent(session)}`);
+/** A conversation; "" is a new one. */
+function goTo(session: string): void {
   closeMenu();
+  go(session === "" ? "/" : `/${encodeURIComponent(session)}`, "");
   void open(session);
   question.focus();
+}
+
+function go(path: string, hash: string): void {
+  history.pushState(null, "", path + hash);
+  showView();
+}
+
+// The timetable has an address of its own beside the conversation's: "#timetable", and with "=" a
+// session in it.
+function showView(): void {
+  const shown = location.hash.startsWith(TIMETABLE);
+  byId("chat", HTMLElement).hidden = shown;
+  byId("timetable", HTMLElement).hidden = !shown;
+  viewButton.textContent = shown ? t.chat : t.timetable;
+  if (!shown) return;
+  const docId = decoded(location.hash.slice(TIMETABLE.length + 1));
+  if (docId === "") byId("timetable-title", HTMLElement).focus();
+  void timetable.open(docId);
+}
+
+function ask(text: string): void {
+  if (location.hash !== "") go(location.pathname, "");
+  question.focus();
+  void chat.send(text);
 }
 
 async function open(session: string): Promise<void> {
@@ -149,15 +189,30 @@ function toggleMenu(): void {
   if (opened) byId("sessions-search", HTMLInputElement).focus();
 }
 
-function prepare(): void {
+async function prepare(): Promise<void> {
+  const config: PageConfig = await loadConfig();
+  modes = new ModeSwitch(config.modes);
+  timetable = new TimetableView({ ask }, config.timezone);
+  byId("operator", HTMLAnchorElement).hidden = !config.operator;
+  viewButton.hidden = config.index === "";
   prepareTheme();
   prepareSourcePanel();
   running(false);
+  listen();
+  showView();
+  void open(sessionOfAddress());
+  void conversations.refresh(sessionOfAddress());
+}
+
+function listen(): void {
   menu.addEventListener("click", toggleMenu);
-  byId("new", HTMLButtonElement).addEventListener("click", () => go(""));
+  viewButton.addEventListener("click", () => {
+    go(location.pathname, location.hash.startsWith(TIMETABLE) ? "" : TIMETABLE);
+  });
+  byId("new", HTMLButtonElement).addEventListener("click", () => goTo(""));
   byId("home", HTMLAnchorElement).addEventListener("click", (event) => {
     event.preventDefault();
-    go("");
+    goTo("");
   });
   send.addEventListener("click", submit);
   question.addEventListener("input", grow);
@@ -177,9 +232,10 @@ function prepare(): void {
   });
   window.addEventListener("online", sayConnection);
   window.addEventListener("offline", sayConnection);
-  window.addEventListener("popstate", () => void open(sessionOfAddress()));
-  void open(sessionOfAddress());
-  void conversations.refresh(sessionOfAddress());
+  window.addEventListener("popstate", () => {
+    showView();
+    if (sessionOfAddress() !== chat.sessionId) void open(sessionOfAddress());
+  });
 }
 
-prepare();
+void prepare();

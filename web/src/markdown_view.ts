@@ -1,7 +1,7 @@
 // Shows a Markdown tree as elements.
 import { button, el } from "./dom";
 import { parseMarkdown, type Block, type Inline } from "./markdown";
-import { t } from "./strings";
+import { t } from "./texts";
 
 /** What a citation mark does: null for a number that is no source of this answer. */
 export type CitationChip = (number: number) => HTMLElement | null;

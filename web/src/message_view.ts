@@ -1,22 +1,29 @@
 // One message as an element: text, trust, actions, details.
+import { describeModel } from "./api";
+import { showColumns } from "./compare_view";
 import { button, el } from "./dom";
 import { showMarkdown } from "./markdown_view";
-import { badgeOf, type AnswerFacts, type Message } from "./model";
+import { badgeOf, sessionsOf, type AnswerFacts, type Badge, type Message } from "./model";
+import { showSession, type CardActions } from "./session_card";
 import { showSource } from "./source_panel";
-import { t } from "./strings";
+import { fill, t } from "./texts";
 
 export interface MessageActions {
   retry: () => void;
   edit: (text: string) => void;
 }
 
-export function showMessage(message: Message, actions: MessageActions | null): HTMLElement {
+const CARDS_SHOWN = 4;
+
+/** `actions`: null where the conversation went on. */
+export function showMessage(message: Message, actions: MessageActions | null, cards: CardActions): HTMLElement {
   const answer = message.role === "assistant";
   const article = el(
     "article",
     { class: `message ${message.role}`, "aria-label": answer ? t.assistant : t.you },
     el("h2", { class: "who" }, answer ? t.assistant : t.you),
     answer ? showAnswer(message) : el("div", { class: "text plain" }, message.text),
+    answer && message.state !== "running" && showSessions(message, cards),
     showState(message, actions),
     showFooter(message, actions),
   );
@@ -25,24 +32,47 @@ export function showMessage(message: Message, actions: MessageActions | null): H
 }
 
 function showAnswer(message: Message): HTMLElement {
+  const grounded = showGrounded(message);
+  return message.bare ? showColumns(message.bare, message.state === "running", grounded) : grounded;
+}
+
+function showGrounded(message: Message): HTMLElement {
   if (message.state === "running" && message.text === "") {
-    return el("p", { class: "thinking" }, t.thinking);
+    return el("p", { class: "thinking" }, message.direct ? t.thinkingBare : t.thinking);
   }
   const facts = message.facts;
   const badge = message.state === "running" ? null : badgeOf(facts);
-  const body = el(
+  return el(
     "div",
     { class: "text" },
-    badge && el("p", { class: `badge ${badge}` }, t.badges[badge]),
+    badge && el("p", { class: `badge ${badge}` }, wordsOf(badge)),
     ...showMarkdown(message.text, (number) => chipOf(message.text, facts, number)),
   );
-  return body;
+}
+
+function wordsOf(badge: NonNullable<Badge>): string {
+  const words = { sources: t.badgeSources, checked: t.badgeChecked, silent: t.badgeSilent, unverified: t.badgeUnverified };
+  return words[badge];
+}
+
+function showSessions(message: Message, cards: CardActions): HTMLElement | null {
+  const all = sessionsOf(message.facts).map((session) => showSession(session, cards));
+  if (all.length === 0) return null;
+  const list = el("ul", { class: "cards" }, ...all.slice(0, CARDS_SHOWN));
+  const rest = all.slice(CARDS_SHOWN);
+  const more = button(fill(t.moreSessions, { count: rest.length }), () => {
+    list.append(...rest);
+    more.remove();
+    rest[0]?.querySelector<HTMLElement>("a, button")?.focus();
+  });
+  const head = el("h3", { class: "for-ears" }, t.sessionsOfAnswer);
+  return el("div", { class: "sessions-of-answer" }, head, list, rest.length > 0 && more);
 }
 
 function chipOf(answer: string, facts: AnswerFacts | undefined, number: number): HTMLElement | null {
   const citation = facts?.grounding?.citations.find((candidate) => candidate.number === number);
   if (!facts || !citation) return facts ? null : el("span", { class: "chip" }, String(number));
-  const label = t.openSource(number, citation.title || citation.docId);
+  const label = fill(t.openSource, { number, title: citation.title || citation.docId });
   const open = (): void => showSource(answer, facts, citation);
   return button(`✓ ${number}`, open, { class: "chip", "aria-label": label, title: label });
 }
@@ -50,14 +80,15 @@ function chipOf(answer: string, facts: AnswerFacts | undefined, number: number):
 function showState(message: Message, actions: MessageActions | null): HTMLElement | null {
   const words: string | undefined =
     message.error ??
-    (message.state === "stopped" ? t.stopped : message.state === "failed" ? t.noAnswer : undefined);
+    (message.state === "stopped" ? t.stopped : message.state === "failed" ? t.noAnswer : undefined) ??
+    (message.facts?.saved === false ? t.notSaved : undefined);
   if (words === undefined) return null;
   return el(
     "p",
     { class: message.state === "failed" ? "state failed" : "state" },
     words,
     " ",
-    actions && button(t.retry, actions.retry, { class: "retry" }),
+    actions && message.state !== "done" && button(t.retry, actions.retry, { class: "retry" }),
   );
 }
 
@@ -91,7 +122,7 @@ function showDetails(facts: AnswerFacts): HTMLElement {
   const rows: Array<readonly [string, string]> = [
     [t.model, facts.model || t.unknown],
     [t.latency, facts.latencyMs === null ? t.unknown : `${(facts.latencyMs / 1000).toFixed(2)} s`],
-    [t.tokens, t.tokensOf(counted(facts.promptTokens), counted(facts.completionTokens))],
+    [t.tokens, fill(t.tokensOf, { prompt: counted(facts.promptTokens), completion: counted(facts.completionTokens) })],
   ];
   const grounding = facts.grounding;
   if (grounding) {
@@ -101,13 +132,26 @@ function showDetails(facts: AnswerFacts): HTMLElement {
       rows.push([t.sufficiency, `${Math.round(grounding.sufficiency * 100)} %`]);
     }
   }
+  const told = el("dl", {}, ...rows.flatMap(showRow));
   return el(
     "details",
-    {},
+    { on: { toggle: () => void addModelFacts(told, facts.model) } },
     el("summary", {}, t.details),
-    el("dl", {}, ...rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
+    told,
     grounding && grounding.sentences.length > 0 && showVerdicts(grounding.sentences),
   );
+}
+
+function showRow([name, value]: readonly [string, string]): HTMLElement[] {
+  return [el("dt", {}, name), el("dd", {}, value)];
+}
+
+// Once, when somebody looks: whether the model stands in for another.
+async function addModelFacts(told: HTMLElement, model: string): Promise<void> {
+  if (told.dataset["model"] !== undefined || model === "") return;
+  told.dataset["model"] = model;
+  const about = await describeModel(model).catch(() => []);
+  told.append(...about.flatMap(showRow));
 }
 
 function showVerdicts(sentences: NonNullable<AnswerFacts["grounding"]>["sentences"]): HTMLElement {

@@ -1,5 +1,6 @@
 // What the page knows of a conversation, and how it reads what the agent says. Pure: nothing that
 // comes from outside is trusted to have a shape.
+import { sessionOfSource, type Session } from "./timetable";
 
 export interface Citation {
   readonly number: number;
@@ -13,6 +14,14 @@ export interface Sentence {
   readonly verdict: "supported" | "unsupported";
   readonly shown: boolean;
   readonly reason: string;
+  readonly spans: readonly Span[];
+}
+
+/** Where a document says it: [start, end) of its text, in Unicode code points. */
+export interface Span {
+  readonly docId: string;
+  readonly start: number;
+  readonly end: number;
 }
 
 export interface Grounding {
@@ -27,6 +36,7 @@ export interface Source {
   readonly docId: string;
   readonly text: string;
   readonly metadata: ReadonlyArray<readonly [name: string, value: string]>;
+  readonly session: Session | null;
 }
 
 export interface AnswerFacts {
@@ -36,6 +46,16 @@ export interface AnswerFacts {
   readonly completionTokens: number | null;
   readonly grounding: Grounding | null;
   readonly sources: readonly Source[];
+  /** False: the history could not take the answer yet. */
+  readonly saved: boolean;
+}
+
+/** What the model says without sources, beside an answer with them. */
+export interface BareAnswer {
+  text: string;
+  model: string;
+  latencyMs: number | null;
+  error: string;
 }
 
 export interface Message {
@@ -45,6 +65,9 @@ export interface Message {
   state: "done" | "running" | "stopped" | "failed";
   error?: string;
   facts?: AnswerFacts;
+  bare?: BareAnswer;
+  /** Of a running answer: the model answers from memory alone. */
+  direct?: boolean;
 }
 
 export interface SessionInfo {
@@ -59,11 +82,11 @@ export function bag(value: unknown): Bag {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Bag) : {};
 }
 
-function list(value: unknown): readonly unknown[] {
+export function list(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-function text(value: unknown): string {
+export function text(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
@@ -75,12 +98,13 @@ export function readFacts(value: unknown): AnswerFacts {
   const from = bag(value);
   const usage = bag(from["usage"]);
   return {
-    model: text(from["model"]),
+    model: text(from["substituted_model"]) || text(from["model"]),
     latencyMs: number(from["latency_ms"]),
     promptTokens: number(usage["prompt_tokens"]),
     completionTokens: number(usage["completion_tokens"]),
     grounding: readGrounding(from["grounding"]),
     sources: list(from["sources"]).map(readSource),
+    saved: from["saved"] !== false,
   };
 }
 
@@ -113,7 +137,24 @@ function readSentence(value: unknown): Sentence {
     verdict: from["verdict"] === "supported" ? "supported" : "unsupported",
     shown: from["shown"] === true,
     reason: text(from["reason"]),
+    spans: list(from["spans"]).map(readSpan).filter((span): span is Span => span !== null),
   };
+}
+
+function readSpan(value: unknown): Span | null {
+  const from = bag(value);
+  const docId = text(from["doc_id"]) || text(from["document"]);
+  const [start, end] = [number(from["start"]), number(from["end"])];
+  if (docId === "" || start === null || end === null || start < 0 || end <= start) return null;
+  return { docId, start, end };
+}
+
+/** Null: this answer had no other beside it. */
+export function readBare(value: unknown): BareAnswer | null {
+  const from = bag(value);
+  if (typeof from["message"] !== "string") return null;
+  const failed = text(from["error"]) || text(from["error_code"]);
+  return { text: text(from["message"]), model: text(from["model"]), latencyMs: number(from["latency_ms"]), error: failed };
 }
 
 function readSource(value: unknown): Source {
@@ -121,7 +162,7 @@ function readSource(value: unknown): Source {
   const metadata = Object.entries(bag(from["metadata"]))
     .filter(([, entry]) => ["string", "number", "boolean"].includes(typeof entry) && entry !== "")
     .map(([name, entry]) => [name, String(entry)] as const);
-  return { docId: text(from["doc_id"]), text: text(from["text"]), metadata };
+  return { docId: text(from["doc_id"]), text: text(from["text"]), metadata, session: sessionOfSource(value) };
 }
 
 /** Of GET /api/sessions/{id} or /api/chat/history/{id}. */
@@ -142,6 +183,8 @@ function readMessage(value: unknown): Message {
     state: from["stopped"] === true ? "stopped" : "done",
   };
   if (role === "assistant") message.facts = readFacts(from);
+  const bare = readBare(from["bare"]);
+  if (bare) message.bare = bare;
   return message;
 }
 
@@ -159,6 +202,23 @@ export function readError(value: unknown, otherwise: string): string {
 }
 
 export type Badge = "sources" | "checked" | "silent" | "unverified" | null;
+
+/** The cited sessions, in the order of their citations, each once. */
+export function sessionsOf(facts: AnswerFacts | undefined): Session[] {
+  const cited = facts?.grounding?.citations.map((citation) => citation.docId) ?? [];
+  const found = new Map<string, Session>();
+  for (const docId of cited) {
+    const session = facts?.sources.find((source) => source.docId === docId)?.session;
+    if (session) found.set(docId, session);
+  }
+  return [...found.values()];
+}
+
+/** Where the shown sentences have their words in a document; empty: nobody told. */
+export function spansIn(facts: AnswerFacts, docId: string): Span[] {
+  const shown = facts.grounding?.sentences.filter((sentence) => sentence.shown) ?? [];
+  return shown.flatMap((sentence) => sentence.spans.filter((span) => span.docId === docId));
+}
 
 /** How much a reader may trust an answer, at a glance. */
 export function badgeOf(facts: AnswerFacts | undefined): Badge {

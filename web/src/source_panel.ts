@@ -1,9 +1,9 @@
 // The panel with one source of an answer: its text, the words that support the answer marked.
 import { byId, el } from "./dom";
 import { safeUrl } from "./markdown";
-import { sentencesCiting, type AnswerFacts, type Citation } from "./model";
-import { t } from "./strings";
-import { supportingPieces } from "./words";
+import { sentencesCiting, spansIn, type AnswerFacts, type Citation } from "./model";
+import { fill, t } from "./texts";
+import { spanPieces, supportingPieces } from "./words";
 
 const SOURCE_TEXT_MAX = 20_000;
 
@@ -11,7 +11,7 @@ export function showSource(answer: string, facts: AnswerFacts, citation: Citatio
   const panel = byId("source", HTMLDialogElement);
   const title = byId("source-title", HTMLElement);
   const body = byId("source-body", HTMLElement);
-  title.textContent = t.openSource(citation.number, citation.title || citation.docId);
+  title.textContent = fill(t.openSource, { number: citation.number, title: citation.title || citation.docId });
   body.replaceChildren(...contentOf(answer, facts, citation));
   body.scrollTop = 0;
   if (!panel.open) panel.showModal(); // Keeps the focus inside; Escape closes and gives it back.
@@ -28,8 +28,11 @@ function contentOf(answer: string, facts: AnswerFacts, citation: Citation): HTML
   const parts = facts.sources.filter((source) => source.docId === citation.docId);
   if (parts.length === 0) return [...content, el("p", { class: "quiet" }, t.noText)];
   content.push(el("p", { class: "quiet" }, t.supports));
+  // Exact places, where the service tells them; a document in several parts has places of its own.
+  const spans = parts.length === 1 ? spansIn(facts, citation.docId) : [];
   for (const part of parts) {
-    const pieces = supportingPieces(sentence, part.text.slice(0, SOURCE_TEXT_MAX));
+    const text = part.text.slice(0, SOURCE_TEXT_MAX);
+    const pieces = spans.length > 0 ? spanPieces(spans, text) : supportingPieces(sentence, text);
     const marked = pieces.map(({ text, marked }) => (marked ? el("mark", {}, text) : text));
     content.push(el("blockquote", { class: "source-text" }, ...marked));
   }

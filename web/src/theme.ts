@@ -1,6 +1,6 @@
 // Dark or light: what the reader chose, else what the device prefers.
 import { byId } from "./dom";
-import { t } from "./strings";
+import { t } from "./texts";
 
 type Theme = "dark" | "light";
 const KEY = "theme";

@@ -36,6 +36,25 @@ export function supportingPieces(sentence: string, source: string): Piece[] {
   return pieces;
 }
 
+/** `source` in pieces; those marked that `spans` name, in Unicode code points. */
+export function spanPieces(spans: ReadonlyArray<{ start: number; end: number }>, source: string): Piece[] {
+  const points = [...source];
+  const pieces: Piece[] = [];
+  const add = (text: string, marked: boolean): void => {
+    if (text !== "") pieces.push({ text, marked });
+  };
+  let at = 0;
+  for (const { start, end } of [...spans].sort((a, b) => a.start - b.start)) {
+    if (end <= at || start >= points.length) continue;
+    const begin = Math.max(at, start);
+    add(points.slice(at, begin).join(""), false);
+    add(points.slice(begin, end).join(""), true);
+    at = Math.min(end, points.length);
+  }
+  add(points.slice(at).join(""), false);
+  return pieces;
+}
+
 function wordsOf(text: string): string[] {
   return [...text.matchAll(WORD)].map((match) => (match[0] ?? "").toLowerCase()).filter((word) => !COMMON.has(word));
 }

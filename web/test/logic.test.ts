@@ -2,9 +2,13 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { parseInline, parseMarkdown, safeUrl } from "../src/markdown";
-import { badgeOf, readFacts, readMessages, readSessions, sentencesCiting } from "../src/model";
+import { readConfig } from "../src/config";
+import { badgeOf, readFacts, readMessages, readSessions, sentencesCiting, sessionsOf } from "../src/model";
+import { documentsOf, PORTION_BYTES, portionsOf } from "../src/operator/documents";
 import { SseParser } from "../src/sse";
-import { supportingPieces } from "../src/words";
+import { fill, t, useTexts } from "../src/texts";
+import { dayInWords, daysOf, matching, readSchedule, roomsOf, sessionOfSource, slotsOf } from "../src/timetable";
+import { spanPieces, supportingPieces } from "../src/words";
 
 // A model that writes a script or a trap must be read as text.
 test("HTML stays text and no link can run", () => {
@@ -105,4 +109,62 @@ test("replies of any shape are read without failing", () => {
   }
   const messages = readMessages({ messages: [{ role: "user", content: "Hi", timestamp: "T" }] });
   assert.equal(messages[0]?.state, "failed"); // It has no answer yet: it can be asked again.
+});
+
+// Whoever reads the wrong words marked trusts the wrong sentence: offsets count characters, not halves of them.
+test("words are marked where the service says, in code points", () => {
+  const spans = [{ start: 3, end: 7 }, { start: 3, end: 5 }, { start: 9, end: 99 }];
+  const marked = spanPieces(spans, "é𝄞 Room 7 in C");
+  assert.deepEqual(marked.filter((piece) => piece.marked).map((piece) => piece.text), ["Room", " in C"]);
+  assert.equal(marked.map((piece) => piece.text).join(""), "é𝄞 Room 7 in C");
+  assert.deepEqual(spanPieces([], "abc"), [{ text: "abc", marked: false }]);
+});
+
+const TALK = {
+  doc_id: "d1",
+  metadata: { title: "KAITO", speakers: [{ name: "A" }, "B", 7], location: "Room 9", date: "3/6/2026", start: "9:05", end: "10:00" },
+};
+
+test("a source of the schedule is a session, other sources are not", () => {
+  const session = sessionOfSource(TALK);
+  assert.deepEqual(session?.speakers, ["A", "B"]);
+  assert.deepEqual([session?.date, session?.start, session?.end], ["2026-03-06", "09:05", "10:00"]);
+  assert.equal(sessionOfSource({ metadata: { title: "A page" } }), null);
+  assert.equal(sessionOfSource(null), null);
+  const facts = readFacts({ grounding: { mode: "composed", citations: [{ number: 1, doc_id: "d1" }, { number: 2, doc_id: "d1" }] }, sources: [TALK, { ...TALK, doc_id: "d2" }] });
+  assert.deepEqual(sessionsOf(facts).map((one) => one.docId), ["d1"]); // Cited ones only, once.
+});
+
+test("the timetable is in order and finds what is looked for", () => {
+  const talk = (title: string, date: string, start: string, location: string): unknown => ({ title, date, start, end: "23:00", location, speakers: ["Ann Bee"] });
+  const all = readSchedule({
+    sessions: [talk("C", "2026-03-07", "10:00", "Room 10"), talk("B", "2026-03-06", "10:00", "Room 10"), talk("A", "2026-03-06", "10:00", "Room 9"),
+      talk("Early", "2026-03-06", "09:00", "Room 9"), talk("No time", "", "", ""), talk("", "2026-03-06", "09:00", ""), null],
+  });
+  assert.deepEqual(daysOf(all), ["2026-03-06", "2026-03-07"]);
+  assert.deepEqual(roomsOf(all), ["Room 9", "Room 10"]);
+  assert.deepEqual(slotsOf(all, "2026-03-06").map((slot) => [slot.start, slot.sessions.map((one) => one.title)]), [["09:00", ["Early"]], ["10:00", ["A", "B"]]]);
+  assert.deepEqual(matching(all, "bee a ROOM", "Room 9").map((one) => one.title), ["A", "Early"]);
+  assert.equal(dayInWords("2026-03-08", "en-US"), "Sunday, March 8"); // Wherever the reader is.
+});
+
+test("files become documents in portions a request can carry", () => {
+  assert.deepEqual(documentsOf("a.md", "# Title\nText")?.[0]?.metadata, { title: "Title", file_name: "a.md" });
+  assert.equal(documentsOf("a.html", "<title>T</title><script>x</script><p>a &amp; b</p>")?.[0]?.text.includes("x"), false);
+  assert.equal(documentsOf("a.json", '[{"text":"a"},{"text":"b","metadata":{"k":1}}]')?.length, 2);
+  for (const [name, content] of [["a.json", "{"], ["a.json", '[{"x":1}]'], ["a.txt", ""], ["a.bin", "\u0000"]] as const) {
+    assert.equal(documentsOf(name, content), null, name);
+  }
+  const documents = Array.from({ length: 45 }, (_, at) => ({ text: `${at}`, metadata: {} }));
+  assert.deepEqual(portionsOf(documents)?.map((portion) => portion.length), [20, 20, 5]);
+  assert.equal(portionsOf([{ text: "x".repeat(PORTION_BYTES), metadata: {} }]), null);
+});
+
+// A translation is a file: what it lacks stays English, what is no text is ignored.
+test("a translation lays its texts over ours", () => {
+  useTexts({ send: "Senden", nothing: "x", stop: 7, examples: ["Was?", 7] });
+  assert.deepEqual([t.send, t.stop, t.examples], ["Senden", "Stop", ["Was?"]]);
+  assert.equal(fill("{a} of {b} {c}", { a: 1, b: "x" }), "1 of x {c}");
+  const config = readConfig({ modes: ["sources", "loud", 7], operator: true, theme: { logo: true } });
+  assert.deepEqual([config.modes, config.operator, config.logo, config.index], [["sources"], true, true, ""]);
 });

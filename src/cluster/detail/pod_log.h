@@ -9,6 +9,9 @@
 
 namespace rage::cluster::detail {
 
+// Of those that the pod has; `asked` may be empty if it has one. A bad request names the choices.
+Result<std::string> container_of(const Json& pod, const std::string& asked);
+
 // Which container of the pod is meant, and how much of its log. Pure. A bad request names the
 // choices.
 Result<PodLogQuery> parse_log_query(const Json& pod, const codec::QueryParameters& parameters);

@@ -105,6 +105,10 @@ class Connection final {
   // The worker's way to the peer when there is TLS, whose state belongs to the loop: blocks until
   // the bytes have left (true) or never will.
   bool write_through_loop(std::string_view bytes);
+  // The worker's way to what the peer of an upgraded connection sends: blocks until there is
+  // something; empty at its end.
+  std::string read_through_loop();
+  void serve_read();
   void begin_write(std::string_view bytes);
   std::size_t on_write_progress(const boost::system::error_code& error);
   void end_write(bool written);
@@ -136,12 +140,18 @@ class Connection final {
   bool closing_ = false;    // Answer nothing more.
   bool lingering_ = false;  // The last answer may be overtaken by a reset; see linger().
   bool cancelled_ = false;
+  bool read_wanted_ = false;  // By the worker, of an upgraded connection.
 
   // The worker's, while handling_.
   ParsedRequest current_;
   Context context_;
   std::stop_source stop_{std::nostopstate};
   bool reusable_ = false;
+
+  // Between the worker that waits and the loop that reads.
+  Mutex read_mutex_;
+  CondVar read_ended_;
+  std::optional<std::string> read_bytes_ GUARDED_BY(read_mutex_);
 
   // Between the worker that waits and the loop that writes.
   enum class WriteState { kRunning, kWritten, kFailed };

@@ -16,6 +16,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "net/http_server.h"
+#include "net/upgrade.h"
 
 namespace rage::net::detail {
 
@@ -46,10 +47,12 @@ struct Exchange {
   std::chrono::milliseconds write_timeout{30'000};
   // Given: instead of the socket. Returns once the bytes have left, or false.
   std::function<bool(std::string_view bytes)> write = {};
+  // What the peer of an upgraded connection sends; empty at its end.
+  std::function<std::string()> read = {};
 };
 
 // Resource. One thread.
-class ResponseStream final : public ResponseWriter {
+class ResponseStream final : public ResponseWriter, public Upgrade {
  public:
   explicit ResponseStream(const Exchange& exchange) : exchange_(exchange) {}
   ResponseStream(const ResponseStream&) = delete;
@@ -59,6 +62,8 @@ class ResponseStream final : public ResponseWriter {
   Result<void> begin(int status, Headers headers) override;
   Result<void> write(std::string_view bytes) override;
   void abort() override;
+  Result<void> upgrade(std::string_view protocol, Headers headers) override;
+  Result<std::string> read() override;
 
   // The handler broke: what has begun is cut off, so that nobody takes it for whole.
   void give_up();
@@ -76,6 +81,7 @@ class ResponseStream final : public ResponseWriter {
   const Exchange exchange_;
   Phase phase_ = Phase::kUnanswered;
   Framing framing_;
+  bool upgraded_ = false;
 };
 
 }  // namespace rage::net::detail

@@ -1,4 +1,4 @@
-# The real node of up.sh --node: containerd, kubelet, kube-proxy.
+# The real node of up.sh --node: containerd, kubelet, kube-proxy, and a DNS that knows Services.
 # shellcheck shell=bash disable=SC2154  # dir, here, bin and addr are up.sh's.
 
 start_node() {
@@ -44,7 +44,10 @@ localStorageCapacityIsolation: false
 evictionHard: {memory.available: "50Mi", nodefs.available: "1%", imagefs.available: "1%"}
 address: $addr
 healthzPort: 0
+clusterDomain: cluster.local
+clusterDNS: ["$addr"]
 K
+  start_part "$dir" dns python3 "$here/dns.py" "$dir" "$addr"
   start_part "$dir" kubelet "$bin/kubelet" --config "$dir/kubelet.yaml" \
     --kubeconfig "$dir/kubelet.kubeconfig" --hostname-override node1 --node-ip "$addr" \
     --root-dir "$dir/kubelet" --cert-dir "$dir/kubelet-pki"

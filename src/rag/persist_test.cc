@@ -1,0 +1,147 @@
+// Indexes as folders: persisted, loaded, taken over from KAITO.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "base/files.h"
+#include "embed/hashing_embedder.h"
+#include "rag/collections.h"
+#include "rag/hashes.h"
+#include "rag/kaito_store.h"
+#include "test_paths.h"
+
+namespace rage::rag {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+struct PersistTest : testing::Test {
+  std::unique_ptr<TemporaryDirectory> directory = *TemporaryDirectory::create("rage-persist-");
+  fs::path data = fs::canonical(directory->path());
+  embed::HashingEmbedder embedder;
+  std::unique_ptr<Collections> collections = *Collections::open(data, embedder, {});
+
+  void SetUp() override {
+    ASSERT_TRUE(collections->add({}, "fruit",
+                                 {{.text = "red apples", .metadata = {{"n", 1}}},
+                                  {.text = "green pears", .metadata = codec::Json::object()}}));
+  }
+  std::vector<std::string> texts(std::string_view name) {
+    std::vector<std::string> all;
+    const auto collection = collections->find(name);
+    if (!collection) return {collection.error().message};
+    (*collection)->snapshot()->for_each_row([&](const Row& row) {
+      all.push_back(row.chunk->text);
+      return true;
+    });
+    return all;
+  }
+  Result<std::string> load(std::string_view name, std::string_view path, bool overwrite = false) {
+    return collections->load_persisted({}, name, path, overwrite);
+  }
+};
+
+TEST_F(PersistTest, APersistedIndexLoadsUnderAnyName) {
+  ASSERT_EQ(*collections->persist("fruit", ""), (data / "fruit").string());
+  ASSERT_TRUE((*collections->find("fruit"))->set_grounding_mode(GroundingMode::kAssist));
+  ASSERT_TRUE(collections->persist("fruit", "snap/one"));
+  const auto loaded = load("copy", "snap/one");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(*loaded, "snap/one");
+  EXPECT_THAT(texts("copy"), ElementsAre("red apples", "green pears"));
+  EXPECT_EQ((*collections->find("copy"))->grounding_mode(), GroundingMode::kAssist);
+  const auto hits = collections->retrieve({}, **collections->find("copy"), "green pears", 1);
+  EXPECT_EQ(hits->front().chunk.text, "green pears");
+  // It is an index of its own, and survives a restart.
+  ASSERT_TRUE(collections->add({}, "copy", {{.text = "plums", .metadata = codec::Json::object()}}));
+  collections.reset();
+  collections = *Collections::open(data, embedder, {});
+  EXPECT_THAT(texts("copy"), ElementsAre("red apples", "green pears", "plums"));
+  EXPECT_THAT(texts("fruit"), ElementsAre("red apples", "green pears"));
+  EXPECT_THAT(collections->names(), ElementsAre("fruit", "copy"));
+}
+
+// W21: the original says 500 where it means 409.
+TEST_F(PersistTest, AnExistingIndexIsReplacedOnlyWhenAskedTo) {
+  ASSERT_TRUE(collections->persist("fruit", ""));
+  ASSERT_TRUE(
+      collections->add({}, "fruit", {{.text = "plums", .metadata = codec::Json::object()}}));
+  const auto refused = load("fruit", "");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kAlreadyExists);
+  EXPECT_EQ(
+      refused.error().message,
+      "Index 'fruit' already exists. Use a different name or delete the existing index first.");
+  EXPECT_EQ(texts("fruit").size(), 3U);
+  ASSERT_TRUE(load("fruit", "", true));
+  EXPECT_THAT(texts("fruit"), ElementsAre("red apples", "green pears"));
+  EXPECT_EQ((*collections->find("fruit"))->corpus() == nullptr, false);
+}
+
+TEST_F(PersistTest, WhatKaitoPersistedIsEmbeddedAnew) {
+  fs::create_directories(data / "old");
+  fs::copy_file(test::source_dir() / "src/rag/testdata/kaito_docstore.json",
+                data / "old/docstore.json");
+  const auto loaded = load("old", "");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(texts("old").size(), 3U);
+  const auto hits = collections->retrieve({}, **collections->find("old"), "valve 7", 5);
+  EXPECT_THAT(hits->front().chunk.text, HasSubstr("Sentence number 7"));
+  const auto presence = (*collections->find("old"))
+                            ->presence(std::vector{document_id("First document in index1")},
+                                       std::vector{Document{.text = "First document, changed",
+                                                            .metadata = {{"type", "text"}}}});
+  EXPECT_EQ(presence->front(), Presence::kSame);  // Under the id that clients know.
+}
+
+TEST_F(PersistTest, AnotherEmbeddersIndexIsEmbeddedAnew) {
+  ASSERT_TRUE(collections->persist("fruit", ""));
+  const fs::path file = data / "fruit/collection.db";
+  {
+    const auto database = *store::Database::open(file);
+    ASSERT_TRUE(database->execute("UPDATE meta SET value = 'another' WHERE key = 'embedder'"));
+  }
+  ASSERT_TRUE(load("copy", "fruit"));
+  EXPECT_THAT(texts("copy"), ElementsAre("red apples", "green pears"));
+}
+
+// A damaged copy must not cost the index that is there.
+TEST_F(PersistTest, ADamagedFileChangesNothing) {
+  ASSERT_TRUE(collections->persist("fruit", ""));
+  const fs::path file = data / "fruit/collection.db";
+  {
+    const auto database = *store::Database::open(file);
+    ASSERT_TRUE(database->execute("UPDATE chunks SET vector = x'00'"));
+  }
+  EXPECT_EQ(load("fruit", "", true).error().code, ErrorCode::kDataLoss);
+  ASSERT_TRUE(
+      write_file_atomically(file, "this is no database, but long enough to be read as one"));
+  EXPECT_EQ(load("fruit", "", true).error().code, ErrorCode::kDataLoss);
+  EXPECT_EQ(load("new", "fruit").error().code, ErrorCode::kDataLoss);
+  EXPECT_THAT(texts("fruit"), ElementsAre("red apples", "green pears"));
+  EXPECT_THAT(collections->names(), ElementsAre("fruit"));
+}
+
+TEST_F(PersistTest, WhatIsNotThereIsSaid) {
+  EXPECT_EQ(collections->persist("none", "").error().message, "No such index: 'none' exists.");
+  EXPECT_EQ(load("none", "").error().message, "Path does not exist: " + (data / "none").string());
+  fs::create_directories(data / "empty");
+  EXPECT_EQ(load("empty", "").error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(load("x", "/etc").error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(collections->persist("fruit", "/tmp/x").error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST_F(PersistTest, ALoadThatACrashCutShortLeavesNothing) {
+  fs::create_directories(data / "indexes/incoming-x");
+  ASSERT_TRUE(write_file_atomically(data / "indexes/incoming-x/collection.db", "half"));
+  collections.reset();
+  collections = *Collections::open(data, embedder, {});
+  EXPECT_FALSE(fs::exists(data / "indexes/incoming-x"));
+  EXPECT_THAT(collections->names(), ElementsAre("fruit"));
+}
+
+}  // namespace
+}  // namespace rage::rag

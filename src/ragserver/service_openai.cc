@@ -1,0 +1,115 @@
+// Routes of OpenAI's API beside chat: models and embeddings.
+#include <bit>
+
+#include "base/base64.h"
+#include "llm/stand_ins.h"
+#include "rag/ingest.h"
+#include "ragserver/responses.h"
+#include "ragserver/service.h"
+#include "ragserver/validation.h"
+
+namespace rage::ragserver {
+namespace {
+
+using codec::Json;
+using net::HttpResponse;
+
+constexpr std::size_t kInputsMax = 2048;  // OpenAI's.
+
+struct EmbeddingsRequest {
+  std::vector<std::string> texts;
+  std::string model;
+  bool base64 = false;
+  embed::TextKind kind = embed::TextKind::kPassage;
+};
+
+std::unexpected<Error> invalid(std::string message) {
+  return fail(ErrorCode::kInvalidArgument, std::move(message));
+}
+
+Result<std::vector<std::string>> read_inputs(const Json& body) {
+  const Json* input = codec::find_key(body, "input");
+  if (input == nullptr) return invalid("input is missing: a text, or a list of texts.");
+  const Json list = input->is_string() ? Json::array({*input}) : *input;
+  if (!list.is_array() || list.empty() || list.size() > kInputsMax) {
+    return invalid(fmt::format("input must be a text, or a list of 1 to {} texts.", kInputsMax));
+  }
+  std::vector<std::string> texts;
+  for (const Json& text : list) {
+    if (!text.is_string()) return invalid("input must be text: token numbers are not supported.");
+    if (text.get_ref<const std::string&>().empty()) return invalid("input must not be empty.");
+    texts.push_back(text.get<std::string>());
+  }
+  return texts;
+}
+
+Result<EmbeddingsRequest> parse_embeddings_request(const Json& body, std::size_t dimension) {
+  EmbeddingsRequest request;
+  ASSIGN_OR_RETURN(request.texts, read_inputs(body));
+  request.model = codec::string_or(body, "model", "");
+  if (const Json* wanted = codec::find_key(body, "dimensions"); wanted && !wanted->is_null()) {
+    if (*wanted != dimension) {
+      return invalid(fmt::format("dimensions must be {}, as the embedder has it.", dimension));
+    }
+  }
+  const Json* format = codec::find_key(body, "encoding_format");
+  if (format != nullptr && !format->is_null()) {
+    request.base64 = *format == "base64";
+    if (!request.base64 && *format != "float") {
+      return invalid("encoding_format must be float or base64.");
+    }
+  }
+  if (codec::string_or(body, "input_type", "") == "query") request.kind = embed::TextKind::kQuery;
+  return request;
+}
+
+Json render_vector(std::span<const float> vector, bool base64) {
+  static_assert(std::endian::native == std::endian::little);
+  if (!base64) return Json(std::vector<float>(vector.begin(), vector.end()));
+  const auto bytes = std::as_bytes(vector);
+  return encode_base64({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+}  // namespace
+
+HttpResponse RagService::list_models(const Call& call) {
+  Json models = Json::array();
+  if (llm_ != nullptr) {
+    const auto found = llm_->list_models(call.context);
+    if (!found) return render_error(found.error());
+    for (const llm::ModelInfo& model : *found) {
+      Json entry = {{"id", model.id}, {"object", "model"}, {"created", 0}, {"owned_by", "rage"}};
+      if (model.context_tokens_max) entry["max_model_len"] = *model.context_tokens_max;
+      if (!model.stand_in.empty()) {
+        entry["tags"] = Json::array({llm::render_stand_in_tag(model.stand_in)});
+      }
+      models.push_back(std::move(entry));
+    }
+  }
+  return json_ok({{"object", "list"}, {"data", models}});
+}
+
+HttpResponse RagService::embed(const Call& call) {
+  ValidationErrors errors;
+  const auto body = read_json_object(call.request, errors);
+  if (!body) return errors.response();
+  embed::Embedder& embedder = collections_.embedder();
+  const auto request = parse_embeddings_request(*body, embedder.dimension());
+  if (!request) return render_error(request.error());
+  const auto vectors = rag::embed_texts(call.context, embedder, request->texts, request->kind);
+  if (!vectors) return render_error(vectors.error());
+  Json data = Json::array();
+  std::size_t tokens = 0;
+  for (std::size_t i = 0; i < vectors->rows; ++i) {
+    tokens += embedder.count_tokens(request->texts[i]);
+    data.push_back({{"object", "embedding"},
+                    {"index", i},
+                    {"embedding", render_vector(vectors->row(i), request->base64)}});
+  }
+  return json_ok({{"object", "list"},
+                  {"data", std::move(data)},
+                  {"model", request->model.empty() ? std::string(embedder.id()) : request->model},
+                  {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}}}});
+}
+
+}  // namespace rage::ragserver

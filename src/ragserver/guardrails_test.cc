@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "guardrails/reply_guard.h"
 #include "ragserver/service_fixture.h"
 
 namespace rage::ragserver {
@@ -12,6 +13,8 @@ using testing::HasSubstr;
 using testing::Not;
 
 constexpr const char* kPath = "/v1/chat/completions";
+// The text of a source, so that one is near.
+constexpr const char* kQuestion = "Ann is at ann@example.com, whoever asks.";
 constexpr const char* kRedact = "scanners: [{type: sensitive}]\n";
 constexpr const char* kBlock = "scanners: [{type: sensitive, action: block}]\n";
 
@@ -26,8 +29,8 @@ struct GuardrailsTest : ServiceFixture {
             .chat = {.answer_mode = rag::AnswerMode::kModel, .grounding = rag::GroundingMode::kOff},
             .guardrails = guardrails.get()});
   }
-  RecordingWriter ask(const Json& more) {
-    Json body = {{"model", "m"}, {"messages", {{{"role", "user"}, {"content", "Who is Ann?"}}}}};
+  RecordingWriter ask(const Json& more = Json::object()) {
+    Json body = {{"model", "m"}, {"messages", {{{"role", "user"}, {"content", kQuestion}}}}};
     body.update(more);
     return post(kPath, body);
   }
@@ -47,7 +50,7 @@ struct GuardrailsTest : ServiceFixture {
 TEST_F(GuardrailsTest, ThePassedThroughReplyIsHeldToThePolicy) {
   hold_to(kRedact);
   answer({{"role", "assistant"}, {"content", "ann@example.com"}, {"reasoning_content", "a@b.cc"}});
-  const auto reply = ask({});
+  const auto reply = ask();
   ASSERT_EQ(reply.status, 200) << reply.body;
   EXPECT_EQ(reply.json()["id"], "up-1");
   EXPECT_EQ(reply.json()["choices"][0]["message"]["content"], "<EMAIL>");
@@ -58,7 +61,7 @@ TEST_F(GuardrailsTest, ThePassedThroughReplyIsHeldToThePolicy) {
 TEST_F(GuardrailsTest, ABlockedReplySaysTheBlockMessage) {
   hold_to(kBlock);
   answer({{"role", "assistant"}, {"content", "ann@example.com"}});
-  const auto reply = ask({});
+  const auto reply = ask();
   EXPECT_EQ(reply.status, 200);
   EXPECT_EQ(reply.json()["choices"][0]["message"]["content"], guardrails::kBlockMessage);
 }
@@ -66,29 +69,29 @@ TEST_F(GuardrailsTest, ABlockedReplySaysTheBlockMessage) {
 TEST_F(GuardrailsTest, WhatCannotBeScannedIsAnError) {
   hold_to(kRedact);
   llm.reply.body = R"({"id": "x", "text": "ann@example.com"})";
-  const auto reply = ask({});
+  const auto reply = ask();
   EXPECT_EQ(reply.status, 500);
   EXPECT_EQ(reply.json()["detail"], guardrails::kScanFailed);
   EXPECT_THAT(metrics(), HasSubstr("rag_chat_requests_total{status=\"failure\"} 1"));
   EXPECT_THAT(metrics(), HasSubstr("response_actions_total{final_action=\"fail_closed\"} 1"));
   llm.reply = {.status = 429, .content_type = "application/json", .body = "slow down"};
-  EXPECT_EQ(ask({}).status, 429);
+  EXPECT_EQ(ask().status, 429);
 }
 
 TEST_F(GuardrailsTest, GroundedAnswersAndTheirSourcesAreHeldToThePolicy) {
   hold_to(kRedact);
-  index("people", {{{"text", "Ann is at ann@example.com, whoever asks."}}});
+  index("people", {{{"text", kQuestion}}});
   llm.pieces = {"Ann is at ann@", "example.com. "};
   const Json more = {{"index_name", "people"}, {"grounding_mode", "off"}};
   const auto reply = ask(more);
   ASSERT_EQ(reply.status, 200) << reply.body;
   EXPECT_EQ(reply.json()["choices"][0]["message"]["content"], "Ann is at <EMAIL>. ");
-  EXPECT_THAT(reply.body, HasSubstr("\"source_nodes\""));
-  EXPECT_THAT(reply.body, Not(HasSubstr("ann@example.com")));
+  const std::string source = "Ann is at <EMAIL>, whoever asks.";
+  EXPECT_EQ(reply.json()["source_nodes"][0]["text"], source);
   Json streaming = more;
   streaming["stream"] = true;
   const auto stream = ask(streaming);
-  EXPECT_THAT(stream.body, Not(HasSubstr("example.com")));
+  EXPECT_EQ(stream.events().back()["source_nodes"][0]["text"], source);
   std::string text;
   for (const Json& event : stream.events()) {
     text += event["choices"][0]["delta"].value("content", "");
@@ -111,7 +114,7 @@ TEST_F(GuardrailsTest, ABlockedStreamEndsAndTheModelIsLeft) {
   EXPECT_FALSE(passed.aborted);
   EXPECT_EQ(passed.events().back()["choices"][0]["finish_reason"], "content_filter");
   EXPECT_THAT(passed.body, testing::EndsWith("data: [DONE]\n\n"));
-  index("people", {{{"text", "Ann is at home, whoever asks."}}});
+  index("people", {{{"text", kQuestion}}});
   llm.pieces = {"It is a@b.cc. ", "More. "};
   const auto grounded =
       ask({{"index_name", "people"}, {"grounding_mode", "off"}, {"stream", true}});
@@ -132,7 +135,7 @@ TEST_F(GuardrailsTest, AStreamThatBreaksOffStillLooksBroken) {
 TEST_F(GuardrailsTest, APolicyWithoutScannersChangesNoByte) {
   hold_to("scanners: []");
   answer({{"role", "assistant"}, {"content", "ann@example.com"}});
-  EXPECT_THAT(ask({}).body, HasSubstr("ann@example.com"));
+  EXPECT_THAT(ask().body, HasSubstr("ann@example.com"));
 }
 
 TEST_F(GuardrailsTest, SaysWhatIsInForce) {

@@ -34,16 +34,24 @@ std::string stand_in_of(const codec::Json& entry) {
   return {};
 }
 
+StandIns::Known StandIns::known_from(std::span<const ModelInfo> models, SteadyTime now) {
+  Known known{.until = now + kKeep, .models = models.size(), .by_model = {}};
+  for (const ModelInfo& model : models) known.by_model[model.id] = model.stand_in;
+  return known;
+}
+
+void StandIns::learn(std::span<const ModelInfo> models) {
+  const Known known = known_from(models, std::chrono::steady_clock::now());
+  known_.with([&](Known& kept) { kept = known; });
+}
+
 StandIns::Known StandIns::ask(const Context& context) const {
   Context bounded = context;
   const auto now = std::chrono::steady_clock::now();
   bounded.deadline = now + context.remaining(kAskLimit);
   const auto models = list_(bounded);
-  Known known{.until = now + (models ? kKeep : kKeepFailure), .by_model = {}};
-  if (!models) return known;
-  known.models = models->size();
-  for (const ModelInfo& model : *models) known.by_model[model.id] = model.stand_in;
-  return known;
+  if (!models) return {.until = now + kKeepFailure, .by_model = {}};
+  return known_from(*models, now);
 }
 
 std::string StandIns::find(const Context& context, const std::string& model) {

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,8 @@ class StandIns final {
   // "phi-4 -> packaged:NAME" of a model by the name it is asked for; empty: none, or nobody tells.
   // Two seconds at most.
   std::string find(const Context& context, const std::string& model);
+  // The server's list, from somebody who has just asked for it: it need not be asked again.
+  void learn(std::span<const ModelInfo> models);
 
  private:
   struct Known {
@@ -39,6 +42,7 @@ class StandIns final {
     std::size_t models = 0;
     std::map<std::string, std::string> by_model;
   };
+  static Known known_from(std::span<const ModelInfo> models, SteadyTime now);
   Known ask(const Context& context) const;
 
   const ListModels list_;

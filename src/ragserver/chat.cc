@@ -95,6 +95,7 @@ Result<std::string> ChatEndpoint::model_of(const Context& context, const Json& b
   if (llm_ == nullptr) return std::string("extractive");
   ASSIGN_OR_RETURN(const auto models, llm_->list_models(context));
   if (models.empty()) return fail(ErrorCode::kUnavailable, "the inference service serves no model");
+  stand_ins_.learn(models);
   default_model_.with([&](std::string& model) { model = models.front().id; });
   return models.front().id;
 }
@@ -105,6 +106,7 @@ std::string ChatEndpoint::grammar_runtime(const Context& context) {
   if (known) return *known;
   const auto models = llm_->list_models(context);
   if (!models) return {};  // Asked again next time.
+  stand_ins_.learn(*models);
   std::string runtime = models->empty() ? std::string() : models->front().runtime;
   runtime_.with([&](auto& current) { current = runtime; });
   return runtime;

@@ -46,6 +46,11 @@ TEST(Question, ReadsWhatIsAsked) {
             Comparison::kOverlap);
 }
 
+// "Can you provide ...?" asks for nothing that a source would have to say.
+TEST(Question, WordsOfAskingAreNotSearchedFor) {
+  EXPECT_THAT(parse("Can you provide the room of Rust on Lighthouses?").content, IsEmpty());
+}
+
 // Two talks called "Larkspur": words of the second one's longer title must not leave only the
 // first.
 TEST(Question, ASharedMainTitleMeansBoth) {

@@ -21,12 +21,6 @@ constexpr std::string_view kAgentPaths[] = {"/health",   "/ready",    "/metrics"
                                             "/chat",     "/config",   "/models",
                                             "/schedule", "/calendar", "/sessions"};
 
-// Nothing runs that is not ours, nothing is fetched elsewhere, and no text becomes HTML.
-constexpr std::string_view kPolicy =
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types 'none'";
-
 // "/" or "/{anything}".
 bool is_session_path(std::string_view path) {
   return path.starts_with("/") && path.find('/', 1) == std::string_view::npos;
@@ -38,39 +32,18 @@ HttpResponse text_reply(int status, std::string text) {
           .body = std::move(text)};
 }
 
-HttpResponse fenced(const HttpRequest& request, const PageFile& file) {
-  HttpResponse reply{
-      .status = 200,
-      .headers = {{"content-type", std::string(file.content_type)},
-                  {"etag", std::string(file.etag)},
-                  {"cache-control", "no-cache"},
-                  {"content-security-policy", std::string(kPolicy)},
-                  {"x-content-type-options", "nosniff"},
-                  {"x-frame-options", "DENY"},
-                  {"referrer-policy", "no-referrer"},
-                  {"cross-origin-opener-policy", "same-origin"},
-                  {"permissions-policy", "camera=(), microphone=(), geolocation=()"}},
-      .body = {}};
-  if (request.headers.find("if-none-match") == file.etag) {
-    reply.status = 304;
-  } else {
-    reply.body = std::string(file.bytes);
-  }
-  return reply;
-}
-
 // Out of the executable.
 HttpResponse file_reply(const HttpRequest& request, std::string_view name) {
   const auto files = page_files();
   const auto file = std::ranges::find(files, name, &PageFile::name);
-  return file == files.end() ? text_reply(404, "Not Found\n") : fenced(request, *file);
+  return file == files.end() ? text_reply(404, "Not Found\n") : net::page_reply(request, *file);
 }
 
 // Out of the theme.
 HttpResponse theme_reply(const HttpRequest& request, std::string_view type,
                          const std::string& bytes) {
   const std::string etag = fmt::format("\"{}\"", sha256_hex(bytes).substr(0, 16));
-  return fenced(request, {.name = {}, .content_type = type, .etag = etag, .bytes = bytes});
+  return net::page_reply(request, {.name = {}, .content_type = type, .etag = etag, .bytes = bytes});
 }
 
 HttpResponse asset_reply(const HttpRequest& request, const WebOptions& options) {

@@ -27,13 +27,6 @@ constexpr std::size_t kReplyBytesMax = std::size_t{16} << 20;
 constexpr std::uint64_t kMetricsBytesMax = std::uint64_t{2} << 20;
 constexpr auto kMetricsTimeout = std::chrono::seconds(5);
 
-// Nothing runs that is not ours, nothing is fetched elsewhere, and no text becomes HTML.
-constexpr std::string_view kPolicy =
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
-    "trusted-types 'none'";
-
 HttpResponse json_reply(const Json& json) {
   return HttpResponse::json(200, codec::render_json(json));
 }
@@ -59,19 +52,7 @@ HttpResponse page(const HttpRequest& request) {
   const auto files = page_files();
   const auto file = std::ranges::find(files, name, &PageFile::name);
   if (file == files.end()) return refusal(404, "there is no such file");
-  HttpResponse reply{.headers = {{"content-type", std::string(file->content_type)},
-                                 {"etag", std::string(file->etag)},
-                                 {"cache-control", "no-cache"},
-                                 {"content-security-policy", std::string(kPolicy)},
-                                 {"x-content-type-options", "nosniff"},
-                                 {"referrer-policy", "no-referrer"},
-                                 {"cross-origin-opener-policy", "same-origin"}}};
-  if (request.headers.find("if-none-match") == file->etag) {
-    reply.status = 304;
-  } else {
-    reply.body = std::string(file->bytes);
-  }
-  return reply;
+  return net::page_reply(request, *file);
 }
 
 bool is_path_character(char c) {

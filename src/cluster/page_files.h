@@ -2,18 +2,13 @@
 #pragma once
 
 #include <span>
-#include <string_view>
+
+#include "net/page_file.h"
 
 namespace rage::cluster {
 
-// Value. All views live as long as the process.
-struct PageFile {
-  std::string_view name;  // "index.html", "app.js", ...; no folder.
-  std::string_view content_type;
-  std::string_view etag;  // Quoted; of the bytes.
-  std::string_view bytes;
-};
+using net::PageFile;
 
-std::span<const PageFile> page_files();
+std::span<const PageFile> page_files();  // Their views live as long as the process.
 
 }  // namespace rage::cluster

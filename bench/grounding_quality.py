@@ -2,12 +2,13 @@
 """Grades answers: the share right, wrong facts shown, unanswerable ones declined. JSON.
 
 usage: bench/grounding_quality.py [--set scale23x|catalogue|heldout] [--binary build/release/rage]
-                                  [--llm-url URL] [--html FILE] [--verbose]
+                                  [--assistant] [--llm-url URL] [--html FILE] [--verbose]
 
 Starts a service, indexes the set's documents and runs `rage eval`, whose rules these are.
 """
 
 import argparse
+import contextlib
 import json
 import subprocess
 import sys
@@ -24,9 +25,9 @@ SETS = {
 }
 
 
-def evaluate(binary, url, index, questions, *flags):
+def evaluate(binary, questions, *flags):
     """The report of `rage eval --json`."""
-    command = [str(binary), "eval", str(questions), "--url", url, "--index", index, "--json"]
+    command = [str(binary), "eval", str(questions), "--json"]
     done = subprocess.run([*command, *map(str, flags)], stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise SystemExit(f"rage eval ended with {done.returncode}")
@@ -41,6 +42,18 @@ def print_failures(report):
             print(f"Q: {row['question']}\nA: {row['answer']}\n", file=sys.stderr)
 
 
+@contextlib.contextmanager
+def assistant(binary, url, index):
+    """The flags of `rage eval` for an assistant in front of the service at `url`."""
+    with tempfile.TemporaryDirectory() as data:
+        flags = ("--base-url", f"{url}/v1", "--rag-url", url, "--index", index, "--model", "rage")
+        agent = Service(binary, data, *flags, command="assistant")
+        try:
+            yield ["--assistant", f"http://127.0.0.1:{agent.port}"]
+        finally:
+            agent.stop()
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -49,6 +62,9 @@ def main():
     parser.add_argument("--set", choices=SETS, default="scale23x", help="of examples/")
     parser.add_argument("--documents", type=Path, help="another corpus, as POST /index takes it")
     parser.add_argument("--questions", type=Path, help="other questions")
+    parser.add_argument(
+        "--assistant", action="store_true", help="ask through the chat of `rage assistant`"
+    )
     parser.add_argument("--llm-url", help="a model; without it answers are extractive")
     parser.add_argument("--answers", default="auto")
     parser.add_argument("--html", type=Path, help="write a page with a drawer per question")
@@ -65,13 +81,12 @@ def main():
         try:
             texts = json.loads((options.documents or documents).read_text())["documents"]
             service.call("POST", "/index", {"index_name": "s", "documents": texts})
-            report = evaluate(
-                options.binary,
-                f"http://127.0.0.1:{service.port}",
-                "s",
-                options.questions or questions,
-                *(["--html", options.html] if options.html else []),
-            )
+            html = ["--html", options.html] if options.html else []
+            url = f"http://127.0.0.1:{service.port}"
+            service_itself = contextlib.nullcontext(["--url", url, "--index", "s"])
+            chat = options.assistant
+            with assistant(options.binary, url, "s") if chat else service_itself as whom:
+                report = evaluate(options.binary, options.questions or questions, *whom, *html)
         finally:
             service.stop()
     if options.verbose:

@@ -11,10 +11,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class Service:
-    def __init__(self, binary, data, *flags):
+    def __init__(self, binary, data, *flags, command="rag"):
         began = time.monotonic()
         self.process = subprocess.Popen(
-            [str(binary), "rag", "--data", str(data), "--port", "0", *flags],
+            [str(binary), command, "--data", str(data), "--port", "0", *flags],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -24,7 +24,7 @@ class Service:
         self.start_seconds = time.monotonic() - began
         if "ready on" not in line:
             raise SystemExit(f"the service did not start: {line}")
-        self.port = int(line.rsplit(":", 1)[1])
+        self.port = int(line.split("ready on ")[1].split()[0].rsplit(":", 1)[1])
 
     def call(self, method, path, body=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)

@@ -36,7 +36,7 @@ def read_rows(binary, set_name):
             texts = json.loads((ROOT / documents).read_text())["documents"]
             service.call("POST", "/index", {"index_name": "s", "documents": texts})
             url = f"http://127.0.0.1:{service.port}"
-            report = evaluate(binary, url, "s", ROOT / questions)
+            report = evaluate(binary, ROOT / questions, "--url", url, "--index", "s")
         finally:
             service.stop()
     rows = []

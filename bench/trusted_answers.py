@@ -138,7 +138,8 @@ def measure_set(binary, name):
         try:
             documents, questions = load(name)
             service.call("POST", "/index", {"index_name": "s", "documents": documents})
-            report = evaluate(binary, f"http://127.0.0.1:{service.port}", "s", questions)
+            url = f"http://127.0.0.1:{service.port}"
+            report = evaluate(binary, questions, "--url", url, "--index", "s")
             first = []
             for line in questions.read_text().splitlines():
                 body = chat(json.loads(line)["question"])

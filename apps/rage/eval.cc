@@ -15,14 +15,16 @@ constexpr int kRegressionExitCode = 2;
 struct EvalFlags {
   cli::EvalCommand command;
   std::string url = "http://127.0.0.1:8300";
+  std::string assistant;
   bool json = false;
 };
 
 int run(EvalFlags flags) {
   const auto transport = net::make_http_transport();
-  while (flags.url.ends_with('/')) flags.url.pop_back();
+  std::string& url = flags.assistant.empty() ? flags.url : flags.assistant;
+  while (url.ends_with('/')) url.pop_back();
   if (flags.json) flags.command.format = cli::OutputFormat::kJson;
-  cli::RagClient client(*transport, {.base_url = flags.url});
+  cli::RagClient client(*transport, {.base_url = url});
   const SystemClock clock;
   const auto outcome = cli::run_eval(Context{}, client, clock, flags.command);
   if (!outcome) return exit_code_of(fail(outcome.error()));
@@ -37,10 +39,12 @@ void add_eval(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<EvalFlags>();
   cli::EvalCommand& wanted = flags->command;
   command->add_option("questions", wanted.questions_file, "Questions as JSON lines")->required();
-  command->add_option("--index", wanted.index, "Name of the index to ask")->required();
+  CLI::Option* index = command->add_option("--index", wanted.index, "Name of the index to ask");
   command->add_option("--url,--server", flags->url, "URL of the RAG service")
       ->envname("RAGE_SERVER")
       ->capture_default_str();
+  CLI::Option* assistant = command->add_option(
+      "--assistant", flags->assistant, "URL of a `rage assistant`, to be asked as its page asks");
   command->add_option("--model", wanted.model, "Model to ask; the service's default if absent");
   command->add_option("--html", wanted.html_file, "Write a page with a drawer per question");
   command->add_option("--compare", wanted.compare_file, "An earlier report of --json");
@@ -60,8 +64,14 @@ void add_eval(CLI::App& app, int& exit_code) {
       "  rage eval examples/scale23x/questions-dev.jsonl --index schedule\n"
       "  rage eval questions.jsonl --index handbook --json > before.json\n"
       "  rage eval questions.jsonl --index handbook --compare before.json   a gate for CI\n"
-      "  rage eval questions.jsonl --index handbook --html report.html      why each one failed");
-  command->callback([=, &exit_code] { exit_code = run(*flags); });
+      "  rage eval questions.jsonl --index handbook --html report.html      why each one failed\n"
+      "  rage eval questions.jsonl --assistant http://127.0.0.1:8302        through the chat");
+  command->callback([=, &exit_code] {
+    if (index->count() + assistant->count() != 1) {
+      throw CLI::RequiredError("one of --index NAME and --assistant URL");
+    }
+    exit_code = run(*flags);
+  });
 }
 
 }  // namespace rage::app

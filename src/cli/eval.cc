@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/files.h"
+#include "cli/eval_assistant.h"
 #include "cli/eval_grade.h"
 #include "cli/eval_html.h"
 #include "cli/eval_report.h"
@@ -70,7 +71,9 @@ Result<EvalRow> ask(const Context& context, RagClient& client, const Clock& cloc
   Context limited = context;
   const SteadyTime began = clock.now();
   limited.deadline = began + std::chrono::seconds(command.seconds_max);
-  const auto completion = client.post(limited, "/v1/chat/completions", body_of(command, question));
+  const auto completion = command.index.empty() ? ask_assistant(limited, client, question)
+                                                : client.post(limited, "/v1/chat/completions",
+                                                              body_of(command, question));
   const std::chrono::duration<double, std::milli> took = clock.now() - began;
   EvalRow row{.question = std::move(question), .reply = {}, .grade = {}, .ndcg10 = {}};
   if (completion) {
@@ -83,7 +86,7 @@ Result<EvalRow> ask(const Context& context, RagClient& client, const Clock& cloc
   row.reply.latency_ms = took.count();
   row.grade = grade_reply(row.question, row.reply);
   explain(limited, client, row.reply);
-  if (!row.question.qrels.empty()) {
+  if (!row.question.qrels.empty() && !command.index.empty()) {
     ASSIGN_OR_RETURN(row.ndcg10, measure_search(limited, client, command, row));
   }
   return row;

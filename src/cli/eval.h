@@ -12,7 +12,7 @@
 namespace rage::cli {
 
 struct EvalCommand {
-  std::string index;
+  std::string index;           // Of a RAG service; empty: the client's other end is an assistant.
   std::string questions_file;  // JSON lines; at most 16 MiB.
   std::string model;           // Empty: the service's default.
   std::string html_file;       // Empty: no page.

@@ -61,9 +61,18 @@ Result<Json> RagClient::post(const Context& context, const std::string& path, co
   return parse_reply(*reply);
 }
 
-Result<void> RagClient::stream_chat(const Context& context, Json body,
-                                    const std::function<void(const Json& chunk)>& on_chunk) {
-  body["stream"] = true;
+Result<void> RagClient::remove(const Context& context, const std::string& path) {
+  const auto reply =
+      transport_.fetch(context, {.method = "DELETE", .url = options_.base_url + path});
+  if (!reply) return fail(explain(reply.error()));
+  if (reply->status == 204) return {};
+  RETURN_IF_ERROR(parse_reply(*reply));
+  return {};
+}
+
+Result<void> RagClient::stream_events(const Context& context, const std::string& path,
+                                      const Json& body,
+                                      const std::function<void(const codec::SseEvent&)>& on_event) {
   int status = 200;
   std::string error_body;
   codec::SseParser parser;
@@ -71,10 +80,6 @@ Result<void> RagClient::stream_chat(const Context& context, Json body,
   const auto on_head = [&](const net::HttpResponse& head) {
     status = head.status;
     return true;
-  };
-  const auto on_event = [&](const codec::SseEvent& event) {
-    if (event.data == "[DONE]") return;
-    if (const auto chunk = codec::parse_json(event.data)) on_chunk(*chunk);
   };
   const auto on_bytes = [&](std::string_view bytes) {
     if (status != 200) {
@@ -86,7 +91,7 @@ Result<void> RagClient::stream_chat(const Context& context, Json body,
   };
   const auto streamed = transport_.stream(context,
                                           {.method = "POST",
-                                           .url = options_.base_url + "/v1/chat/completions",
+                                           .url = options_.base_url + path,
                                            .headers = {{"content-type", "application/json"}},
                                            .body = codec::render_json(body)},
                                           on_head, on_bytes);
@@ -95,6 +100,15 @@ Result<void> RagClient::stream_chat(const Context& context, Json body,
     return fail(code_of(status), "the service answered {}: {}", status, detail_of(error_body));
   }
   return parsed;
+}
+
+Result<void> RagClient::stream_chat(const Context& context, Json body,
+                                    const std::function<void(const Json& chunk)>& on_chunk) {
+  body["stream"] = true;
+  return stream_events(context, "/v1/chat/completions", body, [&](const codec::SseEvent& event) {
+    if (event.data == "[DONE]") return;
+    if (const auto chunk = codec::parse_json(event.data)) on_chunk(*chunk);
+  });
 }
 
 }  // namespace rage::cli

@@ -9,6 +9,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "codec/json.h"
+#include "codec/sse.h"
 #include "net/http_client.h"
 
 namespace rage::cli {
@@ -27,6 +28,11 @@ class RagClient final {
   Result<codec::Json> get(const Context& context, const std::string& path);
   Result<codec::Json> post(const Context& context, const std::string& path,
                            const codec::Json& body);
+  Result<void> remove(const Context& context, const std::string& path);
+  // Posts and passes on the server-sent events of the reply.
+  Result<void> stream_events(const Context& context, const std::string& path,
+                             const codec::Json& body,
+                             const std::function<void(const codec::SseEvent&)>& on_event);
   // Posts with "stream": true; `on_chunk` gets each parsed chunk.
   Result<void> stream_chat(const Context& context, codec::Json body,
                            const std::function<void(const codec::Json& chunk)>& on_chunk);

@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kPoll = 200ms;
 constexpr auto kRequestLimit = 30s;
+const apis::ResourceType kPods{.group = "", .version = "v1", .kind = "Pod", .plural = "pods"};
 
 Readiness ready_if(bool ready, std::string why) {
   return {.state = ready ? Readiness::State::kReady : Readiness::State::kPending,
@@ -47,6 +48,23 @@ Readiness by_counts(const Json& object) {
                            : fmt::format("{} of {} replaced", updated, wanted));
 }
 
+// The pods that a workload's selector names; none if they cannot be read.
+std::vector<Json> pods_of(kube::KubeClient& client, const Json& workload) {
+  std::vector<std::string> terms;
+  for (const auto& [key, value] :
+       inspect::strings_at(workload, {"spec", "selector", "matchLabels"})) {
+    terms.push_back(fmt::format("{}={}", key, value));
+  }
+  std::vector<Json> pods;
+  if (terms.empty()) return pods;
+  const kube::ListOptions wanted{.ns = inspect::text_at(workload, {"metadata", "namespace"}),
+                                 .label_selector = join(terms, ",")};
+  (void)client.list(
+      Context::with_timeout(kRequestLimit), kPods, wanted,
+      [&](std::vector<Json> items) { std::ranges::move(items, std::back_inserter(pods)); });
+  return pods;
+}
+
 }  // namespace
 
 Result<std::vector<Json>> gather_manifests(const std::vector<std::string>& files,
@@ -74,18 +92,36 @@ Readiness readiness_of(const Json& object) {
   return {};
 }
 
+Readiness explained_by_pods(Readiness readiness, const std::vector<Json>& pods) {
+  for (const Json& pod : pods) {
+    for (const Json& container : inspect::list_at(pod, {"status", "containerStatuses"})) {
+      const std::string reason = inspect::text_at(container, {"state", "waiting", "reason"});
+      const std::string message = inspect::text_at(container, {"state", "waiting", "message"});
+      if (message.empty()) continue;
+      const bool hopeless = reason == "ErrImageNeverPull";
+      return {.state = hopeless ? Readiness::State::kHopeless : readiness.state, .why = message};
+    }
+  }
+  return readiness;
+}
+
 Result<void> wait_ready(const Context& context, kube::KubeClient& client, Clock& clock,
                         const std::vector<AppliedObject>& objects, const OnProgress& on_progress) {
   std::map<std::string, std::string> pending;  // Name: why.
   std::vector<const AppliedObject*> waited;
   for (const AppliedObject& object : objects) waited.push_back(&object);
+  std::size_t hopeless = 0;
   while (true) {
     std::vector<const AppliedObject*> left;
+    hopeless = 0;
     for (const AppliedObject* object : waited) {
       // Not within `context`: that it is over is said below, with the names of what is missing.
       ASSIGN_OR_RETURN(const Json found,
                        client.get(Context::with_timeout(kRequestLimit), object->type, object->key));
-      const Readiness readiness = readiness_of(found);
+      Readiness readiness = readiness_of(found);
+      if (readiness.state == Readiness::State::kPending) {
+        readiness = explained_by_pods(std::move(readiness), pods_of(client, found));
+      }
       if (readiness.state == Readiness::State::kNothingToWaitFor) continue;
       const std::string name = object->name();
       const auto told = pending.find(name);
@@ -93,17 +129,21 @@ Result<void> wait_ready(const Context& context, kube::KubeClient& client, Clock&
                            readiness.state == Readiness::State::kReady;
       if (is_news && on_progress) on_progress(*object, readiness);
       pending[name] = readiness.why;
-      if (readiness.state == Readiness::State::kPending) left.push_back(object);
+      if (readiness.state != Readiness::State::kReady) left.push_back(object);
+      hopeless += readiness.state == Readiness::State::kHopeless;
     }
     if (left.empty()) return {};
     waited = std::move(left);
+    if (hopeless == waited.size()) break;
     if (!context.check() || !clock.sleep_for(kPoll, context.stop)) break;
   }
   std::vector<std::string> missing;
   for (const AppliedObject* object : waited) {
     missing.push_back(fmt::format("{}: {}", object->name(), pending[object->name()]));
   }
-  return fail(ErrorCode::kDeadlineExceeded, "not ready: {}", join(missing, "; "));
+  const bool in_time = hopeless == waited.size();
+  return fail(in_time ? ErrorCode::kFailedPrecondition : ErrorCode::kDeadlineExceeded,
+              "not ready: {}", join(missing, "; "));
 }
 
 }  // namespace rage::platform

@@ -6,6 +6,7 @@
 
 #include "kubeobjects/resource.h"
 #include "platform/apply.h"
+#include "platform/bring_up.h"
 #include "platform/open_crds.h"
 #include "platform/services.h"
 #include "platform/system_objects.h"
@@ -47,6 +48,20 @@ std::vector<Json> our_classes() {
     if (object["kind"] == "GatewayClass") classes.push_back(object);
   }
   return classes;
+}
+
+// "0/1 ready" for five minutes told nobody that this machine runs no such image.
+TEST(Readiness, APodThatCannotRunEndsTheWaitAndSaysWhy) {
+  const Readiness pending{.state = Readiness::State::kPending, .why = "0/1 ready"};
+  Json pod = Json::object();
+  EXPECT_EQ(explained_by_pods(pending, {pod}).why, "0/1 ready");
+  Json& waiting = pod["status"]["containerStatuses"][0]["state"]["waiting"];
+  waiting = {{"reason", "CrashLoopBackOff"}, {"message", "back-off 20s"}};
+  EXPECT_EQ(explained_by_pods(pending, {pod}).state, Readiness::State::kPending);
+  EXPECT_EQ(explained_by_pods(pending, {pod}).why, "back-off 20s");
+  waiting = {{"reason", "ErrImageNeverPull"}, {"message", "cannot run here"}};
+  EXPECT_EQ(explained_by_pods(pending, {pod}).state, Readiness::State::kHopeless);
+  EXPECT_EQ(explained_by_pods(pending, {pod}).why, "cannot run here");
 }
 
 // The talk's services call http://kaito-gateway-istio: without that name nothing answers.

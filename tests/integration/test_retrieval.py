@@ -55,7 +55,8 @@ class Retrieval(ServiceTest):
         sys.path.insert(0, str(ROOT / "bench"))
         import grounding_quality
 
-        report = grounding_quality.evaluate(BINARY, self.service.url, index, ROOT / questions)
+        report = grounding_quality.evaluate(
+            BINARY, ROOT / questions, "--url", self.service.url, "--index", index)
         self.assertEqual(report["wrongFacts"], 0, report)
         self.assertEqual(report["refusalRecall"], 1.0, report)
         return report
@@ -65,6 +66,18 @@ class Retrieval(ServiceTest):
         report = self.grade("schedule", "examples/scale23x/questions-dev.jsonl")
         self.assertGreaterEqual(report["right"], 0.95, report)
         self.assertTrue(report["riskCoverage"])
+
+    @unittest.skipIf(EMBEDDER == "hashing", "paraphrases need a model of meaning")
+    def test_the_questions_asked_through_the_chat(self):
+        sys.path.insert(0, str(ROOT / "bench"))
+        import grounding_quality
+
+        questions = ROOT / "examples/scale23x/questions-dev.jsonl"
+        with grounding_quality.assistant(BINARY, self.service.url, "schedule") as whom:
+            report = grounding_quality.evaluate(BINARY, questions, *whom)
+        self.assertEqual(report["wrongFacts"], 0, report)
+        self.assertEqual(report["refusalRecall"], 1.0, report)
+        self.assertGreaterEqual(report["right"], 0.95, report)
 
     @unittest.skipIf(EMBEDDER == "hashing", "paraphrases need a model of meaning")
     def test_the_questions_of_the_other_example(self):

@@ -20,6 +20,10 @@ struct EvalFlags {
 };
 
 int run(EvalFlags flags) {
+  if (flags.command.index.empty() == flags.assistant.empty()) {
+    return exit_code_of(
+        fail(ErrorCode::kInvalidArgument, "say one of --index NAME and --assistant URL"));
+  }
   const auto transport = net::make_http_transport();
   std::string& url = flags.assistant.empty() ? flags.url : flags.assistant;
   while (url.ends_with('/')) url.pop_back();
@@ -39,12 +43,12 @@ void add_eval(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<EvalFlags>();
   cli::EvalCommand& wanted = flags->command;
   command->add_option("questions", wanted.questions_file, "Questions as JSON lines")->required();
-  CLI::Option* index = command->add_option("--index", wanted.index, "Name of the index to ask");
+  command->add_option("--index", wanted.index, "Name of the index to ask");
   command->add_option("--url,--server", flags->url, "URL of the RAG service")
       ->envname("RAGE_SERVER")
       ->capture_default_str();
-  CLI::Option* assistant = command->add_option(
-      "--assistant", flags->assistant, "URL of a `rage assistant`, to be asked as its page asks");
+  command->add_option("--assistant", flags->assistant,
+                      "URL of a `rage assistant`, to be asked as its page asks");
   command->add_option("--model", wanted.model, "Model to ask; the service's default if absent");
   command->add_option("--html", wanted.html_file, "Write a page with a drawer per question");
   command->add_option("--compare", wanted.compare_file, "An earlier report of --json");
@@ -66,12 +70,7 @@ void add_eval(CLI::App& app, int& exit_code) {
       "  rage eval questions.jsonl --index handbook --compare before.json   a gate for CI\n"
       "  rage eval questions.jsonl --index handbook --html report.html      why each one failed\n"
       "  rage eval questions.jsonl --assistant http://127.0.0.1:8302        through the chat");
-  command->callback([=, &exit_code] {
-    if (index->count() + assistant->count() != 1) {
-      throw CLI::RequiredError("one of --index NAME and --assistant URL");
-    }
-    exit_code = run(*flags);
-  });
+  command->callback([=, &exit_code] { exit_code = run(*flags); });
 }
 
 }  // namespace rage::app

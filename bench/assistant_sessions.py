@@ -7,15 +7,19 @@ lost, and the agent may cost little.
 Each session asks `turns` questions, one after the other, each a stream. Prints one JSON object:
 
   lost                questions or answers that a history does not hold, streams without an end
-  own_ms              what the agent took of an answer beside asking the model: the client's time
-                      less "latency_ms", which the agent measured
+  agent_ms            what the agent took of a turn beside waiting for the model, as it measured
+                      itself: the share of turns within 4, 10 and 32 ms, and the bucket of p95
+  own_ms              the same seen from outside: the client's time less "latency_ms", which the
+                      agent measured; connecting, and this program's own delays, are in it
   mean_beyond_model_ms  the client's time less the model's, as the model server measured it
 """
 
 import argparse
 import asyncio
 import json
+import math
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -101,16 +105,33 @@ def cpu_seconds(process):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def model_seconds(port):
-    """(sum, count) of the model server's own times."""
+def metrics(port):
     async def get():
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 24)
         writer.write(b"GET /metrics HTTP/1.1\r\nHost: b\r\nConnection: close\r\n\r\n")
         text = (await reader.read(-1)).decode()
         writer.close()
         return text
+    return asyncio.run(get()).split("\n")
+
+
+def own_buckets(port):
+    """Of the agent's own time: turns within 4, 10 and 32 ms, and the bound of p95's bucket."""
+    bounds = {}
+    for line in metrics(port):
+        found = re.match(r'assistant_own_seconds_bucket{le="([^"]+)"} (\S+)', line)
+        if found:
+            bounds[float(found.group(1))] = float(found.group(2))
+    every = bounds[math.inf]
+    within = {f"within_{ms}": round(bounds[ms / 1000] / every, 4) for ms in (4, 10, 32)}
+    p95 = min(bound for bound, count in bounds.items() if count >= 0.95 * every)
+    return {**within, "p95_at_most": round(1000 * p95, 1)}
+
+
+def model_seconds(port):
+    """(sum, count) of the model server's own times."""
     told = {}
-    for line in asyncio.run(get()).split("\n"):
+    for line in metrics(port):
         for part in ("sum", "count"):
             if line.startswith(f"vllm:e2e_request_latency_seconds_{part}"):
                 told[part] = float(line.rsplit(" ", 1)[1])
@@ -137,7 +158,8 @@ def measure(options, model_port, agent_port, agent):
         lost += 2 * options.turns - len(kept)
     return {"sessions": options.sessions, "turns": options.turns, "answers": len(told),
             "lost": lost, "seconds": round(seconds, 2), "answer_ms": spread([t for t, _ in told]),
-            "own_ms": spread(own), "mean_beyond_model_ms": round(1000 * beyond, 2),
+            "agent_ms": own_buckets(agent_port), "own_ms": spread(own),
+            "mean_beyond_model_ms": round(1000 * beyond, 2),
             "agent_cpu_ms_per_answer": round(1000 * cpu / len(told), 2)}
 
 

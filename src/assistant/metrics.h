@@ -21,6 +21,8 @@ class AssistantMetrics final {
 
   // One answer of the model, or why there is none. Tokens are counted only where the upstream said.
   void asked(std::chrono::nanoseconds took, const Result<Answer>& answer);
+  // What a turn took beside the model: mostly the history's part.
+  void own(std::chrono::nanoseconds took);
   void request(int status);
   void stream_began() { streams_.add(1); }
   void stream_ended() { streams_.add(-1); }
@@ -32,6 +34,7 @@ class AssistantMetrics final {
   obs::Histogram& succeeded_;
   obs::Histogram& failed_;
   obs::Histogram& stopped_;
+  obs::Histogram& own_;
   obs::Counter& requests_ok_;
   obs::Counter& requests_refused_;
   obs::Counter& requests_failed_;

@@ -108,9 +108,9 @@ Asked Turns::ask(const Context& context, const Turn& turn, Source source, const 
     if (listening) listening = show(sentences.finish());
   }
   if (asked.answer && !listening) asked.answer = fail(ErrorCode::kCancelled, "the caller has gone");
-  const auto took = clock_.now() - started;
-  metrics_.asked(took, asked.answer);
-  asked.latency_ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+  asked.took = clock_.now() - started;
+  metrics_.asked(asked.took, asked.answer);
+  asked.latency_ms = std::chrono::duration_cast<std::chrono::milliseconds>(asked.took).count();
   return asked;
 }
 
@@ -139,6 +139,7 @@ std::pair<Asked, Asked> Turns::ask_both(const Context& context, const Turn& turn
 
 Result<TurnOutcome> Turns::run(const Context& context, const Turn& turn, const OnText& on_text,
                                const OnText& on_bare) {
+  const SteadyTime began = clock_.now();
   save_unsaved();
   ASSIGN_OR_RETURN(const Question question, begin(turn));
   const bool has_index = !options_.index_name.empty();
@@ -162,6 +163,7 @@ Result<TurnOutcome> Turns::run(const Context& context, const Turn& turn, const O
   }
   outcome.answer = *std::move(asked.answer);
   outcome.saved = keep_answer(turn.session, outcome);
+  metrics_.own(clock_.now() - began - asked.took);
   return outcome;
 }
 

@@ -33,6 +33,7 @@ struct Turn {
 struct Asked {
   Result<Answer> answer = fail(ErrorCode::kInternal, "not asked");
   std::int64_t latency_ms = 0;
+  std::chrono::nanoseconds took{};
   std::string shown;  // What of it a listener got.
 };
 

@@ -62,6 +62,7 @@ Collections::Collections(fs::path data_directory, embed::Embedder& embedder,
       embedder_(embedder),
       options_(options),
       identity_{.id = std::string(embedder.id()), .dimension = embedder.dimension()},
+      sentence_vectors_(embedder),
       lock_(std::move(lock)) {}
 
 Result<std::unique_ptr<Collections>> Collections::open(const fs::path& data_directory,
@@ -333,8 +334,7 @@ Result<void> Collections::compare(const Context& context, const std::string& que
     texts.push_back(sentence.title.empty() ? sentence.text : sentence.title + ": " + sentence.text);
   ASSIGN_OR_RETURN(const embed::EmbeddingMatrix asked,
                    embedder_.embed(context, std::span(&question, 1), embed::TextKind::kQuery));
-  ASSIGN_OR_RETURN(const embed::EmbeddingMatrix said,
-                   embedder_.embed(context, texts, embed::TextKind::kPassage));
+  ASSIGN_OR_RETURN(const embed::EmbeddingMatrix said, sentence_vectors_.embed(context, texts));
   for (std::size_t i = 0; i < sentences.size(); ++i) {
     const auto row = said.row(i);
     sentences[i].similarity =

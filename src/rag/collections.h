@@ -13,6 +13,7 @@
 #include "base/files.h"
 #include "base/mutex.h"
 #include "embed/embedder.h"
+#include "embed/vector_cache.h"
 #include "rag/collection.h"
 
 namespace rage::rag {
@@ -90,6 +91,7 @@ class Collections final {
   embed::Embedder& embedder_;
   const IngestOptions options_;
   const EmbedderIdentity identity_;
+  embed::VectorCache sentence_vectors_;
   std::unique_ptr<FileLock> lock_;  // One process a data directory.
   mutable Mutex mutex_;
   std::map<std::string, Entry, std::less<>> entries_ GUARDED_BY(mutex_);

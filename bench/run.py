@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """All benchmarks, one JSON object a line, with the machine and the compiler.
 
-usage: bench/run.py [NAME ...]      embed, rag_service, grounding, first_token; default: all
+usage: bench/run.py [NAME ...]      embed, rag_service, grounding, grounding_catalogue, first_token,
+                                    assistant, assistant_redis, million_chunks; default: all
 """
 
 import json
@@ -43,7 +44,19 @@ BENCHES = {
     "grounding": [str(ROOT / "bench/grounding_quality.py")],
     "grounding_catalogue": [str(ROOT / "bench/grounding_quality.py"), "--set", "catalogue"],
     "first_token": [str(ROOT / "bench/first_token.py")],
+    "assistant": [str(ROOT / "bench/assistant_sessions.py"), str(BUILD / "rage")],
+    "assistant_redis": [str(ROOT / "bench/assistant_sessions.py"), str(BUILD / "rage"), "--redis"],
+    "million_chunks": [str(BUILD / "million_chunks")],
 }
+
+
+def documents(text):
+    """Every JSON object of `text`, which may have other lines between them."""
+    at = text.find("{")
+    while at >= 0:
+        found, end = json.JSONDecoder().raw_decode(text, at)
+        yield found
+        at = text.find("{", end)
 
 
 def main():
@@ -55,9 +68,8 @@ def main():
         done = subprocess.run(BENCHES[name], capture_output=True, text=True)
         if done.returncode != 0:
             raise SystemExit(f"{name} failed:\n{done.stderr}{done.stdout}")
-        for line in done.stdout.splitlines():
-            if line.startswith("{"):
-                print(json.dumps({"bench": name, **json.loads(line), "machine": about}), flush=True)
+        for found in documents(done.stdout):
+            print(json.dumps({"bench": name, **found, "machine": about}), flush=True)
 
 
 if __name__ == "__main__":

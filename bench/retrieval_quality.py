@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""nDCG@10 of /retrieve on a test collection, as JSON.
+"""nDCG@10 of /retrieve on a test collection, and of each half of it alone, as JSON.
 
-usage: bench/retrieval_quality.py FOLDER [--binary build/release/rage]
+usage: bench/retrieval_quality.py FOLDER|EXAMPLE [--binary build/release/rage]
 
-FOLDER holds corpus.jsonl ({"id","title","text"}), queries.jsonl ({"id","text"}) and qrels.tsv
-(query, document, grade; a header line is skipped). Gains are 2^grade - 1.
+EXAMPLE is one of bench/grounding_quality.py's sets. FOLDER holds corpus.jsonl
+({"id","title","text"}), queries.jsonl ({"id","text"}) and qrels.tsv (query, document, grade; a
+header line is skipped). Gains are 2^grade - 1.
 """
 
 import argparse
@@ -13,7 +14,10 @@ import math
 import tempfile
 from pathlib import Path
 
+from grounding_quality import SETS
 from service import ROOT, Service
+
+HITS = 300  # As many as are fused; the first ten of either half are among them.
 
 
 def read_lines(path):
@@ -42,66 +46,86 @@ def ndcg(ranking, grades, depth=10):
     return found / best if best > 0 else None
 
 
+def folder_of(path):
+    """(documents, queries, grades) of a test collection."""
+    documents = [
+        {"text": (d.get("title", "") + "\n" + d["text"]).strip(), "metadata": {"id": d["id"]}}
+        for d in read_lines(path / "corpus.jsonl")
+    ]
+    queries = [(q["id"], q["text"]) for q in read_lines(path / "queries.jsonl")]
+    return documents, queries, read_grades(path / "qrels.tsv")
+
+
+def example_of(name):
+    """The same of an example: the records that a question expects are its relevant ones."""
+    index, questions = (ROOT / "examples" / part for part in SETS[name])
+    documents = [
+        {"text": d["text"], "metadata": {"id": d["metadata"].get("url", str(number))}}
+        for number, d in enumerate(json.loads(index.read_text())["documents"])
+    ]
+    asked = [q for q in read_lines(questions) if q["answerable"] and not q.get("history")]
+    grades = {q["id"]: {url: 1 for url in q["expected_urls"]} for q in asked}
+    return documents, [(q["id"], q["question"]) for q in asked], grades
+
+
+def rankings(results):
+    """{how: ids}: as fused, and by each of the two scores alone."""
+    found = {"hybrid": results}
+    for how, key in (("dense", "dense_score"), ("bm25", "sparse_score")):
+        scored = [hit for hit in results if hit[key] is not None]
+        found[how] = sorted(scored, key=lambda hit: -hit[key])
+    return {
+        how: list(dict.fromkeys(hit["metadata"]["id"] for hit in hits))
+        for how, hits in found.items()
+    }
+
+
+def search(service, text, hits_max):
+    body = {"index_name": "q", "query": text, "max_node_count": hits_max}
+    return service.call("POST", "/retrieve", body)["results"]
+
+
+def measure(service, documents, queries, grades):
+    for first in range(0, len(documents), 64):
+        batch = documents[first : first + 64]
+        service.call("POST", "/index", {"index_name": "q", "documents": batch})
+    scores = {"hybrid": [], "dense": [], "bm25": []}
+    for identity, text in queries:
+        for how, ranking in rankings(search(service, text, HITS)).items():
+            score = ndcg(ranking, grades.get(identity, {}))
+            if score is not None:
+                scores[how].append(score)
+    texts = {document["text"] for document in documents if document["text"]}
+    exact = sum(search(service, text, 1)[0]["text"] in text for text in texts)
+    mean = {how: round(sum(values) / len(values), 4) for how, values in scores.items()}
+    return {
+        "documents": len(documents),
+        "queries": len(scores["hybrid"]),
+        "ndcg_at_10": mean["hybrid"],
+        "dense_alone": mean["dense"],
+        "bm25_alone": mean["bm25"],
+        "exact_text_first": f"{exact} of {len(texts)}",
+    }
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("collection", help="a folder, or one of " + ", ".join(SETS))
     parser.add_argument("--binary", default=ROOT / "build/release/rage")
     parser.add_argument("flags", nargs="*", help="further flags for `rage rag`, after --")
     options = parser.parse_args()
-    corpus = read_lines(options.folder / "corpus.jsonl")
-    queries = read_lines(options.folder / "queries.jsonl")
-    grades = read_grades(options.folder / "qrels.tsv")
+    known = options.collection in SETS
+    collection = (example_of if known else folder_of)(
+        options.collection if known else Path(options.collection)
+    )
     with tempfile.TemporaryDirectory() as data:
         service = Service(options.binary, data, *options.flags)
         try:
-            for first in range(0, len(corpus), 64):
-                documents = [
-                    {
-                        "text": (d.get("title", "") + "\n" + d["text"]).strip(),
-                        "metadata": {"id": d["id"]},
-                    }
-                    for d in corpus[first : first + 64]
-                ]
-                service.call("POST", "/index", {"index_name": "q", "documents": documents})
-            scores, exact = [], 0
-            for query in queries:
-                reply = service.call(
-                    "POST",
-                    "/retrieve",
-                    {"index_name": "q", "query": query["text"], "max_node_count": 50},
-                )
-                ranking = list(dict.fromkeys(hit["metadata"]["id"] for hit in reply["results"]))
-                score = ndcg(ranking, grades.get(query["id"], {}))
-                if score is not None:
-                    scores.append(score)
-            texts = {}
-            for d in corpus:
-                texts.setdefault((d.get("title", "") + "\n" + d["text"]).strip(), d["id"])
-            for text, identity in texts.items():
-                reply = (
-                    service.call(
-                        "POST",
-                        "/retrieve",
-                        {"index_name": "q", "query": text or " .", "max_node_count": 1},
-                    )
-                    if text
-                    else None
-                )
-                exact += reply is None or reply["results"][0]["text"] in text
+            print(json.dumps({"collection": options.collection, **measure(service, *collection)}))
         finally:
             service.stop()
-    print(
-        json.dumps(
-            {
-                "documents": len(corpus),
-                "queries": len(scores),
-                "ndcg_at_10": round(sum(scores) / len(scores), 4),
-                "exact_text_first": f"{exact} of {len(texts)}",
-            }
-        )
-    )
 
 
 if __name__ == "__main__":

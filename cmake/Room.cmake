@@ -25,7 +25,12 @@ function(add_room name)
   if(RAGE_TESTS AND ROOM_TESTS)
     add_executable(${name}_test ${ROOM_TESTS})
     target_link_libraries(${name}_test PRIVATE ${name} ${ROOM_TEST_LIBS} test_paths GTest::gmock GTest::gtest_main)
-    target_compile_options(${name}_test PRIVATE $<$<CONFIG:Debug>:-O0>)  # Half the time to compile.
+    target_compile_options(${name}_test PRIVATE ${RAGE_TEST_FLAGS})
+    if(RAGE_TEST_PCH)
+      add_dependencies(${name}_test test_headers)
+      set_property(SOURCE ${ROOM_TESTS} APPEND PROPERTY OBJECT_DEPENDS ${RAGE_TEST_PCH_FILE})
+      target_compile_options(${name}_test PRIVATE -include-pch ${RAGE_TEST_PCH_FILE})
+    endif()
     gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
       EXTRA_ARGS --gtest_shuffle PROPERTIES TIMEOUT 120 LABELS unit)
   endif()

@@ -36,6 +36,9 @@ class Embedder {
   virtual Result<EmbeddingMatrix> embed(const Context& context, std::span<const std::string> texts,
                                         TextKind kind) = 0;
 
+  // Whether it would answer now; kUnavailable says why not. One in this process always would.
+  virtual Result<void> ready(const Context& /*context*/) { return {}; }
+
   // Same answer for the same model, whatever the machine: an index remembers it
   // ("all-MiniLM-L6-v2").
   virtual std::string_view id() const = 0;

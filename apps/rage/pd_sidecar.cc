@@ -5,12 +5,12 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "base/files.h"
 #include "base/mutex.h"
 #include "base/strings.h"
 #include "extproc_service.h"
@@ -19,6 +19,7 @@
 #include "kube/client.h"
 #include "kube/kubeconfig.h"
 #include "listen.h"
+#include "net/certificate_files.h"
 #include "net/self_signed.h"
 #include "obs/log.h"
 #include "picker/endpoint_source.h"
@@ -29,9 +30,6 @@ namespace rage::app {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr std::size_t kPemBytesMax = std::size_t{1} << 20;
-constexpr auto kCertificateAge = 10s;
 
 // Named as in the reference implementation, so that its manifests work.
 struct PdSidecarFlags {
@@ -57,37 +55,6 @@ struct PdSidecarFlags {
   std::string drain_timeout = "60s";
 };
 
-// Followed when they change. Thread-safe.
-class CertificateFiles final {
- public:
-  explicit CertificateFiles(std::string directory) : directory_(std::move(directory)) {}
-
-  Result<std::shared_ptr<const net::ServerCertificate>> get() {
-    MutexLock lock(mutex_);
-    const SteadyTime now = std::chrono::steady_clock::now();
-    if (current_ && now - read_at_ < kCertificateAge) return current_;
-    auto fresh = read();
-    if (!fresh && !current_) return fail(std::move(fresh).error());
-    read_at_ = now;
-    // Half a renewal: the old one still holds.
-    if (fresh) current_ = std::make_shared<const net::ServerCertificate>(*std::move(fresh));
-    return current_;
-  }
-
- private:
-  Result<net::ServerCertificate> read() const {
-    net::ServerCertificate pem;
-    ASSIGN_OR_RETURN(pem.chain_pem, read_file(directory_ + "/tls.crt", kPemBytesMax));
-    ASSIGN_OR_RETURN(pem.key_pem, read_file(directory_ + "/tls.key", kPemBytesMax));
-    return pem;
-  }
-
-  const std::string directory_;
-  Mutex mutex_;
-  std::shared_ptr<const net::ServerCertificate> current_ GUARDED_BY(mutex_);
-  SteadyTime read_at_ GUARDED_BY(mutex_);
-};
-
 Result<net::CertificateSource> certificate_of(const PdSidecarFlags& flags) {
   if (!flags.secure) return net::CertificateSource();
   if (flags.cert_path.empty()) {
@@ -96,9 +63,8 @@ Result<net::CertificateSource> certificate_of(const PdSidecarFlags& flags) {
     return net::CertificateSource(
         [shared]() -> Result<std::shared_ptr<const net::ServerCertificate>> { return shared; });
   }
-  auto files = std::make_shared<CertificateFiles>(flags.cert_path);
-  RETURN_IF_ERROR(files->get());
-  return net::CertificateSource([files] { return files->get(); });
+  const std::filesystem::path directory = flags.cert_path;
+  return net::certificate_files(directory / "tls.crt", directory / "tls.key");
 }
 
 gateway::PeerTls tls_of(const PdSidecarFlags& flags, const std::string& stage) {

@@ -143,7 +143,9 @@ Task<Connection::Next> Connection::start_request() {
   ParsedRequest parsed = parser_.take();
   const bool keep_alive = parsed.keep_alive;
   if (start_handler(std::move(parsed))) co_return Next::kGoOn;
-  HttpResponse response = error_response(503, "the server is busy, try again shortly");
+  const bool leaving = shared_.draining.load(std::memory_order_relaxed);
+  HttpResponse response = leaving ? error_response(503, "the server is shutting down")
+                                  : error_response(429, "the server is busy, try again shortly");
   response.headers.set("retry-after", "1");
   co_await respond(std::move(response), keep_alive);
   current_ = ParsedRequest();

@@ -37,7 +37,7 @@ struct HttpServerOptions {
   std::chrono::milliseconds write_timeout{30'000};      // For the peer to take one chunk.
   std::chrono::milliseconds request_timeout{600'000};   // The handler's Context deadline.
   std::size_t workers = 32;                             // Handler threads.
-  std::size_t queue_max = 512;                          // Requests waiting for one; past that: 503.
+  std::size_t queue_max = 512;                          // Requests waiting for one; past that: 429.
   CertificateSource certificate = {};                   // Given: HTTPS, TLS 1.2 or newer.
   std::chrono::milliseconds handshake_timeout{10'000};  // For TLS to be agreed on.
 };

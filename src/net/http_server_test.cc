@@ -250,7 +250,7 @@ TEST(HttpServer, ClosesConnectionsPastTheLimit) {
   EXPECT_THAT(first.read_response(), StartsWith("HTTP/1.1 200"));
 }
 
-TEST(HttpServer, Answers503WhenTheWorkersAreBusy) {
+TEST(HttpServer, Answers429WhenTheWorkersAreBusy) {
   std::latch running(1);
   std::counting_semaphore<8> gate(0);
   std::atomic<bool> first = true;
@@ -277,7 +277,7 @@ TEST(HttpServer, Answers503WhenTheWorkersAreBusy) {
   RawClient& refused = waited[0].revents != 0 ? b : c;
   RawClient& queued = waited[0].revents != 0 ? c : b;
   EXPECT_THAT(refused.read_response(),
-              AllOf(StartsWith("HTTP/1.1 503 Service Unavailable\r\n"),
+              AllOf(StartsWith("HTTP/1.1 429 Too Many Requests\r\n"),
                     HasSubstr("retry-after: 1\r\n"), HasSubstr("{\"detail\":\"")));
   gate.release();
   EXPECT_THAT(a.read_response(), StartsWith("HTTP/1.1 200"));

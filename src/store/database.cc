@@ -20,15 +20,13 @@ ErrorCode code_of(int sqlite_code) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return ErrorCode::kDataLoss;
+    // None of these is the fault of whoever asked, and all may pass: a full or read-only disk too.
     case SQLITE_FULL:
-      return ErrorCode::kResourceExhausted;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return ErrorCode::kFailedPrecondition;
     case SQLITE_PERM:
     case SQLITE_READONLY:
     case SQLITE_AUTH:
-      return ErrorCode::kPermissionDenied;
     case SQLITE_CANTOPEN:
     case SQLITE_IOERR:
       return ErrorCode::kUnavailable;
@@ -37,8 +35,24 @@ ErrorCode code_of(int sqlite_code) {
   }
 }
 
+std::string_view advice_for(int sqlite_code) {
+  switch (sqlite_code & 0xFF) {
+    case SQLITE_FULL:
+      return ". Nothing was stored: free some space on the disk";
+    case SQLITE_READONLY:
+      return ". Nothing was stored: the files, or their disk, are read-only";
+    case SQLITE_IOERR:
+      return ". Nothing was stored: look at the disk";
+    case SQLITE_CORRUPT:
+      return ". The file is damaged: restore it from a backup";
+    default:
+      return "";
+  }
+}
+
 std::unexpected<Error> fail_sqlite(sqlite3* handle, std::string_view what) {
-  return fail(code_of(sqlite3_extended_errcode(handle)), "{}: {}", what, sqlite3_errmsg(handle));
+  const int code = sqlite3_extended_errcode(handle);
+  return fail(code_of(code), "{}: {}{}", what, sqlite3_errmsg(handle), advice_for(code));
 }
 
 // Of a file or a directory.

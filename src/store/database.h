@@ -46,7 +46,7 @@ class Statement final {
 // Resource. One thread at a time: the owner serialises access.
 class Database final {
  public:
-  // Creates the file if absent. kFailedPrecondition if another process has it locked for good,
+  // Creates the file if absent. kUnavailable if another process has it locked for good,
   // kDataLoss if it is no database.
   static Result<std::unique_ptr<Database>> open(const std::filesystem::path& path);
   ~Database();

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "llm/chunk_reader.h"
 #include "llm/openai_client.h"
+#include "llm/rerank_client.h"
 
 // Everything that a model server's bytes reach: the model list, error texts, URLs, streamed chunks.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
@@ -21,6 +22,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   if (const auto urls = llm::plan_openai_urls(text)) {
     const auto again = llm::plan_openai_urls(urls->chat_completions);
     CHECK(again.has_value() && again->chat_completions == urls->chat_completions);
+  }
+  if (const auto ranked = llm::parse_rerank_reply(text, 3)) {
+    CHECK(ranked->size() <= 3);
+    for (const llm::RankedDocument& document : *ranked) CHECK(document.index < 3);
   }
   const llm::ChunkReader::OnChunk ignore = [](const codec::Json&) { return true; };
   llm::ChunkReader reader(ignore);

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "cli/auto_index.h"
 #include "net/http_client.h"
+#include "rag_connection.h"
 #include "shutdown.h"
 #include "subcommands.h"
 
@@ -30,7 +31,8 @@ using namespace std::chrono_literals;
 struct Flags {
   cli::AutoIndexCommand command;
   cli::GitRequest git;
-  std::string server = "http://127.0.0.1:8300";
+  RagConnection service;
+  cli::RagClientOptions client;  // Of it.
   std::string credentials;
   std::string report;
   int timeout_s = 50 * 60;
@@ -59,7 +61,7 @@ Result<void> complete(Flags& flags) {
   std::error_code error;
   const auto program = std::filesystem::read_symlink(kOwnProgram, error);
   if (!error) flags.command.source.ssh_program = program.string();
-  while (flags.server.ends_with('/')) flags.server.pop_back();
+  ASSIGN_OR_RETURN(flags.client, flags.service.options());
   ASSIGN_OR_RETURN(flags.command.source.credentials, cli::load_credentials(flags.credentials));
   return {};
 }
@@ -75,7 +77,7 @@ apis::IndexReport run(const Flags& flags) {
   SystemClock clock;
   const auto inside = net::make_http_transport();
   const auto outside = net::make_http_transport();  // Of its own: see net::Peers.
-  cli::RagClient client(*inside, {.base_url = flags.server});
+  cli::RagClient client(*inside, flags.client);
   Context context = Context::with_timeout(std::chrono::seconds(flags.timeout_s));
   context.stop = ending.get_token();
   return cli::run_auto_index(context, clock, client, *outside, flags.command);
@@ -133,9 +135,7 @@ void add_index_options(CLI::App& command, Flags& flags) {
       .add_option("--owner", flags.command.source.owner,
                   "Whose documents they are, such as NAMESPACE/NAME; only those are changed")
       ->required();
-  command.add_option("--server", flags.server, "URL of the RAG service")
-      ->envname("RAGE_SERVER")
-      ->capture_default_str();
+  flags.service.add_to(command);
   command.add_flag("--keep-removed", flags.command.keep_removed,
                    "Documents that left the source stay in the index");
   command

@@ -1,10 +1,13 @@
-// `rage index`, `rage retrieve`, `rage ask`, `rage explain`.
+// `rage index`, `rage reindex`, `rage retrieve`, `rage ask`, `rage explain`.
 #include <cstdlib>
 #include <memory>
 
 #include "cli/commands.h"
 #include "cli/explain.h"
+#include "cli/reindex.h"
+#include "index_commands.h"
 #include "net/http_client.h"
+#include "rag_connection.h"
 #include "subcommands.h"
 
 namespace rage::app {
@@ -12,13 +15,11 @@ namespace {
 
 // The options every command against a service has.
 struct Connection {
-  std::string server = "http://127.0.0.1:8300";
+  RagConnection service;
   bool json = false;
 
   void add_to(CLI::App& command) {
-    command.add_option("--server", server, "URL of the RAG service")
-        ->envname("RAGE_SERVER")
-        ->capture_default_str();
+    service.add_to(command);
     command.add_flag("--json", json, "Print JSON");
   }
   cli::OutputFormat format() const {
@@ -27,9 +28,9 @@ struct Connection {
   template <class Run>
   int run(Run&& body) const {
     const auto transport = net::make_http_transport();
-    std::string url = server;
-    while (url.ends_with('/')) url.pop_back();
-    cli::RagClient client(*transport, {.base_url = url});
+    auto options = service.options();
+    if (!options) return exit_code_of(fail(std::move(options).error()));
+    cli::RagClient client(*transport, *std::move(options));
     return exit_code_of(body(client));
   }
 };
@@ -61,6 +62,31 @@ void add_index(CLI::App& app, int& exit_code) {
     options->format = connection->format();
     exit_code = connection->run(
         [&](cli::RagClient& client) { return cli::run_index(Context{}, client, *options); });
+  });
+}
+
+void add_reindex(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand(
+      "reindex", "Embed an index anew with the embedder that the service runs, while it serves");
+  auto connection = std::make_shared<Connection>();
+  auto options = std::make_shared<cli::ReindexCommand>();
+  CLI::Option* index = command->add_option("index", options->index, "Name of the index");
+  command->add_flag("--all", options->all, "All indexes that have another embedder")
+      ->excludes(index);
+  connection->add_to(*command);
+  command->footer(
+      "The old vectors answer, and writes are taken, until all is done. A run that is stopped "
+      "loses\n"
+      "nothing: the next goes on where it stopped.\n"
+      "Examples:\n"
+      "  rage rag --embedder hf://BAAI/bge-small-en-v1.5 --old-embedder "
+      "packaged:all-MiniLM-L6-v2\n"
+      "  rage reindex handbook\n"
+      "  rage reindex --all");
+  command->callback([=, &exit_code] {
+    options->format = connection->format();
+    exit_code = connection->run(
+        [&](cli::RagClient& client) { return cli::run_reindex(Context{}, client, *options); });
   });
 }
 

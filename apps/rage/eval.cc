@@ -5,6 +5,7 @@
 
 #include "cli/eval.h"
 #include "net/http_client.h"
+#include "rag_connection.h"
 #include "subcommands.h"
 
 namespace rage::app {
@@ -14,7 +15,7 @@ constexpr int kRegressionExitCode = 2;
 
 struct EvalFlags {
   cli::EvalCommand command;
-  std::string url = "http://127.0.0.1:8300";
+  RagConnection service;
   std::string assistant;
   bool json = false;
 };
@@ -25,10 +26,14 @@ int run(EvalFlags flags) {
         fail(ErrorCode::kInvalidArgument, "say one of --index NAME and --assistant URL"));
   }
   const auto transport = net::make_http_transport();
-  std::string& url = flags.assistant.empty() ? flags.url : flags.assistant;
-  while (url.ends_with('/')) url.pop_back();
   if (flags.json) flags.command.format = cli::OutputFormat::kJson;
-  cli::RagClient client(*transport, {.base_url = url});
+  if (!flags.assistant.empty()) {  // The key is the RAG service's, and stays with it.
+    flags.service.server = flags.assistant;
+    flags.service.api_key.clear();
+  }
+  auto service = flags.service.options();
+  if (!service) return exit_code_of(fail(std::move(service).error()));
+  cli::RagClient client(*transport, *std::move(service));
   const SystemClock clock;
   const auto outcome = cli::run_eval(Context{}, client, clock, flags.command);
   if (!outcome) return exit_code_of(fail(outcome.error()));
@@ -44,9 +49,7 @@ void add_eval(CLI::App& app, int& exit_code) {
   cli::EvalCommand& wanted = flags->command;
   command->add_option("questions", wanted.questions_file, "Questions as JSON lines")->required();
   command->add_option("--index", wanted.index, "Name of the index to ask");
-  command->add_option("--url,--server", flags->url, "URL of the RAG service")
-      ->envname("RAGE_SERVER")
-      ->capture_default_str();
+  flags->service.add_to(*command, "--url,--server");
   command->add_option("--assistant", flags->assistant,
                       "URL of a `rage assistant`, to be asked as its page asks");
   command->add_option("--model", wanted.model, "Model to ask; the service's default if absent");

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "cli/schedule_ingest.h"
 #include "net/http_client.h"
+#include "rag_connection.h"
 #include "shutdown.h"
 #include "subcommands.h"
 
@@ -22,7 +23,7 @@ using namespace std::chrono_literals;
 
 struct IngestFlags {
   cli::IngestCommand command;
-  std::string server = "http://127.0.0.1:8300";
+  RagConnection service;
   std::string out = "output";
   int timeout_s = 30 * 60;
   bool json = false;
@@ -48,13 +49,14 @@ int run_until_signalled(int timeout_s, Body&& body) {
 }
 
 int run_ingest(IngestFlags flags) {
-  while (flags.server.ends_with('/')) flags.server.pop_back();
+  auto service = flags.service.options();
+  if (!service) return exit_code_of(fail(std::move(service).error()));
   while (flags.command.source.address_base.ends_with('/')) {
     flags.command.source.address_base.pop_back();
   }
   return run_until_signalled(
       flags.timeout_s, [&](const Context& context, Clock& clock, net::HttpTransport& transport) {
-        cli::RagClient client(transport, {.base_url = flags.server});
+        cli::RagClient client(transport, *service);
         const cli::IngestReport report =
             cli::run_schedule_ingest(context, clock, client, transport, flags.command);
         fmt::print("{}", flags.json ? codec::render_json(cli::report_json(report)) + "\n"
@@ -99,9 +101,7 @@ void add_index_options(CLI::App& command, IngestFlags& flags) {
       .add_option("--owner", flags.command.owner,
                   "Whose documents the sessions are; others in the index are left alone")
       ->capture_default_str();
-  command.add_option("--server", flags.server, "URL of the RAG service")
-      ->envname("RAGE_SERVER")
-      ->capture_default_str();
+  flags.service.add_to(command);
   command
       .add_option("--max-removed-percent", flags.command.removed_percent_max,
                   "A run that would remove more writes nothing and fails")

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "index_commands.h"
 #include "subcommands.h"
 
 namespace rage::app {
@@ -42,6 +43,9 @@ int main(int argc, char** argv) {
   rage::app::add_reset(app, exit_code);
   rage::app::add_export(app, exit_code);
   rage::app::add_index(app, exit_code);
+  rage::app::add_reindex(app, exit_code);
+  rage::app::add_backup(app, exit_code);
+  rage::app::add_restore(app, exit_code);
   rage::app::add_retrieve(app, exit_code);
   rage::app::add_ask(app, exit_code);
   rage::app::add_eval(app, exit_code);

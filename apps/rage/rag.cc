@@ -1,6 +1,7 @@
 // `rage rag`: the RAG service a pod runs.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -9,14 +10,17 @@
 
 #include "base/files.h"
 #include "base/strings.h"
-#include "embed/factory.h"
 #include "guardrails/output_guardrails.h"
 #include "llm/openai_client.h"
+#include "llm/rerank_client.h"
 #include "model_access.h"
+#include "net/certificate_files.h"
 #include "obs/log.h"
 #include "rag/collections.h"
+#include "rag_embedders.h"
 #include "rag_environment.h"
 #include "ragserver/service.h"
+#include "ragserver/warm_up.h"
 #include "service_options.h"
 #include "shutdown.h"
 #include "subcommands.h"
@@ -30,16 +34,21 @@ constexpr auto kDrainLimit = 20s;
 constexpr std::size_t kAnswersKeptOnLoopback = 256;
 
 struct RagOptions {
-  ServiceOptions listen{.port = 5000, .workers = 32, .workers_max = 512};
+  ServiceOptions listen{.port = 5000, .workers = 64, .workers_max = 512};
   std::string data = "storage";
-  std::string embedder = "packaged:all-MiniLM-L6-v2";
-  std::string precision = "auto";
+  EmbedderFlags embedder;
   std::string llm_url;
   std::string llm_token;
+  llm::RerankOptions rerank;
   std::string answers = "auto";
   std::string grounding_mode = "strict";
   int answers_kept = -1;  // Less than 0: by where the service listens.
   std::size_t body_mib_max = 64;
+  std::size_t connections_max = 1024;
+  std::size_t queue_max = 512;
+  int request_timeout_s = 600;
+  std::string tls_certificate;  // Files, PEM; empty: plain HTTP.
+  std::string tls_key;
   std::string api_keys;           // A file; empty: no keys.
   std::string guardrails_policy;  // Of the flag; the next three are the environment's.
   std::string guardrails_enabled;
@@ -48,22 +57,6 @@ struct RagOptions {
   rag::IngestOptions ingest;
   ragserver::RagServiceOptions service;
 };
-
-Result<std::unique_ptr<embed::Embedder>> make_embedder(ModelAccess& access,
-                                                       const RagOptions& options) {
-  embed::EmbedderOptions embedder;
-  if (options.embedder == "hashing") {
-    embedder.model = "hashing";
-    return embed::make_embedder(embedder);
-  }
-  ASSIGN_OR_RETURN(const auto files, access.resolve(Context{}, options.embedder));
-  embedder.model = files.path.string();
-  embedder.id = files.id;
-  embedder.precision = options.precision == "f32"    ? embed::Precision::kF32
-                       : options.precision == "bf16" ? embed::Precision::kBf16
-                                                     : embed::Precision::kAuto;
-  return embed::make_embedder(embedder);
-}
 
 rag::AnswerMode answer_mode_of(const std::string& name) {
   if (name == "model") return rag::AnswerMode::kModel;
@@ -96,44 +89,99 @@ guardrails::OutputGuardrailsOptions guardrails_of(const RagOptions& options) {
           .hot_reload = !equals_ignoring_case(options.guardrails_reload, "false")};
 }
 
+// What the service is made of, in the order in which it is loaded; each outlives those after it.
+struct RagParts {
+  ModelAccess access;
+  SystemClock clock;
+  std::unique_ptr<guardrails::OutputGuardrails> guardrails;
+  std::unique_ptr<Embedders> embedders;
+  std::unique_ptr<rag::Collections> collections;
+  std::unique_ptr<llm::OpenAiClient> llm;
+  std::unique_ptr<llm::RerankClient> reranker;
+  std::unique_ptr<ragserver::RagService> service;
+};
+
+// Long: models and indexes are read. `warm_up` tells others meanwhile how far it is.
+Result<void> load_parts(RagOptions& options, RagParts& parts, ragserver::WarmUp& warm_up) {
+  warm_up.begin("guardrails policy");
+  ASSIGN_OR_RETURN(parts.guardrails,
+                   guardrails::OutputGuardrails::create(guardrails_of(options), parts.clock));
+  warm_up.begin("embedder");
+  ASSIGN_OR_RETURN(parts.embedders,
+                   Embedders::load(parts.access, options.embedder, process_environment));
+  warm_up.begin("indexes");
+  ASSIGN_OR_RETURN(parts.collections,
+                   rag::Collections::open(options.data, parts.embedders->current(), options.ingest,
+                                          parts.embedders->old()));
+  if (!options.llm_url.empty()) {
+    ASSIGN_OR_RETURN(parts.llm, llm::OpenAiClient::create(
+                                    parts.access.transport(),
+                                    {.url = options.llm_url, .bearer_token = options.llm_token}));
+  }
+  ragserver::RagServiceOptions& service = options.service;
+  if (!options.rerank.url.empty()) {
+    parts.reranker = std::make_unique<llm::RerankClient>(parts.access.transport(), options.rerank);
+    service.reranker = parts.reranker.get();
+  }
+  service.chat.answer_mode = answer_mode_of(options.answers);
+  service.chat.grounding =
+      rag::parse_grounding_mode(options.grounding_mode).value_or(rag::GroundingMode::kStrict);
+  service.chat.log.answers_max = answers_kept(options);
+  RETURN_IF_ERROR(read_api_keys(options.api_keys, service));
+  service.guardrails = parts.guardrails.get();
+  service.embeddings = &parts.embedders->current();
+  // Chats wait for a model: enough workers are left to those who do not.
+  service.slow_requests_max =
+      options.listen.workers -
+      std::min(options.listen.workers - 1, std::max<std::size_t>(2, options.listen.workers / 8));
+  warm_up.begin("service");
+  service.start_stages = warm_up.stages();
+  parts.service =
+      std::make_unique<ragserver::RagService>(*parts.collections, parts.llm.get(), service);
+  return {};
+}
+
+Result<net::HttpServerOptions> listener_of(const RagOptions& options) {
+  net::HttpServerOptions listener = options.listen.listener(options.body_mib_max << 20);
+  listener.connections_max = options.connections_max;
+  listener.queue_max = options.queue_max;
+  listener.request_timeout = std::chrono::seconds(options.request_timeout_s);
+  if (options.tls_certificate.empty() != options.tls_key.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "give both --tls-cert and --tls-key, or neither");
+  }
+  if (!options.tls_certificate.empty()) {
+    ASSIGN_OR_RETURN(listener.certificate,
+                     net::certificate_files(options.tls_certificate, options.tls_key));
+  }
+  return listener;
+}
+
 Result<void> run_rag(RagOptions options) {
   const ShutdownSignal shutdown;
   options.listen.set_log_format();
   RETURN_IF_ERROR(check_rag_environment(process_environment));
-  ModelAccess access;
-  SystemClock clock;
-  ASSIGN_OR_RETURN(const auto guardrails,
-                   guardrails::OutputGuardrails::create(guardrails_of(options), clock));
-  ASSIGN_OR_RETURN(const auto embedder, make_embedder(access, options));
-  ASSIGN_OR_RETURN(const auto collections,
-                   rag::Collections::open(options.data, *embedder, options.ingest));
-  std::unique_ptr<llm::OpenAiClient> llm;
-  if (!options.llm_url.empty()) {
-    ASSIGN_OR_RETURN(
-        llm, llm::OpenAiClient::create(
-                 access.transport(), {.url = options.llm_url, .bearer_token = options.llm_token}));
-  }
-  options.service.chat.answer_mode = answer_mode_of(options.answers);
-  options.service.chat.grounding =
-      rag::parse_grounding_mode(options.grounding_mode).value_or(rag::GroundingMode::kStrict);
-  options.service.chat.log.answers_max = answers_kept(options);
-  RETURN_IF_ERROR(read_api_keys(options.api_keys, options.service));
-  options.service.guardrails = guardrails.get();
-  ragserver::RagService service(*collections, llm.get(), options.service);
-  const net::HttpServerOptions listener = options.listen.listener(options.body_mib_max << 20);
+  ASSIGN_OR_RETURN(const net::HttpServerOptions listener, listener_of(options));
+  RagParts parts;
+  ragserver::WarmUp warm_up(parts.clock);
+  // Open from the start: who asks learns that it is starting, and how far it is.
   ASSIGN_OR_RETURN(
       const auto server,
       net::HttpServer::create(listener, [&](const Context& context, const net::HttpRequest& request,
                                             net::ResponseWriter& writer) {
-        service.handle(context, request, writer);
+        warm_up.handle(context, request, writer);
       }));
-  fmt::print("rage rag: ready on http://{}:{}\n", listener.address, server->port());
+  RETURN_IF_ERROR(load_parts(options, parts, warm_up));
+  warm_up.finish([&service = *parts.service](
+                     const Context& context, const net::HttpRequest& request,
+                     net::ResponseWriter& writer) { service.handle(context, request, writer); });
+  const char* scheme = listener.certificate ? "https" : "http";
+  fmt::print("rage rag: ready on {}://{}:{}\n", scheme, listener.address, server->port());
   std::fflush(stdout);
   obs::log().info("RAG service ready", {{"address", listener.address},
                                         {"port", server->port()},
                                         {"data", options.data},
-                                        {"embedder", embedder->id()},
-                                        {"indexes", collections->names().size()}});
+                                        {"embedder", parts.embedders->current().id()},
+                                        {"indexes", parts.collections->names().size()}});
   const int signal = shutdown.wait();
   obs::log().info("draining", {{"signal", signal}});
   server->drain(kDrainLimit);
@@ -151,15 +199,7 @@ void add_rag(CLI::App& app, int& exit_code) {
   command->add_option("--data", options->data, "Directory of the indexes")
       ->envname("DEFAULT_VECTOR_DB_PERSIST_DIR")
       ->capture_default_str();
-  const CLI::Option* embedder =
-      command
-          ->add_option("--embedder", options->embedder,
-                       "Embedding model, or \"hashing\" (lexical, no model); also by MODEL_ID")
-          ->envname("LOCAL_EMBEDDING_MODEL_ID")
-          ->capture_default_str();
-  command->add_option("--precision", options->precision, "auto: bf16 where the CPU has it")
-      ->check(CLI::IsMember({"auto", "f32", "bf16"}))
-      ->capture_default_str();
+  options->embedder.add_to(*command);
   command
       ->add_option("--llm-url", options->llm_url, "OpenAI-compatible chat endpoint; none: no chat")
       ->envname("LLM_INFERENCE_URL");
@@ -167,6 +207,16 @@ void add_rag(CLI::App& app, int& exit_code) {
       ->add_option("--llm-token", options->llm_token,
                    "Bearer token for it; better set by the environment")
       ->envname("LLM_ACCESS_SECRET");
+  command
+      ->add_option("--reranker-url", options->rerank.url,
+                   "Reranking service behind POST /v1/rerank: its .../v1/rerank, as Jina and "
+                   "Cohere have it")
+      ->envname("RAG_RERANKER_URL");
+  command
+      ->add_option("--reranker-token", options->rerank.bearer_token,
+                   "Bearer token for it; better set by the environment")
+      ->envname("RAG_RERANKER_TOKEN");
+  command->add_option("--reranker-model", options->rerank.model, "Model to ask it for");
   command
       ->add_option(
           "--answers", options->answers,
@@ -222,6 +272,26 @@ void add_rag(CLI::App& app, int& exit_code) {
   command->add_option("--body-mib-max", options->body_mib_max, "Largest request body, MiB")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
+  command
+      ->add_option("--connections-max", options->connections_max,
+                   "Connections at most; further ones are closed")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  command
+      ->add_option("--queue-max", options->queue_max,
+                   "Requests that may wait for a worker; further ones get 429 with Retry-After")
+      ->check(CLI::Range(0, 100000))
+      ->capture_default_str();
+  command
+      ->add_option("--request-timeout", options->request_timeout_s,
+                   "Seconds that a request may take")
+      ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
+  command
+      ->add_option("--tls-cert", options->tls_certificate,
+                   "Certificate chain, PEM: HTTPS. A renewed file is taken without a restart")
+      ->envname("RAG_TLS_CERT");
+  command->add_option("--tls-key", options->tls_key, "Its key, PEM")->envname("RAG_TLS_KEY");
   command->add_option("--guardrails-policy", options->guardrails_policy,
                       "Policy (YAML) that what a model says is held to; reloaded when it changes");
   const auto from_environment = [&](const char* name, const char* variable, std::string& value) {
@@ -239,11 +309,7 @@ void add_rag(CLI::App& app, int& exit_code) {
       "  rage rag --data ./storage --port 5000\n"
       "  LLM_INFERENCE_URL=http://127.0.0.1:8301/v1/chat/completions rage rag\n"
       "  rage rag --embedder hf://BAAI/bge-small-en-v1.5 --answers extractive");
-  command->callback([=, &exit_code] {
-    options->embedder =
-        choose_embedder(options->embedder, embedder->count() == 0, process_environment);
-    exit_code = exit_code_of(run_rag(*options));
-  });
+  command->callback([=, &exit_code] { exit_code = exit_code_of(run_rag(*options)); });
 }
 
 }  // namespace rage::app

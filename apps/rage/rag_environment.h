@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,9 +19,23 @@ std::string process_environment(std::string_view name);
 // another.
 std::string choose_embedder(std::string given, bool is_default, const Environment& environment);
 
+// Where texts are embedded if not in this process.
+struct RemoteEmbedding {
+  std::string url;
+  std::string token;  // Empty: none is sent.
+};
+
+// `url` of the flag, else REMOTE_EMBEDDING_URL (KAITO's default if unset) where
+// EMBEDDING_SOURCE_TYPE, or if that is unset EMBEDDING_TYPE, is "remote" in any case. `token` of
+// the flag, else REMOTE_EMBEDDING_ACCESS_SECRET. None: in this process. kInvalidArgument for
+// another type, in the original's words.
+Result<std::optional<RemoteEmbedding>> choose_remote_embedding(const std::string& url,
+                                                               const std::string& token,
+                                                               const Environment& environment);
+
 // kInvalidArgument, in the original's words where it has some, if the variables ask for a kind of
-// embedder (EMBEDDING_SOURCE_TYPE, EMBEDDING_TYPE) or of store (VECTOR_DB_TYPE) that there is not.
-// What was asked for is never silently replaced by something else.
+// store (VECTOR_DB_TYPE) that there is not. What was asked for is never silently replaced by
+// something else.
 Result<void> check_rag_environment(const Environment& environment);
 
 }  // namespace rage::app

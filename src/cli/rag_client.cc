@@ -8,6 +8,8 @@ namespace {
 
 using codec::Json;
 
+constexpr std::size_t kTextBytesMax = 65'536;
+
 // {"detail": "..."} or {"detail": [{"msg": ...}]} or whatever came.
 std::string detail_of(const std::string& body) {
   const auto parsed = codec::parse_json(body);
@@ -27,11 +29,15 @@ ErrorCode code_of(int status) {
   return status >= 500 ? ErrorCode::kUnavailable : ErrorCode::kInvalidArgument;
 }
 
+Error refusal(int status, const std::string& body) {
+  Error error{.code = code_of(status),
+              .message = fmt::format("the service answered {}: {}", status, detail_of(body))};
+  if (status == 401) error.message += " Give a key with --api-key or RAGE_API_KEY.";
+  return error;
+}
+
 Result<Json> parse_reply(const net::HttpResponse& reply) {
-  if (reply.status / 100 != 2) {
-    return fail(code_of(reply.status), "the service answered {}: {}", reply.status,
-                detail_of(reply.body));
-  }
+  if (reply.status / 100 != 2) return fail(refusal(reply.status, reply.body));
   return codec::parse_json(reply.body);
 }
 
@@ -46,33 +52,71 @@ Error RagClient::explain(Error error) const {
   return error;
 }
 
+net::ClientRequest RagClient::request(const char* method, const std::string& path) const {
+  net::ClientRequest request{
+      .method = method, .url = options_.base_url + path, .tls = options_.tls};
+  if (!options_.api_key.empty()) {
+    request.headers.set("authorization", "Bearer " + options_.api_key);
+  }
+  return request;
+}
+
 Result<Json> RagClient::get(const Context& context, const std::string& path) {
-  const auto reply = transport_.fetch(context, {.method = "GET", .url = options_.base_url + path});
+  const auto reply = transport_.fetch(context, request("GET", path));
   if (!reply) return fail(explain(reply.error()));
   return parse_reply(*reply);
 }
 
 Result<Json> RagClient::post(const Context& context, const std::string& path, const Json& body) {
-  const auto reply = transport_.fetch(context, {.method = "POST",
-                                                .url = options_.base_url + path,
-                                                .headers = {{"content-type", "application/json"}},
-                                                .body = codec::render_json(body)});
+  net::ClientRequest post = request("POST", path);
+  post.headers.set("content-type", "application/json");
+  post.body = codec::render_json(body);
+  const auto reply = transport_.fetch(context, post);
   if (!reply) return fail(explain(reply.error()));
   return parse_reply(*reply);
 }
 
 Result<void> RagClient::remove(const Context& context, const std::string& path) {
-  const auto reply =
-      transport_.fetch(context, {.method = "DELETE", .url = options_.base_url + path});
+  const auto reply = transport_.fetch(context, request("DELETE", path));
   if (!reply) return fail(explain(reply.error()));
   if (reply->status == 204) return {};
   RETURN_IF_ERROR(parse_reply(*reply));
   return {};
 }
 
+Result<void> RagClient::stream_lines(const Context& context, const std::string& path,
+                                     std::chrono::milliseconds silence_max,
+                                     const std::function<void(const Json& line)>& on_line) {
+  net::ClientRequest post = request("POST", path);
+  post.idle_timeout = silence_max;
+  int status = 200;
+  std::string text;  // Not yet a whole line; of an error, its body.
+  const auto on_head = [&](const net::HttpResponse& head) {
+    status = head.status;
+    return true;
+  };
+  const auto on_bytes = [&](std::string_view bytes) {
+    text.append(bytes);
+    if (status != 200) return text.size() <= kTextBytesMax;
+    for (std::size_t end; (end = text.find('\n')) != std::string::npos; text.erase(0, end + 1)) {
+      if (const auto line = codec::parse_json(std::string_view(text).substr(0, end))) {
+        on_line(*line);
+      }
+    }
+    return text.size() <= kTextBytesMax;
+  };
+  const auto streamed = transport_.stream(context, post, on_head, on_bytes);
+  if (!streamed) return fail(explain(streamed.error()));
+  if (status != 200) return fail(refusal(status, text));
+  return {};
+}
+
 Result<void> RagClient::stream_events(const Context& context, const std::string& path,
                                       const Json& body,
                                       const std::function<void(const codec::SseEvent&)>& on_event) {
+  net::ClientRequest post = request("POST", path);
+  post.headers.set("content-type", "application/json");
+  post.body = codec::render_json(body);
   int status = 200;
   std::string error_body;
   codec::SseParser parser;
@@ -89,16 +133,9 @@ Result<void> RagClient::stream_events(const Context& context, const std::string&
     parsed = parser.feed(bytes, on_event);
     return parsed.has_value();
   };
-  const auto streamed = transport_.stream(context,
-                                          {.method = "POST",
-                                           .url = options_.base_url + path,
-                                           .headers = {{"content-type", "application/json"}},
-                                           .body = codec::render_json(body)},
-                                          on_head, on_bytes);
+  const auto streamed = transport_.stream(context, post, on_head, on_bytes);
   if (!streamed) return fail(explain(streamed.error()));
-  if (status != 200) {
-    return fail(code_of(status), "the service answered {}: {}", status, detail_of(error_body));
-  }
+  if (status != 200) return fail(refusal(status, error_body));
   return parsed;
 }
 

@@ -109,8 +109,9 @@ Result<void> Collection::initialise() {
     return fail(
         ErrorCode::kFailedPrecondition,
         "index '{}' was built with the embedder '{}' ({} dimensions), this service runs '{}' "
-        "({}): start it with the first, or delete the index and index the documents again",
-        name_, id, dimension, embedder_.id, embedder_.dimension);
+        "({}). `rage reindex {}` embeds it anew; to have it answer meanwhile, name the first with "
+        "--old-embedder as well",
+        name_, id, dimension, embedder_.id, embedder_.dimension, name_);
   }
   ASSIGN_OR_RETURN(const std::string created, read_meta(*database_, "created"));
   created_order_ = static_cast<std::int64_t>(parse_uint(created).value_or(0));
@@ -125,6 +126,7 @@ std::optional<GroundingMode> Collection::grounding_mode() const {
 
 Result<void> Collection::set_grounding_mode(std::optional<GroundingMode> mode) {
   MutexLock lock(writer_);
+  RETURN_IF_ERROR(check_not_retired());
   ASSIGN_OR_RETURN(auto transaction, store::Transaction::begin(*database_));
   ASSIGN_OR_RETURN(auto erase, database_->prepare("DELETE FROM meta WHERE key = ?1"));
   RETURN_IF_ERROR(erase.bind(1, kGroundingMode).run());
@@ -277,7 +279,16 @@ void Collection::publish(std::span<const std::int64_t> removed, std::vector<Row>
   snapshot_.with([&](auto& current) { current.swap(next); });
 }  // The old snapshot dies here or with its last reader, outside the lock.
 
+Result<void> Collection::check_not_retired() const {
+  if (!retired()) return {};
+  return fail(
+      Error{.code = ErrorCode::kUnavailable,
+            .message = fmt::format("index '{}' has just been embedded anew; try again", name_),
+            .retry_after = std::chrono::milliseconds(1'000)});
+}
+
 Result<void> Collection::write(std::span<const PreparedDocument* const> documents) {
+  RETURN_IF_ERROR(check_not_retired());
   std::vector<std::int64_t> removed;
   std::vector<Row> rows;
   std::vector<float> vectors;
@@ -316,6 +327,7 @@ Result<void> Collection::replace(std::span<const PreparedDocument> documents) {
 
 Result<std::vector<bool>> Collection::remove(std::span<const std::string> doc_ids) {
   MutexLock lock(writer_);
+  RETURN_IF_ERROR(check_not_retired());
   std::vector<bool> found;
   std::vector<std::int64_t> removed;
   ASSIGN_OR_RETURN(auto transaction, store::Transaction::begin(*database_));

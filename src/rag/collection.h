@@ -1,7 +1,9 @@
 // One index: a SQLite database (the truth) and the snapshot derived from it (what is searched).
 #pragma once
 
+#include <atomic>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -59,6 +61,7 @@ class Collection final {
   Collection& operator=(const Collection&) = delete;
 
   const std::string& name() const { return name_; }
+  const EmbedderIdentity& embedder() const { return embedder_; }
   std::int64_t created_order() const { return created_order_; }  // Rises with creation.
   std::shared_ptr<const Snapshot> snapshot() const;
   // For retrieve(); null while a scan is quicker, or the graph is not built yet.
@@ -92,10 +95,20 @@ class Collection final {
   // Replaces everything by `documents`, in one transaction.
   Result<void> replace_all(std::span<const PreparedDocument> documents);
 
+  // Puts the chunks of a re-embedding (reindex_staging.h) in place of its own, in one transaction.
+  // If it was written to since `seen` was its snapshot, `finish` embeds what that was: meanwhile
+  // writers wait. Afterwards it is retired: readers go on, what writes fails with kUnavailable, and
+  // the index has to be opened anew.
+  Result<void> hand_over(const std::filesystem::path& staging, const EmbedderIdentity& embedder,
+                         const std::shared_ptr<const Snapshot>& seen,
+                         const std::function<Result<void>()>& finish);
+  bool retired() const { return retired_.load(std::memory_order_acquire); }
+
  private:
   Collection(std::string name, std::filesystem::path file,
              std::unique_ptr<store::Database> database, const EmbedderIdentity& embedder);
   Result<void> initialise() REQUIRES(writer_);
+  Result<void> check_not_retired() const REQUIRES(writer_);
   // `removed`: the rows that were there before, in ascending order.
   Result<void> load(std::span<const std::int64_t> removed) REQUIRES(writer_);
   Result<void> take_attached() REQUIRES(writer_);
@@ -117,6 +130,7 @@ class Collection final {
   const std::size_t dimension_;
   Mutex writer_;
   std::unique_ptr<store::Database> database_ GUARDED_BY(writer_);
+  std::atomic<bool> retired_ = false;  // Set under writer_.
   Guarded<std::shared_ptr<const Snapshot>> snapshot_;
   struct CachedCorpus {
     std::shared_ptr<const Snapshot> of;

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "rag/collection.h"
+#include "rag/reindex_staging.h"
 
 namespace rage::rag {
 namespace {
@@ -79,6 +80,7 @@ Result<void> Collection::take_attached() {
 
 Result<void> Collection::take_from(const std::filesystem::path& file) {
   MutexLock lock(writer_);
+  RETURN_IF_ERROR(check_not_retired());
   {
     ASSIGN_OR_RETURN(auto attach, database_->prepare("ATTACH DATABASE ?1 AS source"));
     RETURN_IF_ERROR(attach.bind(1, file.string()).run());
@@ -90,8 +92,21 @@ Result<void> Collection::take_from(const std::filesystem::path& file) {
   return load(sequences_of(*snapshot()));
 }
 
+Result<void> Collection::hand_over(const std::filesystem::path& staging,
+                                   const EmbedderIdentity& embedder,
+                                   const std::shared_ptr<const Snapshot>& seen,
+                                   const std::function<Result<void>()>& finish) {
+  MutexLock lock(writer_);
+  RETURN_IF_ERROR(check_not_retired());
+  if (snapshot() != seen) RETURN_IF_ERROR(finish());
+  RETURN_IF_ERROR(take_staged_chunks(*database_, staging, embedder));
+  retired_.store(true, std::memory_order_release);
+  return {};
+}
+
 Result<void> Collection::replace_all(std::span<const PreparedDocument> documents) {
   MutexLock lock(writer_);
+  RETURN_IF_ERROR(check_not_retired());
   const std::vector<std::int64_t> removed = sequences_of(*snapshot());
   std::vector<Row> rows;
   std::vector<float> vectors;

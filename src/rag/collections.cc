@@ -24,22 +24,6 @@ constexpr std::string_view kFolderPrefix = "index-";  // Names beginning with do
 constexpr std::string_view kTrashPrefix = "removed-";
 constexpr std::string_view kIncomingPrefix = "incoming-";
 
-// The folder of an index. Names are arbitrary: encoded while short, hashed when long; the name
-// itself is stored in the database.
-std::string folder_of(std::string_view name) {
-  const std::string encoded = codec::percent_encode(name);
-  return std::string(kFolderPrefix) +
-         (encoded.size() <= kFolderNameBytesMax ? encoded : "sha256-" + sha256_hex(name));
-}
-
-Result<std::string> stored_name(const fs::path& folder) {
-  ASSIGN_OR_RETURN(auto database, store::Database::open(folder / "collection.db"));
-  ASSIGN_OR_RETURN(auto select, database->prepare("SELECT value FROM meta WHERE key = 'name'"));
-  ASSIGN_OR_RETURN(const bool found, select.step());
-  if (!found) return fail(ErrorCode::kDataLoss, "{} names no index", folder.string());
-  return std::string(select.text(0));
-}
-
 std::unexpected<Error> no_such_index(std::string_view name) {
   return fail(ErrorCode::kNotFound, "No such index: '{}' exists.", name);
 }
@@ -50,35 +34,78 @@ std::unexpected<Error> already_exists(std::string_view name) {
               name);
 }
 
+EmbedderIdentity identity_of(const embed::Embedder& embedder) {
+  return {.id = std::string(embedder.id()), .dimension = embedder.dimension()};
+}
+
 constexpr std::string_view kPersistedFile = "collection.db";
 constexpr std::string_view kKaitoFile = "docstore.json";
 
 }  // namespace
 
+Result<std::string> stored_index_meta(const fs::path& folder, std::string_view key) {
+  ASSIGN_OR_RETURN(auto database, store::Database::open(folder / "collection.db"));
+  ASSIGN_OR_RETURN(auto select, database->prepare("SELECT value FROM meta WHERE key = ?1"));
+  select.bind(1, key);
+  ASSIGN_OR_RETURN(const bool found, select.step());
+  if (!found) return fail(ErrorCode::kDataLoss, "{} names no index", folder.string());
+  return std::string(select.text(0));
+}
+
+// Names are arbitrary: encoded while short, hashed when long; the name itself is stored in the
+// database.
+std::string folder_of_index(std::string_view name) {
+  const std::string encoded = codec::percent_encode(name);
+  return std::string(kFolderPrefix) +
+         (encoded.size() <= kFolderNameBytesMax ? encoded : "sha256-" + sha256_hex(name));
+}
+
 Collections::Collections(fs::path data_directory, embed::Embedder& embedder,
-                         const IngestOptions& options, std::unique_ptr<FileLock> lock)
+                         const IngestOptions& options, std::vector<embed::Embedder*> others,
+                         std::unique_ptr<FileLock> lock)
     : data_directory_(std::move(data_directory)),
       root_(data_directory_ / "indexes"),
       embedder_(embedder),
       options_(options),
-      identity_{.id = std::string(embedder.id()), .dimension = embedder.dimension()},
+      identity_(identity_of(embedder)),
+      others_(std::move(others)),
       sentence_vectors_(embedder),
       lock_(std::move(lock)) {}
 
 Result<std::unique_ptr<Collections>> Collections::open(const fs::path& data_directory,
                                                        embed::Embedder& embedder,
-                                                       const IngestOptions& options) {
+                                                       const IngestOptions& options,
+                                                       std::vector<embed::Embedder*> others) {
   const fs::path root = data_directory / "indexes";
   RETURN_IF_ERROR(ensure_directory(root));
   auto lock = FileLock::try_acquire(root / ".lock");
-  if (!lock) {
+  if (!lock && lock.error().code == ErrorCode::kFailedPrecondition) {
     return fail(
         Error(lock.error()).with_context("the data directory is in use by another service"));
   }
+  if (!lock) return fail(Error(lock.error()).with_context("the data directory must be writable"));
   std::unique_ptr<Collections> collections(
-      new Collections(data_directory, embedder, options, *std::move(lock)));
+      new Collections(data_directory, embedder, options, std::move(others), *std::move(lock)));
   RETURN_IF_ERROR(collections->load());
   return collections;
+}
+
+EmbedderIdentity Collections::identity_for(const fs::path& folder) const {
+  if (others_.empty()) return identity_;
+  const auto id = stored_index_meta(folder, "embedder");
+  for (const embed::Embedder* other : others_) {
+    if (id && *id != identity_.id && *id == other->id()) return identity_of(*other);
+  }
+  return identity_;
+}
+
+embed::Embedder& Collections::embedder_of(const Collection& collection) {
+  for (embed::Embedder* other : others_) {
+    const bool same = collection.embedder().id == other->id() &&
+                      collection.embedder().dimension == other->dimension();
+    if (same && collection.embedder().id != identity_.id) return *other;
+  }
+  return embedder_;
 }
 
 Result<void> Collections::load() {
@@ -93,7 +120,7 @@ Result<void> Collections::load() {
       continue;
     }
     if (!folder.starts_with(kFolderPrefix)) continue;
-    const Result<std::string> name = stored_name(entry.path());
+    const Result<std::string> name = stored_index_meta(entry.path(), "name");
     if (!name) {
       // Without a name nobody was ever told that this index exists: a creation that a crash cut
       // short.
@@ -101,7 +128,7 @@ Result<void> Collections::load() {
                       {{"folder", folder}, {"error", name.error().message}});
       continue;
     }
-    Entry opened = Collection::open(entry.path(), *name, identity_);
+    Entry opened = Collection::open(entry.path(), *name, identity_for(entry.path()));
     if (!opened) {
       obs::log().error("index not available",
                        {{"index", *name}, {"error", opened.error().message}});
@@ -138,69 +165,10 @@ Result<std::shared_ptr<Collection>> Collections::find_or_create(std::string_view
   MutexLock lock(mutex_);
   const auto found = entries_.find(name);
   if (found != entries_.end()) return found->second;
-  ASSIGN_OR_RETURN(auto collection, Collection::open(root_ / folder_of(name), name, identity_));
+  ASSIGN_OR_RETURN(auto collection,
+                   Collection::open(root_ / folder_of_index(name), name, identity_));
   entries_.emplace(std::string(name), collection);
   return collection;
-}
-
-Result<std::vector<std::string>> Collections::add(const Context& context, std::string_view name,
-                                                  std::vector<Document> documents) {
-  std::vector<std::string> ids;
-  for (const Document& document : documents) ids.push_back(document_id(document.text));
-  if (documents.empty()) return ids;
-
-  std::vector<Presence> presence(documents.size(), Presence::kAbsent);
-  if (const auto existing = find(name)) {
-    ASSIGN_OR_RETURN(presence, (*existing)->presence(ids, documents));
-  } else if (existing.error().code != ErrorCode::kNotFound) {
-    return fail(existing.error());
-  }
-  std::vector<Document> wanted;
-  std::set<std::string_view> seen;  // The same text twice in one call is stored once.
-  for (std::size_t i = 0; i < documents.size(); ++i) {
-    const bool store =
-        presence[i] == Presence::kAbsent || presence[i] == Presence::kMetadataChanged;
-    if (store && seen.insert(ids[i]).second) wanted.push_back(std::move(documents[i]));
-  }
-  ASSIGN_OR_RETURN(const auto prepared,
-                   prepare_documents(context, embedder_, options_, std::move(wanted)));
-  ASSIGN_OR_RETURN(const auto collection, find_or_create(name));
-  RETURN_IF_ERROR(collection->add(prepared));
-  return ids;
-}
-
-Result<UpdateOutcome> Collections::update(const Context& context, std::string_view name,
-                                          std::vector<DocumentUpdate> updates) {
-  ASSIGN_OR_RETURN(const auto collection, find(name));
-  std::vector<std::string> ids;
-  std::vector<Document> documents;
-  for (DocumentUpdate& update : updates) {
-    ids.push_back(std::move(update.doc_id));
-    documents.push_back(std::move(update.document));
-  }
-  ASSIGN_OR_RETURN(const std::vector<Presence> presence, collection->presence(ids, documents));
-  UpdateOutcome outcome;
-  std::map<std::string_view, std::size_t>
-      last_of;  // The last of several updates of one document wins.
-  for (std::size_t i = 0; i < ids.size(); ++i) last_of[ids[i]] = i;
-  std::vector<std::string> wanted_ids;
-  std::vector<Document> wanted;
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (presence[i] == Presence::kAbsent) {
-      outcome.not_found.push_back(i);
-    } else if (presence[i] == Presence::kSame) {
-      outcome.unchanged.push_back(i);
-    } else {
-      outcome.updated.push_back(i);
-      if (last_of[ids[i]] != i) continue;
-      wanted_ids.push_back(ids[i]);
-      wanted.push_back(std::move(documents[i]));
-    }
-  }
-  ASSIGN_OR_RETURN(const auto prepared,
-                   prepare_documents(context, embedder_, options_, std::move(wanted), wanted_ids));
-  RETURN_IF_ERROR(collection->replace(prepared));
-  return outcome;
 }
 
 Result<void> Collections::remove(std::string_view name) {
@@ -210,7 +178,14 @@ Result<void> Collections::remove(std::string_view name) {
     MutexLock lock(mutex_);
     const auto found = entries_.find(name);
     if (found == entries_.end()) return no_such_index(name);
-    fs::rename(root_ / folder_of(name), trash, error);
+    if (reindexing_.contains(name)) {
+      return fail(Error{.code = ErrorCode::kUnavailable,
+                        .message = fmt::format("index '{}' is being embedded anew; try again when "
+                                               "that is done or stopped",
+                                               name),
+                        .retry_after = std::chrono::milliseconds(10'000)});
+    }
+    fs::rename(root_ / folder_of_index(name), trash, error);
     if (error) {
       return fail(ErrorCode::kUnavailable, "cannot remove index '{}': {}", name, error.message());
     }
@@ -251,8 +226,8 @@ Result<void> Collections::fill_from(const Context& context, const fs::path& fold
     ids.push_back(std::move(document.doc_id));
     documents.push_back(std::move(document.document));
   }
-  ASSIGN_OR_RETURN(const auto prepared,
-                   prepare_documents(context, embedder_, options_, std::move(documents), ids));
+  ASSIGN_OR_RETURN(const auto prepared, prepare_documents(context, embedder_of(collection),
+                                                          options_, std::move(documents), ids));
   return collection.replace_all(prepared);
 }
 
@@ -274,7 +249,7 @@ Result<void> Collections::create_from(const Context& context, const fs::path& fo
     fs::remove_all(incoming, error);
     return already_exists(name);
   }
-  const fs::path place = root_ / folder_of(name);
+  const fs::path place = root_ / folder_of_index(name);
   fs::rename(incoming, place, error);
   if (error) {
     return fail(ErrorCode::kUnavailable, "cannot create index '{}': {}", name, error.message());
@@ -306,23 +281,24 @@ Result<std::string> Collections::load_persisted(const Context& context, std::str
   return place.shown;
 }
 
-Result<std::vector<RetrievedChunk>> Collections::retrieve(const Context& context,
-                                                          Collection& collection,
-                                                          const std::string& question,
-                                                          std::size_t hits_max,
-                                                          const MetadataFilter& filter) {
+Result<std::vector<RetrievedChunk>> Collections::retrieve(
+    const Context& context, Collection& collection, const std::string& question,
+    std::size_t hits_max, const MetadataFilter& filter, SearchFigures* figures) {
   const auto graph = collection.dense_graph();
   const auto snapshot = collection.snapshot();
-  ASSIGN_OR_RETURN(const embed::EmbeddingMatrix vector,
-                   embedder_.embed(context, std::span(&question, 1), embed::TextKind::kQuery));
+  ASSIGN_OR_RETURN(
+      const embed::EmbeddingMatrix vector,
+      embedder_of(collection).embed(context, std::span(&question, 1), embed::TextKind::kQuery));
   const std::vector<std::string> terms = text::analyze(question);
   const std::string exact = document_id(question);
-  return rag::retrieve(*snapshot, {.vector = vector.row(0),
-                                   .terms = terms,
-                                   .hits_max = hits_max,
-                                   .filter = filter,
-                                   .graph = graph.get(),
-                                   .exact_doc_id = exact});
+  return rag::retrieve(*snapshot,
+                       {.vector = vector.row(0),
+                        .terms = terms,
+                        .hits_max = hits_max,
+                        .filter = filter,
+                        .graph = graph.get(),
+                        .exact_doc_id = exact},
+                       figures);
 }
 
 Result<void> Collections::compare(const Context& context, const std::string& question,

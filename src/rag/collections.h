@@ -2,8 +2,12 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,10 +22,25 @@
 
 namespace rage::rag {
 
+class ReindexStaging;
+
 struct UpdateOutcome {  // Indexes into the request's documents.
   std::vector<std::size_t> updated;
   std::vector<std::size_t> unchanged;
   std::vector<std::size_t> not_found;
+};
+
+// How far a re-embedding is.
+struct ReindexProgress {
+  std::size_t done = 0;  // Documents.
+  std::size_t total = 0;
+};
+
+struct ReindexOutcome {
+  std::string from;  // Embedder.
+  std::string to;
+  std::size_t documents = 0;
+  bool done = false;  // False: it had the right embedder, and was to be left alone then.
 };
 
 struct DocumentUpdate {
@@ -29,15 +48,22 @@ struct DocumentUpdate {
   Document document;
 };
 
-// Resource. Thread-safe. The embedder outlives it.
+// The folder of an index below `data_directory`/indexes.
+std::string folder_of_index(std::string_view name);
+// A fact of the index in that folder ("name", "embedder"); read from its database.
+Result<std::string> stored_index_meta(const std::filesystem::path& folder, std::string_view key);
+
+// Resource. Thread-safe. The embedders outlive it.
 class Collections final {
  public:
   // Opens every index below `data_directory`/indexes. One that cannot be opened does not stop the
   // others: find() then returns its error. kFailedPrecondition if another process uses the
-  // directory.
+  // directory. Indexes get their vectors from `embedder`; those built with one of `others` keep
+  // theirs until reindex().
   static Result<std::unique_ptr<Collections>> open(const std::filesystem::path& data_directory,
                                                    embed::Embedder& embedder,
-                                                   const IngestOptions& options);
+                                                   const IngestOptions& options,
+                                                   std::vector<embed::Embedder*> others = {});
   ~Collections() = default;
   Collections(const Collections&) = delete;
   Collections& operator=(const Collections&) = delete;
@@ -52,6 +78,9 @@ class Collections final {
                                        std::vector<Document> documents);
   Result<UpdateOutcome> update(const Context& context, std::string_view name,
                                std::vector<DocumentUpdate> updates);
+  // One flag an id: whether it was there. All or nothing.
+  Result<std::vector<bool>> remove_documents(const Context& context, std::string_view name,
+                                             std::span<const std::string> doc_ids);
   // Removes the index and its files. kNotFound as above.
   Result<void> remove(std::string_view name);
 
@@ -66,19 +95,48 @@ class Collections final {
   Result<std::string> load_persisted(const Context& context, std::string_view name,
                                      std::string_view path, bool overwrite);
 
+  // Embeds all documents of the index with our embedder, also those of an index that find()
+  // refuses because of its embedder. The old vectors serve, and writes are taken, until all is done
+  // and put in their place in one transaction. `progress` is told now and then, and ends it by
+  // returning false (kCancelled); the next call goes on where this one stopped, whatever stopped
+  // it. `if_needed`: an index that has our embedder is left alone. kAlreadyExists while another
+  // call is at it.
+  Result<ReindexOutcome> reindex(const Context& context, std::string_view name, bool if_needed,
+                                 const std::function<bool(const ReindexProgress&)>& progress);
+
   // Hybrid search; embeds the question.
   Result<std::vector<RetrievedChunk>> retrieve(const Context& context, Collection& collection,
                                                const std::string& question, std::size_t hits_max,
-                                               const MetadataFilter& filter = {});
+                                               const MetadataFilter& filter = {},
+                                               SearchFigures* figures = nullptr);
   // Sets the similarity of each sentence to the question.
   Result<void> compare(const Context& context, const std::string& question,
                        std::vector<SourceSentence>& sentences);
   embed::Embedder& embedder() { return embedder_; }
+  // The one that this index's vectors come from.
+  embed::Embedder& embedder_of(const Collection& collection);
 
  private:
   using Entry = Result<std::shared_ptr<Collection>>;
   Collections(std::filesystem::path data_directory, embed::Embedder& embedder,
-              const IngestOptions& options, std::unique_ptr<FileLock> lock);
+              const IngestOptions& options, std::vector<embed::Embedder*> others,
+              std::unique_ptr<FileLock> lock);
+  // Of the embedder that the index was built with if it is among ours, else of the first.
+  EmbedderIdentity identity_for(const std::filesystem::path& folder) const;
+  // None: the index got another embedder meanwhile, and it has to be done again.
+  Result<std::optional<std::vector<std::string>>> add_once(const Context& context,
+                                                           std::string_view name,
+                                                           const std::vector<Document>& documents);
+  Result<std::optional<UpdateOutcome>> update_once(const Context& context, std::string_view name,
+                                                   const std::vector<DocumentUpdate>& updates);
+  // Waits until a retired collection's successor is there.
+  Result<void> await_successor(const Context& context, const Collection& retired);
+  Result<ReindexOutcome> reindex_marked(
+      const Context& context, std::string_view name, bool if_needed,
+      const std::function<bool(const ReindexProgress&)>& progress);
+  Result<bool> stage_missing(const Context& context, store::Database& source,
+                             ReindexStaging& staging,
+                             const std::function<bool(const ReindexProgress&)>& progress);
   Result<void> load();
   Result<std::shared_ptr<Collection>> find_or_create(std::string_view name);
   Result<void> fill_from(const Context& context, const std::filesystem::path& folder,
@@ -91,10 +149,13 @@ class Collections final {
   embed::Embedder& embedder_;
   const IngestOptions options_;
   const EmbedderIdentity identity_;
+  const std::vector<embed::Embedder*> others_;
   embed::VectorCache sentence_vectors_;
   std::unique_ptr<FileLock> lock_;  // One process a data directory.
   mutable Mutex mutex_;
   std::map<std::string, Entry, std::less<>> entries_ GUARDED_BY(mutex_);
+  std::set<std::string, std::less<>> reindexing_ GUARDED_BY(mutex_);
+  CondVar replaced_;  // An entry was, after a reindex().
 };
 
 }  // namespace rage::rag

@@ -61,6 +61,10 @@ struct Candidate {
   bool has_dense = false;
 };
 
+std::size_t pool_of(const RetrieveQuery& query) {
+  return std::max(kPoolMin, query.hits_max * 3);
+}
+
 // The union of the best of both sides, in order of insertion.
 std::map<Place, Candidate> gather(const Snapshot& snapshot, const RetrieveQuery& query) {
   const std::vector<text::RowSet> allowed = allowed_rows(snapshot, query.filter);
@@ -76,7 +80,7 @@ std::map<Place, Candidate> gather(const Snapshot& snapshot, const RetrieveQuery&
                       .skipped = words_of(ref.deleted.get()),
                       .allowed = words_of(only)});
   }
-  const std::size_t pool = std::max(kPoolMin, query.hits_max * 3);
+  const std::size_t pool = pool_of(query);
   std::map<Place, Candidate> candidates;
   for (const vector::VectorHit& hit :
        search_dense(snapshot, blocks, query.vector, pool, query.graph)) {
@@ -91,6 +95,18 @@ std::map<Place, Candidate> gather(const Snapshot& snapshot, const RetrieveQuery&
     }
   }
   return candidates;
+}
+
+void count_hit(const Candidate& candidate, SearchFigures& figures) {
+  const bool sparse = candidate.scores.sparse > 0;
+  ++(candidate.has_dense && sparse ? figures.both
+     : sparse                      ? figures.sparse_only
+                                   : figures.dense_only);
+}
+
+void count_candidate(const Candidate& candidate, SearchFigures& figures) {
+  figures.dense_candidates += candidate.has_dense ? 1 : 0;
+  figures.sparse_candidates += candidate.scores.sparse > 0 ? 1 : 0;
 }
 
 }  // namespace
@@ -184,12 +200,15 @@ std::shared_ptr<const Snapshot> next_snapshot(const Snapshot& base,
   return next;
 }
 
-std::vector<RetrievedChunk> retrieve(const Snapshot& snapshot, const RetrieveQuery& query) {
+std::vector<RetrievedChunk> retrieve(const Snapshot& snapshot, const RetrieveQuery& query,
+                                     SearchFigures* figures) {
+  SearchFigures counted{.candidates_max = pool_of(query)};
   const std::map<Place, Candidate> candidates = gather(snapshot, query);
   std::vector<FusionInput> inputs;
   std::vector<Place> places;
   for (const auto& [place, candidate] : candidates) {
     places.push_back(place);
+    count_candidate(candidate, counted);
     inputs.push_back(candidate.scores);
   }
   std::vector<float> scores = fuse(inputs);
@@ -214,7 +233,9 @@ std::vector<RetrievedChunk> retrieve(const Snapshot& snapshot, const RetrieveQue
     hit.score = scores[order[i]];
     hit.dense_score = inputs[order[i]].dense;
     if (inputs[order[i]].sparse > 0) hit.sparse_score = inputs[order[i]].sparse;
+    count_hit(candidates.at(places[order[i]]), counted);
   }
+  if (figures != nullptr) *figures = counted;
   return found;
 }
 

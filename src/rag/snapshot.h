@@ -72,12 +72,23 @@ struct RetrieveQuery {
   std::span<const float> vector;       // Of the question; unit length.
   std::span<const std::string> terms;  // analyze() of the question.
   std::size_t hits_max = 5;
-  MetadataFilter filter = {};          // Rows it does not match are not searched.
+  MetadataFilter filter = {};                 // Rows it does not match are not searched.
   const vector::DenseGraph* graph = nullptr;  // Of the index; null: the dense side is exact.
-  std::string_view exact_doc_id = {};  // SHA-256 of the question: that document comes first.
+  std::string_view exact_doc_id = {};         // SHA-256 of the question: that document comes first.
+};
+
+// How a search came to its hits, for metrics.
+struct SearchFigures {
+  std::size_t candidates_max = 0;     // Of each side.
+  std::size_t dense_candidates = 0;   // Rows among the nearest by meaning,
+  std::size_t sparse_candidates = 0;  // and those that share words with the question.
+  std::size_t both = 0;               // Hits that were candidates of both sides, or of one.
+  std::size_t dense_only = 0;
+  std::size_t sparse_only = 0;
 };
 
 // Hybrid search, best first; ties by order of insertion. Deterministic.
-std::vector<RetrievedChunk> retrieve(const Snapshot& snapshot, const RetrieveQuery& query);
+std::vector<RetrievedChunk> retrieve(const Snapshot& snapshot, const RetrieveQuery& query,
+                                     SearchFigures* figures = nullptr);
 
 }  // namespace rage::rag

@@ -105,6 +105,7 @@ Scope scope_of(RouteKind kind) {
     case RouteKind::kWriteSettings:
     case RouteKind::kAnswers:
     case RouteKind::kAnswer:
+    case RouteKind::kReindex:
       return Scope::kAdmin;
   }
   return Scope::kAdmin;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <string_view>
 #include <utility>
 
@@ -26,6 +27,10 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kNames =
 
 const std::vector<double> kResultCounts = {0, 1, 2, 3, 5, 10, 20, 50, 100, 200, 300};
 const std::vector<double> kPartCounts = {0, 1, 2, 3, 5, 10, 20, 50};
+const std::vector<double> kCandidateCounts = {0, 1, 2, 3, 5, 10, 20, 50, 100};
+const std::vector<double> kTopK = {1, 2, 3, 5, 10, 20, 50, 100};
+const std::vector<double> kSparseTopK = {3, 6, 9, 15, 30, 60, 150, 300};
+const std::vector<double> kSearchSeconds = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5};
 const std::vector<double> kHybridScores = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1};
 const std::vector<double> kSpreads = {0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1};
 const std::vector<double> kScores = {0.1, 0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1};
@@ -59,6 +64,24 @@ struct RagMetrics::Series {
       "rag_hybrid_overlap_count", "Results found by meaning and by words.", kPartCounts);
   obs::Histogram& dense_only = registry.histogram("rag_hybrid_dense_only_count",
                                                   "Results found by meaning alone.", kPartCounts);
+  obs::Histogram& sparse_only = registry.histogram("rag_hybrid_sparse_only_count",
+                                                   "Results found by words alone.", kPartCounts);
+  obs::Histogram& dense_candidates =
+      registry.histogram("rag_hybrid_dense_candidates",
+                         "Rows by meaning that a retrieval chose from.", kCandidateCounts);
+  obs::Histogram& sparse_candidates =
+      registry.histogram("rag_hybrid_sparse_candidates",
+                         "Rows by words that a retrieval chose from.", kCandidateCounts);
+  obs::Histogram& top_k = registry.histogram("rag_hybrid_top_k_requested",
+                                             "Results that a retrieval was asked for.", kTopK);
+  obs::Histogram& sparse_top_k = registry.histogram(
+      "rag_hybrid_sparse_top_k", "Rows by words that a retrieval would have taken.", kSparseTopK);
+  obs::Histogram& search_seconds =
+      registry.histogram("rag_hybrid_retrieve_latency_seconds",
+                         "Seconds for the question's embedding and the search.", kSearchSeconds);
+  obs::Gauge& search_seconds_mean =
+      registry.gauge("rag_hybrid_retrieve_latency_avg_seconds", "Mean of these since the start.");
+  std::atomic<std::uint64_t> searches = 0;
 
   ByStatus make(std::string_view requests, std::string_view latency, const char* status) {
     return {.requests = &registry.counter(requests, "Requests.", {{"status", status}}),
@@ -95,13 +118,21 @@ void RagMetrics::finished(Operation operation, int status, std::chrono::nanoseco
   series_->running.add(-1);
 }
 
-void RagMetrics::retrieved(const std::vector<rag::RetrievedChunk>& hits) {
+void RagMetrics::retrieved(const std::vector<rag::RetrievedChunk>& hits,
+                           const rag::SearchFigures& figures, std::size_t hits_max,
+                           std::chrono::nanoseconds took) {
   series_->result_count.observe(static_cast<double>(hits.size()));
   series_->hybrid.add();
-  const auto by_words = std::ranges::count_if(
-      hits, [](const rag::RetrievedChunk& hit) { return hit.sparse_score.has_value(); });
-  series_->overlap.observe(static_cast<double>(by_words));
-  series_->dense_only.observe(static_cast<double>(std::ssize(hits) - by_words));
+  series_->overlap.observe(static_cast<double>(figures.both));
+  series_->dense_only.observe(static_cast<double>(figures.dense_only));
+  series_->sparse_only.observe(static_cast<double>(figures.sparse_only));
+  series_->dense_candidates.observe(static_cast<double>(figures.dense_candidates));
+  series_->sparse_candidates.observe(static_cast<double>(figures.sparse_candidates));
+  series_->top_k.observe(static_cast<double>(hits_max));
+  series_->sparse_top_k.observe(static_cast<double>(figures.candidates_max));
+  series_->search_seconds.observe(std::chrono::duration<double>(took).count());
+  const auto searches = static_cast<double>(++series_->searches);
+  series_->search_seconds_mean.set(series_->search_seconds.sum() / searches);
   if (hits.empty()) return;
   series_->top_score.observe(hits.front().score);  // Best first.
   series_->median_score.observe(hits[hits.size() / 2].score);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "rag/document.h"
+#include "rag/snapshot.h"
 
 namespace rage::ragserver {
 
@@ -34,7 +35,9 @@ class RagMetrics final {
   void started();
   // A status of 400 and above counts as failure.
   void finished(Operation operation, int status, std::chrono::nanoseconds took);
-  void retrieved(const std::vector<rag::RetrievedChunk>& hits);
+  // `took`: embedding of the question and search.
+  void retrieved(const std::vector<rag::RetrievedChunk>& hits, const rag::SearchFigures& figures,
+                 std::size_t hits_max, std::chrono::nanoseconds took);
   std::string render() const;  // Prometheus text format.
 
  private:

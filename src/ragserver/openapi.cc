@@ -50,6 +50,12 @@ constexpr Operation kOperations[] = {
     {"post", "/indexes/{index_name}/documents/delete", "delete_documents_in_index", "Index",
      "Deletes documents by their doc_id, with all their chunks", "DeleteDocumentRequest",
      "DeleteDocumentResponse", "404"},
+    {"post", "/indexes/{index_name}/reindex", "reindex_index", "Index",
+     "Embeds all documents of an index anew with the embedder that the service runs, while it "
+     "serves. "
+     "A line of JSON now and then tells how far it is; whoever leaves ends it, and the next "
+     "request goes on",
+     "", "", "404 409"},
     {"post", "/persist/{index_name}", "persist_index", "Index",
      "Writes a consistent copy of an index below the data directory. Indexes are durable without "
      "it",
@@ -73,8 +79,10 @@ constexpr Operation kOperations[] = {
     {"post", "/v1/embeddings", "create_embeddings", "OpenAI",
      "Vectors of texts, by the embedder of the indexes", "EmbeddingsRequest", "EmbeddingsResponse",
      "400"},
-    {"post", "/v1/rerank", "rerank", "OpenAI", "Reranking; 404 while no reranker is configured",
-     "RerankRequest", "", "404"},
+    {"post", "/v1/rerank", "rerank", "OpenAI",
+     "Orders texts by how well they answer a query, by the reranker that is configured; 404 while "
+     "none is",
+     "RerankRequest", "", "400 401 404 429"},
     {"get", "/indexes/{index_name}/settings", "read_settings", "Settings", "Settings of an index",
      "", "IndexSettings", "404"},
     {"put", "/indexes/{index_name}/settings", "write_settings", "Settings",
@@ -99,6 +107,10 @@ constexpr std::string_view kParameters = R"({
    "schema": {"type": "integer", "minimum": 1, "default": 1000}},
   {"name": "metadata_filter", "in": "query", "required": false,
    "description": "A filter as JSON, as in /retrieve", "schema": {"type": "string"}}],
+"reindex_index": [
+  {"name": "if_needed", "in": "query", "required": false,
+   "description": "Leave an index alone that has the service's embedder",
+   "schema": {"type": "boolean", "default": false}}],
 "persist_index": [
   {"name": "path", "in": "query", "required": false,
    "description": "Folder below the data directory; storage: the index's own",
@@ -131,7 +143,7 @@ std::string_view reason_of(std::string_view status) {
   if (status == "400") return "The request asks for what cannot be done; detail says what";
   if (status == "401" || status == "403" || status == "429") return "The inference service refuses";
   if (status == "404") return "There is no such index, folder or answer";
-  if (status == "409") return "The index exists already";
+  if (status == "409") return "The index exists already, or is being embedded anew already";
   if (status == "502") return "The inference service's reply cannot be read";
   if (status == "503") return "Not now, or not configured; detail says which";
   return "Failed; detail says why";
@@ -141,6 +153,10 @@ Json success(const Operation& operation) {
   if (operation.id == "get_metrics") {
     return {{"description", "Successful Response"},
             {"content", {{"text/plain", {{"schema", {{"type", "string"}}}}}}}};
+  }
+  if (operation.id == "reindex_index") {
+    return {{"description", "Lines of JSON; the last has status done, unchanged or failed"},
+            {"content", {{"application/x-ndjson", {{"schema", {{"type", "string"}}}}}}}};
   }
   Json content = json_content(response_schema(operation.response));
   if (operation.id == "chat") content["text/event-stream"] = {{"schema", {{"type", "string"}}}};

@@ -13,7 +13,10 @@ constexpr std::string_view kIndexSchemas = R"({
 "ReadyStatus": {"title": "ReadyStatus", "type": "object",
   "required": ["status", "indexes", "unavailable"], "properties": {
   "status": {"type": "string"}, "indexes": {"type": "integer"},
-  "unavailable": {"type": "array", "items": {"type": "object", "additionalProperties": true}}}},
+  "unavailable": {"type": "array", "items": {"type": "object", "additionalProperties": true}},
+  "outdated": {"type": "array", "items": {"type": "object", "additionalProperties": true}},
+  "embedder": {"type": "string"},
+  "stages": {"type": "array", "items": {"type": "object", "additionalProperties": true}}}},
 "Message": {"title": "Message", "type": "object", "required": ["message"], "properties": {
   "message": {"type": "string"}}},
 "ErrorDetail": {"title": "ErrorDetail", "type": "object", "required": ["detail"], "properties": {
@@ -157,7 +160,9 @@ constexpr std::string_view kChatSchemas = R"({
     "prompt_tokens": {"type": "integer"}, "total_tokens": {"type": "integer"}}}}},
 "RerankRequest": {"title": "RerankRequest", "type": "object", "required": ["query", "documents"],
   "properties": {
-  "query": {"type": "string"}, "documents": {"type": "array", "items": {"type": "string"}}}}
+  "model": {"type": "string"}, "query": {"type": "string"},
+  "documents": {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "object"}]}},
+  "top_n": {"type": "integer", "minimum": 1}, "return_documents": {"type": "boolean"}}}
 })";
 
 }  // namespace

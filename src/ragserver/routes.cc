@@ -41,6 +41,7 @@ constexpr Pattern kPatterns[] = {
     {"POST", "/indexes/", RouteKind::kDeleteDocuments, true, "/documents/delete"},
     {"GET", "/indexes/", RouteKind::kReadSettings, true, "/settings"},
     {"PUT", "/indexes/", RouteKind::kWriteSettings, true, "/settings"},
+    {"POST", "/indexes/", RouteKind::kReindex, true, "/reindex"},
     {"POST", "/persist/", RouteKind::kPersist, true},
     {"POST", "/load/", RouteKind::kLoad, true},
 };

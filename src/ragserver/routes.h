@@ -32,6 +32,7 @@ enum class RouteKind {
   kAnswers,
   kAnswer,
   kGuardrails,
+  kReindex,
 };
 
 struct Route {

@@ -14,8 +14,14 @@ namespace {
 
 using net::HttpResponse;
 
-constexpr std::string_view kNoReranker =
-    "No reranker is configured: this service orders by hybrid search alone. Use POST /retrieve.";
+constexpr auto kReadyLimit = std::chrono::milliseconds(1'500);
+
+Error too_many(std::size_t at_once_max) {
+  return {.code = ErrorCode::kResourceExhausted,
+          .message = fmt::format("{} requests that may take long are being served; try again",
+                                 at_once_max),
+          .retry_after = std::chrono::milliseconds(1'000)};
+}
 
 // The operation whose counters a request belongs to; none for those that are not counted.
 std::optional<Operation> operation_of(RouteKind kind) {
@@ -53,6 +59,7 @@ std::optional<Operation> operation_of(RouteKind kind) {
     case RouteKind::kAnswers:
     case RouteKind::kAnswer:
     case RouteKind::kGuardrails:
+    case RouteKind::kReindex:
       return std::nullopt;
   }
   return std::nullopt;
@@ -85,12 +92,19 @@ HttpResponse refuse(const net::HttpRequest& request, const std::string& allow) {
 
 }  // namespace
 
+bool may_take_long(RouteKind kind) {
+  return kind == RouteKind::kChat || kind == RouteKind::kIndex || kind == RouteKind::kLoad ||
+         kind == RouteKind::kUpdateDocuments || kind == RouteKind::kPersist ||
+         kind == RouteKind::kReindex;
+}
+
 RagService::RagService(rag::Collections& collections, llm::LlmClient* llm,
                        const RagServiceOptions& options)
     : collections_(collections),
       llm_(llm),
       options_(options),
       access_(options.api_keys, clock_),
+      slow_(options.slow_requests_max),
       chat_(collections, llm, chat_options(options)) {}
 
 RagService::~RagService() = default;
@@ -110,7 +124,13 @@ void RagService::handle(const Context& context, const net::HttpRequest& request,
     (void)writer.send(std::move(response));
     return;
   }
+  const bool slow = may_take_long(route->kind);
+  if (slow && !slow_.try_enter()) {
+    (void)writer.send(render_error(too_many(slow_.at_once_max())));
+    return;
+  }
   const int status = serve({.context = context, .request = request}, *route, writer);
+  if (slow) slow_.leave();
   if (options_.audit && (scope == Scope::kWrite || scope == Scope::kAdmin)) {
     obs::log().info("audit", {{"caller", *caller},
                               {"method", request.method},
@@ -132,6 +152,8 @@ int RagService::serve(const Call& call, const Route& route, net::ResponseWriter&
   if (route.kind == RouteKind::kChat) {
     GuardedWriter guarded(options_.guardrails, writer);
     status = guarded.finish(chat_.handle(call.context, call.request, guarded));
+  } else if (route.kind == RouteKind::kReindex) {
+    status = reindex(call, route.name, writer);
   } else {
     HttpResponse response = answer(call, route);
     status = response.status;
@@ -143,19 +165,35 @@ int RagService::serve(const Call& call, const Route& route, net::ResponseWriter&
   return status;
 }
 
-// The listener opens once models and indexes are loaded: a service that replies is warm. What could
-// not be opened does not keep the rest from serving, and is named.
-HttpResponse RagService::report_ready() {
+// Models and indexes are loaded once this service exists (warm_up.h); an embedder elsewhere is
+// asked whether it still answers. What could not be opened does not keep the rest from serving, and
+// is named.
+HttpResponse RagService::report_ready(const Call& call) {
+  Context brief = call.context;
+  brief.deadline = std::chrono::steady_clock::now() + call.context.remaining(kReadyLimit);
+  if (const auto ready = collections_.embedder().ready(brief); !ready) {
+    return HttpResponse::json(503, codec::render_json({{"status", "NotReady"},
+                                                       {"detail", ready.error().message},
+                                                       {"stages", options_.start_stages}}));
+  }
+  const std::string ours(collections_.embedder().id());
   codec::Json unavailable = codec::Json::array();
+  codec::Json outdated = codec::Json::array();  // Served, and `rage reindex` would change them.
   const std::vector<std::string> names = collections_.names();
   for (const std::string& name : names) {
     const auto collection = collections_.find(name);
-    if (!collection)
+    if (!collection) {
       unavailable.push_back({{"index", name}, {"error", collection.error().message}});
+    } else if ((*collection)->embedder().id != ours) {
+      outdated.push_back({{"index", name}, {"embedder", (*collection)->embedder().id}});
+    }
   }
   return json_ok({{"status", "Ready"},
                   {"indexes", names.size() - unavailable.size()},
-                  {"unavailable", unavailable}});
+                  {"unavailable", unavailable},
+                  {"outdated", outdated},
+                  {"embedder", ours},
+                  {"stages", options_.start_stages}});
 }
 
 HttpResponse RagService::answer(const Call& call, const Route& route) {
@@ -163,7 +201,7 @@ HttpResponse RagService::answer(const Call& call, const Route& route) {
     case RouteKind::kHealth:
       return health();
     case RouteKind::kReady:
-      return report_ready();
+      return report_ready(call);
     case RouteKind::kMetrics:
       return {.status = 200,
               .headers = {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}},
@@ -195,7 +233,7 @@ HttpResponse RagService::answer(const Call& call, const Route& route) {
     case RouteKind::kEmbeddings:
       return embed(call);
     case RouteKind::kRerank:
-      return render_error(404, kNoReranker);
+      return rerank(call);
     case RouteKind::kReadSettings:
       return read_settings(route.name);
     case RouteKind::kWriteSettings:
@@ -207,7 +245,8 @@ HttpResponse RagService::answer(const Call& call, const Route& route) {
     case RouteKind::kGuardrails:
       return describe_guardrails();
     case RouteKind::kChat:
-      break;  // Streams; handle() sends it to the chat endpoint.
+    case RouteKind::kReindex:
+      break;  // They stream; serve() sends them elsewhere.
   }
   return render_error(404, "Not Found");
 }

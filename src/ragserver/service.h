@@ -11,8 +11,10 @@
 
 #include "base/clock.h"
 #include "base/context.h"
+#include "embed/metered_embedder.h"
 #include "guardrails/output_guardrails.h"
 #include "llm/llm_client.h"
+#include "llm/rerank_client.h"
 #include "net/http.h"
 #include "net/http_server.h"
 #include "rag/collections.h"
@@ -20,6 +22,7 @@
 #include "ragserver/chat.h"
 #include "ragserver/metrics.h"
 #include "ragserver/routes.h"
+#include "ragserver/slow_requests.h"
 
 namespace rage::ragserver {
 
@@ -29,6 +32,10 @@ struct RagServiceOptions {
   std::vector<ApiKey> api_keys = {};  // None: everybody may do everything.
   bool audit = false;                 // A line in the log for each request that changes something.
   guardrails::OutputGuardrails* guardrails = nullptr;  // Outlives the service. Null: none.
+  const embed::MeteredEmbedder* embeddings = nullptr;  // As above; its series are shown.
+  const llm::RerankClient* reranker = nullptr;         // Outlives the service. Null: none.
+  std::size_t slow_requests_max = 0;                   // slow_requests.h; 0: no limit.
+  codec::Json start_stages = codec::Json::array();     // How the start went, for /readyz.
 };
 
 // Resource. Thread-safe. What it is given outlives it; `llm` may be null: chat then answers 503,
@@ -51,19 +58,21 @@ class RagService final {
   // Answers, and returns the status it answered with.
   int serve(const Call& call, const Route& route, net::ResponseWriter& writer);
   net::HttpResponse answer(const Call& call, const Route& route);
-  net::HttpResponse report_ready();
+  net::HttpResponse report_ready(const Call& call);
 
   net::HttpResponse create_index(const Call& call);
   net::HttpResponse list_indexes();
   net::HttpResponse delete_index(const std::string& name);
   net::HttpResponse persist_index(const Call& call, const std::string& name);
   net::HttpResponse load_index(const Call& call, const std::string& name);
+  int reindex(const Call& call, const std::string& name, net::ResponseWriter& writer);
   net::HttpResponse list_documents(const Call& call, const std::string& name);
   net::HttpResponse update_documents(const Call& call, const std::string& name);
   net::HttpResponse delete_documents(const Call& call, const std::string& name);
   net::HttpResponse retrieve(const Call& call);
   net::HttpResponse list_models(const Call& call);
   net::HttpResponse embed(const Call& call);
+  net::HttpResponse rerank(const Call& call);
   net::HttpResponse read_settings(const std::string& name);
   net::HttpResponse write_settings(const Call& call, const std::string& name);
   net::HttpResponse list_answers();
@@ -77,6 +86,7 @@ class RagService final {
   const RagServiceOptions options_;
   SystemClock clock_;
   AccessControl access_;
+  SlowRequests slow_;
   RagMetrics metrics_;
   ChatEndpoint chat_;
 };

@@ -87,6 +87,7 @@ HttpResponse RagService::describe_guardrails() const {
 
 std::string RagService::render_metrics() const {
   std::string text = metrics_.render();
+  if (options_.embeddings != nullptr) text += options_.embeddings->render_metrics();
   if (options_.guardrails != nullptr) text += options_.guardrails->render_metrics();
   return text;
 }

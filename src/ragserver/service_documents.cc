@@ -1,5 +1,6 @@
 // Routes of documents: indexing, listing, changing, finding.
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <optional>
 
@@ -165,13 +166,11 @@ HttpResponse RagService::delete_documents(const Call& call, const std::string& n
     }
   }
   if (!errors.empty()) return errors.response();
-  const auto collection = collections_.find(name);
-  if (!collection) return render_error(collection.error());
   // The same id twice is reported twice, as in the original: remove each once, look each up.
   std::vector<std::string> distinct = ids;
   std::ranges::sort(distinct);
   distinct.erase(std::ranges::unique(distinct).begin(), distinct.end());
-  const auto found = (*collection)->remove(distinct);
+  const auto found = collections_.remove_documents(call.context, name, distinct);
   if (!found) return render_error(found.error());
   Json deleted = Json::array();
   Json not_found = Json::array();
@@ -199,12 +198,15 @@ HttpResponse RagService::retrieve(const Call& call) {
   const auto filter =
       filter_json->is_object() ? rag::MetadataFilter::parse(*filter_json) : rag::MetadataFilter();
   if (!filter) return render_error(filter.error());
-  const auto hits = collections_.retrieve(call.context, **collection, *query,
-                                          static_cast<std::size_t>(*hits_max), *filter);
+  const auto started = std::chrono::steady_clock::now();
+  const auto wanted = static_cast<std::size_t>(*hits_max);
+  rag::SearchFigures figures;
+  const auto hits =
+      collections_.retrieve(call.context, **collection, *query, wanted, *filter, &figures);
   if (!hits) return render_error(hits.error());
+  metrics_.retrieved(*hits, figures, wanted, std::chrono::steady_clock::now() - started);
   Json results = Json::array();
   for (const rag::RetrievedChunk& hit : *hits) results.push_back(render_hit(hit));
-  metrics_.retrieved(*hits);
   const std::size_t count = results.size();
   return json_ok({{"query", *query}, {"results", std::move(results)}, {"count", count}});
 }

@@ -1,4 +1,5 @@
 // Routes of OpenAI's API beside chat: models and embeddings.
+#include <algorithm>
 #include <bit>
 
 #include "base/base64.h"
@@ -15,6 +16,8 @@ using codec::Json;
 using net::HttpResponse;
 
 constexpr std::size_t kInputsMax = 2048;  // OpenAI's.
+constexpr std::string_view kNoReranker =
+    "No reranker is configured: this service orders by hybrid search alone. Use POST /retrieve.";
 
 struct EmbeddingsRequest {
   std::vector<std::string> texts;
@@ -63,6 +66,35 @@ Result<EmbeddingsRequest> parse_embeddings_request(const Json& body, std::size_t
   return request;
 }
 
+// Cohere's and Jina's: texts, or objects with a text.
+Result<std::vector<std::string>> read_rerank_documents(const Json& body) {
+  const Json* list = codec::find_key(body, "documents");
+  if (list == nullptr || !list->is_array() || list->empty() || list->size() > kInputsMax) {
+    return invalid(fmt::format("documents must be a list of 1 to {} texts.", kInputsMax));
+  }
+  std::vector<std::string> texts;
+  for (const Json& document : *list) {
+    const Json* text = document.is_string() ? &document : codec::find_key(document, "text");
+    if (text == nullptr || !text->is_string()) return invalid("a document must be a text.");
+    texts.push_back(text->get<std::string>());
+  }
+  return texts;
+}
+
+Result<llm::RerankRequest> parse_rerank_request(const Json& body) {
+  llm::RerankRequest request{.model = codec::string_or(body, "model", ""),
+                             .query = codec::string_or(body, "query", ""),
+                             .documents = {}};
+  if (request.query.empty()) return invalid("query is missing: a text.");
+  ASSIGN_OR_RETURN(request.documents, read_rerank_documents(body));
+  const Json* top = codec::find_key(body, "top_n");
+  if (top != nullptr && !top->is_null()) {
+    if (!top->is_number_unsigned() || *top == 0) return invalid("top_n must be 1 or more.");
+    request.hits_max = std::min(top->get<std::size_t>(), request.documents.size());
+  }
+  return request;
+}
+
 Json render_vector(std::span<const float> vector, bool base64) {
   static_assert(std::endian::native == std::endian::little);
   if (!base64) return Json(std::vector<float>(vector.begin(), vector.end()));
@@ -87,6 +119,26 @@ HttpResponse RagService::list_models(const Call& call) {
     }
   }
   return json_ok({{"object", "list"}, {"data", models}});
+}
+
+HttpResponse RagService::rerank(const Call& call) {
+  if (options_.reranker == nullptr) return render_error(404, kNoReranker);
+  ValidationErrors errors;
+  const auto body = read_json_object(call.request, errors);
+  if (!body) return errors.response();
+  const auto request = parse_rerank_request(*body);
+  if (!request) return render_error(request.error());
+  const auto ranked = options_.reranker->rerank(call.context, *request);
+  if (!ranked) return render_error(ranked.error());
+  const bool with_documents = body->value("return_documents", Json(false)) == Json(true);
+  Json results = Json::array();
+  for (const llm::RankedDocument& document : *ranked) {
+    Json result = {{"index", document.index}, {"relevance_score", document.relevance}};
+    if (with_documents) result["document"] = {{"text", request->documents[document.index]}};
+    results.push_back(std::move(result));
+  }
+  const std::string& model = request->model.empty() ? options_.reranker->model() : request->model;
+  return json_ok({{"model", model}, {"results", std::move(results)}});
 }
 
 HttpResponse RagService::embed(const Call& call) {

@@ -197,7 +197,9 @@ TEST_F(RoutesTest, KeysAreAskedForOnceThereAreAny) {
 
 TEST_F(RoutesTest, ReadyNamesWhatCouldNotBeOpened) {
   index("i", {{{"text", "abc"}}});
-  EXPECT_EQ(call("GET", "/readyz").body, R"({"status":"Ready","indexes":1,"unavailable":[]})");
+  EXPECT_EQ(call("GET", "/readyz").body,
+            R"({"status":"Ready","indexes":1,"unavailable":[],"outdated":[],)"
+            R"("embedder":"hashing-384","stages":[]})");
 }
 
 // A client generated from the description has KAITO's names.

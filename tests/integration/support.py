@@ -19,12 +19,14 @@ SCHEDULE = ROOT / "examples/scale23x/schedule_index.json"
 class Service:
     """One `rage rag` process; its data directory is the caller's."""
 
-    def __init__(self, data, *flags, embedder=EMBEDDER):
+    def __init__(self, data, *flags, embedder=EMBEDDER, port=0, preexec_fn=None):
         self.process = subprocess.Popen(
-            [BINARY, "rag", "--data", str(data), "--port", "0", "--embedder", embedder, *flags],
+            [BINARY, "rag", "--data", str(data), "--port", str(port), "--embedder", embedder,
+             *flags],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=preexec_fn,
         )
         line = self.process.stdout.readline()
         if "ready on" not in line:

@@ -43,8 +43,10 @@ class Environment(unittest.TestCase):
 
     def test_what_is_not_there_is_refused(self):
         cases = [
-            ({"EMBEDDING_TYPE": "remote"}, "no remote embedder"),
-            ({"EMBEDDING_SOURCE_TYPE": "Remote"}, "no remote embedder"),
+            ({"EMBEDDING_TYPE": "remote", "REMOTE_EMBEDDING_URL": "http://127.0.0.1:9/e"},
+             "http://127.0.0.1:9/e"),
+            ({"EMBEDDING_SOURCE_TYPE": "Remote", "EMBEDDING_TYPE": "local",
+              "REMOTE_EMBEDDING_URL": "nowhere"}, "must begin with http"),
             ({"EMBEDDING_SOURCE_TYPE": "cloud"}, "Invalid Embedding Type Specified"),
             ({"VECTOR_DB_TYPE": "qdrant"}, "no adapter for Qdrant"),
             ({"VECTOR_DB_TYPE": "other"}, "Unsupported VECTOR_DB_TYPE: 'other'"),

@@ -16,6 +16,20 @@ using net::HttpResponse;
 
 constexpr auto kReadyLimit = std::chrono::milliseconds(1'500);
 
+// Gives back what try_enter() took, however the request ends.
+class Leaving final {
+ public:
+  explicit Leaving(SlowRequests* slow) : slow_(slow) {}
+  ~Leaving() {
+    if (slow_ != nullptr) slow_->leave();
+  }
+  Leaving(const Leaving&) = delete;
+  Leaving& operator=(const Leaving&) = delete;
+
+ private:
+  SlowRequests* slow_;
+};
+
 Error too_many(std::size_t at_once_max) {
   return {.code = ErrorCode::kResourceExhausted,
           .message = fmt::format("{} requests that may take long are being served; try again",
@@ -129,8 +143,8 @@ void RagService::handle(const Context& context, const net::HttpRequest& request,
     (void)writer.send(render_error(too_many(slow_.at_once_max())));
     return;
   }
+  const Leaving leaving(slow ? &slow_ : nullptr);
   const int status = serve({.context = context, .request = request}, *route, writer);
-  if (slow) slow_.leave();
   if (options_.audit && (scope == Scope::kWrite || scope == Scope::kAdmin)) {
     obs::log().info("audit", {{"caller", *caller},
                               {"method", request.method},

@@ -14,12 +14,14 @@
 #include "llm/openai_client.h"
 #include "model_access.h"
 #include "obs/log.h"
+#include "obs/metrics.h"
 #include "rag/collections.h"
 #include "rag_environment.h"
 #include "ragserver/service.h"
 #include "service_options.h"
 #include "shutdown.h"
 #include "subcommands.h"
+#include "tracing.h"
 
 namespace rage::app {
 namespace {
@@ -119,14 +121,19 @@ Result<void> run_rag(RagOptions options) {
   options.service.chat.log.answers_max = answers_kept(options);
   RETURN_IF_ERROR(read_api_keys(options.api_keys, options.service));
   options.service.guardrails = guardrails.get();
+  obs::MetricRegistry registry;
+  const Tracing tracing("rage-rag", registry);
+  options.service.process_metrics = &registry;
   ragserver::RagService service(*collections, llm.get(), options.service);
   const net::HttpServerOptions listener = options.listen.listener(options.body_mib_max << 20);
   ASSIGN_OR_RETURN(
       const auto server,
-      net::HttpServer::create(listener, [&](const Context& context, const net::HttpRequest& request,
-                                            net::ResponseWriter& writer) {
-        service.handle(context, request, writer);
-      }));
+      net::HttpServer::create(
+          listener, tracing.around(ragserver::route_template,
+                                   [&](const Context& context, const net::HttpRequest& request,
+                                       net::ResponseWriter& writer) {
+                                     service.handle(context, request, writer);
+                                   })));
   fmt::print("rage rag: ready on http://{}:{}\n", listener.address, server->port());
   std::fflush(stdout);
   obs::log().info("RAG service ready", {{"address", listener.address},

@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "codec/uri.h"
 #include "obs/log.h"
+#include "obs/span.h"
 #include "rag/hashes.h"
 #include "rag/kaito_store.h"
 #include "rag/persisted.h"
@@ -38,6 +39,19 @@ Result<std::string> stored_name(const fs::path& folder) {
   ASSIGN_OR_RETURN(const bool found, select.step());
   if (!found) return fail(ErrorCode::kDataLoss, "{} names no index", folder.string());
   return std::string(select.text(0));
+}
+
+// The embedder's part of a trace.
+Result<embed::EmbeddingMatrix> embed_traced(const Context& context, embed::Embedder& embedder,
+                                            std::span<const std::string> texts,
+                                            embed::TextKind kind) {
+  obs::ScopedSpan span("embeddings");
+  span->set("gen_ai.operation.name", "embeddings");
+  span->set("gen_ai.request.model", embedder.id());
+  span->set("rage.embed.texts", texts.size());
+  auto matrix = embedder.embed(context, texts, kind);
+  if (!matrix) span->fail(name_of(matrix.error().code));
+  return matrix;
 }
 
 std::unexpected<Error> no_such_index(std::string_view name) {
@@ -311,29 +325,41 @@ Result<std::vector<RetrievedChunk>> Collections::retrieve(const Context& context
                                                           const std::string& question,
                                                           std::size_t hits_max,
                                                           const MetadataFilter& filter) {
+  obs::ScopedSpan span("retrieval");
+  span->set("gen_ai.operation.name", "retrieval");
+  span->set("gen_ai.data_source.id", collection.name());
   const auto graph = collection.dense_graph();
   const auto snapshot = collection.snapshot();
-  ASSIGN_OR_RETURN(const embed::EmbeddingMatrix vector,
-                   embedder_.embed(context, std::span(&question, 1), embed::TextKind::kQuery));
+  ASSIGN_OR_RETURN(
+      const embed::EmbeddingMatrix vector,
+      embed_traced(context, embedder_, std::span(&question, 1), embed::TextKind::kQuery));
   const std::vector<std::string> terms = text::analyze(question);
   const std::string exact = document_id(question);
-  return rag::retrieve(*snapshot, {.vector = vector.row(0),
-                                   .terms = terms,
-                                   .hits_max = hits_max,
-                                   .filter = filter,
-                                   .graph = graph.get(),
-                                   .exact_doc_id = exact});
+  auto hits = rag::retrieve(*snapshot, {.vector = vector.row(0),
+                                        .terms = terms,
+                                        .hits_max = hits_max,
+                                        .filter = filter,
+                                        .graph = graph.get(),
+                                        .exact_doc_id = exact});
+  const auto by_words = std::ranges::count_if(
+      hits, [](const RetrievedChunk& hit) { return hit.sparse_score.has_value(); });
+  span->set("rage.retrieval.hits", hits.size());
+  span->set("rage.retrieval.hits_by_words", by_words);
+  span->set("rage.retrieval.hits_by_meaning_alone", std::ssize(hits) - by_words);
+  return hits;
 }
 
 Result<void> Collections::compare(const Context& context, const std::string& question,
                                   std::vector<SourceSentence>& sentences) {
   if (sentences.empty()) return {};
+  const obs::ScopedSpan span("compare sentences");
   std::vector<std::string> texts;
   texts.reserve(sentences.size());
   for (const SourceSentence& sentence : sentences)
     texts.push_back(sentence.title.empty() ? sentence.text : sentence.title + ": " + sentence.text);
-  ASSIGN_OR_RETURN(const embed::EmbeddingMatrix asked,
-                   embedder_.embed(context, std::span(&question, 1), embed::TextKind::kQuery));
+  ASSIGN_OR_RETURN(
+      const embed::EmbeddingMatrix asked,
+      embed_traced(context, embedder_, std::span(&question, 1), embed::TextKind::kQuery));
   ASSIGN_OR_RETURN(const embed::EmbeddingMatrix said, sentence_vectors_.embed(context, texts));
   for (std::size_t i = 0; i < sentences.size(); ++i) {
     const auto row = said.row(i);

@@ -15,6 +15,7 @@
 #include "llm/llm_client.h"
 #include "net/http.h"
 #include "net/http_server.h"
+#include "obs/metrics.h"
 #include "rag/collections.h"
 #include "ragserver/access.h"
 #include "ragserver/chat.h"
@@ -28,7 +29,8 @@ struct RagServiceOptions {
   ChatOptions chat;
   std::vector<ApiKey> api_keys = {};  // None: everybody may do everything.
   bool audit = false;                 // A line in the log for each request that changes something.
-  guardrails::OutputGuardrails* guardrails = nullptr;  // Outlives the service. Null: none.
+  guardrails::OutputGuardrails* guardrails = nullptr;    // Outlives the service. Null: none.
+  const obs::MetricRegistry* process_metrics = nullptr;  // To show at /metrics too. Likewise.
 };
 
 // Resource. Thread-safe. What it is given outlives it; `llm` may be null: chat then answers 503,

@@ -39,7 +39,7 @@ function(web_page target)
   set(sources
     api.ts chat.ts compare_view.ts config.ts dom.ts history_panel.ts main.ts markdown.ts
     markdown_view.ts message_view.ts mode_switch.ts model.ts session_card.ts source_panel.ts sse.ts
-    texts.ts theme.ts timetable.ts timetable_view.ts words.ts operator/documents.ts operator/indexes.ts
+    texts.ts theme.ts timetable.ts timetable_view.ts trace.ts words.ts operator/documents.ts operator/indexes.ts
     operator/main.ts operator/policy.ts operator/reports.ts operator/requests.ts operator/retrieve.ts
     operator/upload.ts)
   list(TRANSFORM sources PREPEND ${web}/src/)

@@ -24,6 +24,7 @@
 #include "service_options.h"
 #include "shutdown.h"
 #include "subcommands.h"
+#include "tracing.h"
 
 namespace rage::app {
 namespace {
@@ -125,6 +126,7 @@ Result<void> run_assistant(AssistantOptions options) {
     ASSIGN_OR_RETURN(web.theme, assistant::load_theme(options.theme_file));
   }
   obs::MetricRegistry registry;
+  const Tracing tracing("rage-assistant", registry);
   assistant::AssistantMetrics metrics(registry, options.prompt.model, options.upstream.base_url);
   std::unique_ptr<assistant::HistoryStore> store;
   std::unique_ptr<assistant::Turns> turns;
@@ -136,13 +138,17 @@ Result<void> run_assistant(AssistantOptions options) {
   const net::HttpServerOptions listener = options.listen.listener(body_bytes_max);
   ASSIGN_OR_RETURN(
       const auto server,
-      net::HttpServer::create(listener, [&](const Context& context, const net::HttpRequest& request,
-                                            net::ResponseWriter& writer) {
-        const auto* const serving = current.load();
-        if (serving == nullptr) return (void)writer.send(assistant::not_initialized());
-        if (serving->serves(request)) return serving->handle(context, request, writer);
-        service->handle(context, request, writer);
-      }));
+      net::HttpServer::create(
+          listener, tracing.around(assistant::route_template,
+                                   [&](const Context& context, const net::HttpRequest& request,
+                                       net::ResponseWriter& writer) {
+                                     const auto* const serving = current.load();
+                                     if (serving == nullptr)
+                                       return (void)writer.send(assistant::not_initialized());
+                                     if (serving->serves(request))
+                                       return serving->handle(context, request, writer);
+                                     service->handle(context, request, writer);
+                                   })));
   ASSIGN_OR_RETURN(store, open_store(options, clock));
   turns = std::make_unique<assistant::Turns>(*store, *upstream, metrics, clock, options.prompt,
                                              direct.get());

@@ -11,12 +11,15 @@
 
 #include "assistant/page_theme.h"
 #include "assistant/remote_agent.h"
+#include "assistant/service.h"
 #include "assistant/web.h"
 #include "net/http_client.h"
 #include "obs/log.h"
+#include "obs/metrics.h"
 #include "service_options.h"
 #include "shutdown.h"
 #include "subcommands.h"
+#include "tracing.h"
 
 namespace rage::app {
 namespace {
@@ -45,12 +48,17 @@ Result<void> run_assistant_web(const AssistantWebOptions& options) {
       [&agent = *agent](const Context& context, const net::HttpRequest& request,
                         net::ResponseWriter& writer) { agent.handle(context, request, writer); },
       clock, std::move(page));
+  obs::MetricRegistry registry;
+  const Tracing tracing("rage-assistant-web", registry);
   const net::HttpServerOptions listener = options.listen.listener(std::size_t{1} << 20);
   ASSIGN_OR_RETURN(
       const auto server,
       net::HttpServer::create(
-          listener, [&web](const Context& context, const net::HttpRequest& request,
-                           net::ResponseWriter& writer) { web.handle(context, request, writer); }));
+          listener, tracing.around(assistant::route_template,
+                                   [&web](const Context& context, const net::HttpRequest& request,
+                                          net::ResponseWriter& writer) {
+                                     web.handle(context, request, writer);
+                                   })));
   fmt::print("rage assistant web: ready on http://{}:{}\n", options.listen.address, server->port());
   std::fflush(stdout);
   obs::log().info("assistant web ready", {{"address", options.listen.address},

@@ -93,6 +93,8 @@ void add_bbr(CLI::App& app, int& exit_code) {
                          "request into a header for routes");
   auto flags = std::make_shared<BbrFlags>();
   flags->common.add_to(*command, 9004, 9005);
+  command->add_flag("--tracing", flags->common.ignored,
+                    "Accepted for the reference's charts; without effect: nothing is picked here");
   command
       ->add_option("--plugin", flags->plugins,
                    "TYPE:NAME or TYPE:NAME:JSON, repeatable: body-field-to-header {fieldName, "

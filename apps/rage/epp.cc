@@ -6,7 +6,9 @@
 #include "epp_pool.h"
 #include "extproc/epp_stream.h"
 #include "extproc_service.h"
+#include "picker/traced_picker.h"
 #include "subcommands.h"
+#include "tracing.h"
 
 namespace rage::app {
 namespace {
@@ -17,6 +19,7 @@ struct EppFlags {
   std::string pick_timeout = "120s";
   bool emit_scores = false;
   bool disable_subset = false;
+  bool tracing = true;
 };
 
 Result<extproc::EppConfig> config_of(const EppFlags& flags) {
@@ -34,8 +37,11 @@ Result<void> run_epp(const EppFlags& flags) {
   ASSIGN_OR_RETURN(const extproc::EppConfig config, config_of(flags));
   SystemClock clock;
   obs::MetricRegistry registry;
+  const Tracing tracing("rage-epp", registry);  // Before the picker, whose requests are spans.
   ASSIGN_OR_RETURN(const PickerOfPool made, make_picker_of_pool(flags.pool, clock, registry));
-  picker::EndpointPicker* const picker = made.picker.get();
+  const obs::Tracer untraced;
+  picker::TracedPicker traced(*made.picker, flags.tracing ? tracing.tracer() : untraced);
+  picker::EndpointPicker* const picker = &traced;
   ExtProcParts parts{.name = "epp", .metrics_prefix = "llm_d_epp"};
   parts.server.picker = picker;
   parts.server.ready = [&] { return picker->ready(); };
@@ -60,6 +66,9 @@ void add_epp(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_flag("--emit-endpoint-scores", flags->emit_scores,
                     "Say the scores in dynamic metadata");
+  command->add_flag("--tracing", flags->tracing,
+                    "A span for each pick, where OTEL_EXPORTER_OTLP_ENDPOINT says whereto; "
+                    "--tracing=false: none");
   command->add_flag("--disable-endpoint-subset-filter", flags->disable_subset,
                     "Do not heed the proxy's subset of endpoints");
   command->footer(

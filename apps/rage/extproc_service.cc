@@ -138,7 +138,7 @@ Result<std::unique_ptr<net::HttpServer>> serve_metrics(const ExtProcFlags& flags
 
 void add_reference_flags(CLI::App& command, ExtProcFlags& flags) {
   constexpr const char* kIgnored = "Accepted for the reference's charts; without effect";
-  for (const char* name : {"--tracing", "--enable-pprof", "--health-checking"}) {
+  for (const char* name : {"--enable-pprof", "--health-checking"}) {
     command.add_flag(name, flags.ignored, kIgnored);
   }
   flags.metrics_auth_option =

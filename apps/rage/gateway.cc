@@ -28,6 +28,7 @@
 #include "obs/metrics.h"
 #include "shutdown.h"
 #include "subcommands.h"
+#include "tracing.h"
 
 namespace rage::app {
 namespace {
@@ -213,6 +214,8 @@ Result<void> run_gateway(GatewayFlags flags) {
   }
   options.build.address = flags.address;
   options.build.low_port_offset = flags.low_port_offset;
+  const Tracing tracing("rage-gateway", registry);
+  flags.options.tracer = &tracing.tracer();
   RunningGateway running(flags, std::move(options), *pickers, registry);
   return flags.cluster ? run_from_cluster(flags, running, clock, registry, shutdown)
                        : run_from_files(flags, running, clock, registry, shutdown);

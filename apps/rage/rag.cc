@@ -16,6 +16,7 @@
 #include "model_access.h"
 #include "net/certificate_files.h"
 #include "obs/log.h"
+#include "obs/metrics.h"
 #include "rag/collections.h"
 #include "rag_embedders.h"
 #include "rag_environment.h"
@@ -24,6 +25,7 @@
 #include "service_options.h"
 #include "shutdown.h"
 #include "subcommands.h"
+#include "tracing.h"
 
 namespace rage::app {
 namespace {
@@ -161,15 +163,20 @@ Result<void> run_rag(RagOptions options) {
   options.listen.set_log_format();
   RETURN_IF_ERROR(check_rag_environment(process_environment));
   ASSIGN_OR_RETURN(const net::HttpServerOptions listener, listener_of(options));
+  obs::MetricRegistry registry;
+  const Tracing tracing("rage-rag", registry);
+  options.service.process_metrics = &registry;
   RagParts parts;
   ragserver::WarmUp warm_up(parts.clock);
   // Open from the start: who asks learns that it is starting, and how far it is.
   ASSIGN_OR_RETURN(
       const auto server,
-      net::HttpServer::create(listener, [&](const Context& context, const net::HttpRequest& request,
-                                            net::ResponseWriter& writer) {
-        warm_up.handle(context, request, writer);
-      }));
+      net::HttpServer::create(
+          listener, tracing.around(ragserver::route_template,
+                                   [&](const Context& context, const net::HttpRequest& request,
+                                       net::ResponseWriter& writer) {
+                                     warm_up.handle(context, request, writer);
+                                   })));
   RETURN_IF_ERROR(load_parts(options, parts, warm_up));
   warm_up.finish([&service = *parts.service](
                      const Context& context, const net::HttpRequest& request,

@@ -9,9 +9,11 @@
 
 #include "listen.h"
 #include "obs/log.h"
+#include "obs/metrics.h"
 #include "shutdown.h"
 #include "simulator/sim_server.h"
 #include "subcommands.h"
+#include "tracing.h"
 
 namespace rage::app {
 namespace {
@@ -50,6 +52,9 @@ Result<void> run(SimModelFlags flags) {
   if (options.engine.adapters_max == 0) {
     options.engine.adapters_max = static_cast<std::uint32_t>(options.adapters.size());
   }
+  obs::MetricRegistry registry;
+  const Tracing tracing("rage-sim-model", registry);
+  options.tracer = &tracing.tracer();
   ASSIGN_OR_RETURN(const auto server, simulator::SimServer::create(options));
   fmt::print("rage sim-model: ready on http://{}:{}\n", options.address, server->port());
   if (options.kv_events_port) fmt::print("KV events on {}\n", server->kv_events_port());

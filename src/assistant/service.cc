@@ -77,6 +77,11 @@ std::optional<std::string> match(const KnownRoute& route, std::string_view path)
   return session;
 }
 
+bool is_about_the_service(Kind kind) {
+  return kind == Kind::kHealth || kind == Kind::kReady || kind == Kind::kMetrics ||
+         kind == Kind::kConfig;
+}
+
 // Puts what CORS asks for on whatever is answered.
 class CorsWriter final : public net::ResponseWriter {
  public:
@@ -107,6 +112,22 @@ Json check_json(const Result<void>& outcome) {
 }
 
 }  // namespace
+
+std::string route_template(const net::HttpRequest& request) {
+  constexpr std::string_view kApi = "/api";
+  constexpr std::string_view kOperator = "/api/operator/";
+  std::string_view path = request.path;
+  if (path.starts_with(kOperator)) return std::string(kOperator);
+  const bool is_page = path.starts_with("/api/");
+  if (is_page) path.remove_prefix(kApi.size());
+  for (const KnownRoute& known : kRoutes) {
+    if (known.method != request.method || !match(known, path)) continue;
+    if (is_about_the_service(known.kind)) return {};
+    return std::string(is_page ? kApi : "") + std::string(known.prefix) +
+           (known.has_session ? "{session}" : "") + std::string(known.suffix);
+  }
+  return {};
+}
 
 struct AssistantService::Route {
   Kind kind = Kind::kHealth;

@@ -83,6 +83,10 @@ class AssistantService final {
   const ServiceOptions options_;
 };
 
+// What names the request's span in a trace, "/sessions/{session}", for the page's /api as well;
+// empty: probes, metrics and files of the page.
+std::string route_template(const net::HttpRequest& request);
+
 // What a listener answers before there is a service: 503 with the demo's words.
 net::HttpResponse not_initialized();
 

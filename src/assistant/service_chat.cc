@@ -94,7 +94,6 @@ int AssistantService::chat(const Call& call) {
                   .question = std::move(request->message),
                   .retry = request->retry,
                   .stream = stream,
-                  .trace = valid_traceparent(call.request.headers.find("traceparent")),
                   .mode = request->mode};
   const Tools tools{.calendar = request->wants_calendar};
   return stream ? chat_stream(call, turn, tools) : chat_whole(call, turn, tools);

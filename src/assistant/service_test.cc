@@ -95,6 +95,20 @@ std::vector<codec::SseEvent> events_of(const std::string& body) {
   return events;
 }
 
+// Names of spans are from a closed set: a tracing backend keeps each for ever.
+TEST(RouteTemplate, NamesRoutesAndNeitherSessionsNorProbes) {
+  const auto name = [](std::string method, std::string path) {
+    return route_template({.method = std::move(method), .path = std::move(path)});
+  };
+  EXPECT_EQ(name("GET", "/sessions/a%20b/export"), "/sessions/{session}/export");
+  EXPECT_EQ(name("POST", "/api/chat/stream"), "/api/chat/stream");
+  EXPECT_EQ(name("GET", "/api/chat/history/x"), "/api/chat/history/{session}");
+  EXPECT_EQ(name("GET", "/api/operator/indexes/mine"), "/api/operator/");
+  for (const char* path : {"/", "/health", "/metrics", "/assets/app.js", "/api/config", "/x/y"}) {
+    EXPECT_EQ(name("GET", path), "") << path;
+  }
+}
+
 TEST_F(ServiceTest, TheDemosContract) {
   EXPECT_EQ(call("GET", "/health").reply.body, R"({"status":"healthy","service":"agent-service"})");
   EXPECT_EQ(call("GET", "/chat").reply.body, R"({"detail":"Method Not Allowed"})");

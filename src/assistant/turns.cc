@@ -8,12 +8,14 @@
 #include "assistant/sentence_buffer.h"
 #include "assistant/text_pump.h"
 #include "obs/log.h"
+#include "obs/span.h"
 
 namespace rage::assistant {
 namespace {
 
 using codec::Json;
 
+constexpr std::string_view kAgentSpan = "invoke_agent AI Agent";
 constexpr std::size_t kPromptMessagesMax = 400;  // More never fit into a prompt.
 constexpr std::chrono::seconds kStoreLimit{10};
 
@@ -94,13 +96,13 @@ Asked Turns::ask(const Context& context, const Turn& turn, Source source, const 
     return on_text(text);
   };
   if (!turn.stream) {
-    asked.answer = upstream.complete(context, body, turn.trace);
+    asked.answer = upstream.complete(context, body);
   } else {
     // A RAG service lets whole, verified sentences through already.
     const bool whole = source == Source::kIndex && !options_.index_name.empty();
     SentenceBuffer sentences;
     metrics_.stream_began();
-    asked.answer = upstream.stream(context, body, turn.trace, [&](std::string_view piece) {
+    asked.answer = upstream.stream(context, body, [&](std::string_view piece) {
       listening = whole ? show(piece) : show(sentences.feed(piece));
       return listening;
     });
@@ -121,13 +123,16 @@ std::pair<Asked, Asked> Turns::ask_both(const Context& context, const Turn& turn
   TextPump pump(2);
   Asked grounded;
   Asked bare;
+  obs::Span& span = obs::current_span();
   {
     const std::jthread first([&] {
+      const obs::SpanScope scope(span);
       grounded = ask(context, turn, Source::kIndex, question,
                      [&](std::string_view text) { return pump.push(0, text); });
       pump.end();
     });
     const std::jthread second([&] {
+      const obs::SpanScope scope(span);
       bare = ask(context, turn, Source::kModel, question,
                  [&](std::string_view text) { return pump.push(1, text); });
       pump.end();
@@ -139,6 +144,20 @@ std::pair<Asked, Asked> Turns::ask_both(const Context& context, const Turn& turn
 
 Result<TurnOutcome> Turns::run(const Context& context, const Turn& turn, const OnText& on_text,
                                const OnText& on_bare) {
+  obs::ScopedSpan span(kAgentSpan);
+  span->set("gen_ai.operation.name", "invoke_agent");
+  span->set("gen_ai.provider.name", "rage");
+  span->set("gen_ai.agent.name", kAgentName);
+  span->set("gen_ai.conversation.id", turn.session);
+  span->set("gen_ai.request.model", options_.model);
+  if (!options_.index_name.empty()) span->set("gen_ai.data_source.id", options_.index_name);
+  auto outcome = answer(context, turn, on_text, on_bare);
+  if (!outcome) span->fail(name_of(outcome.error().code));
+  return outcome;
+}
+
+Result<TurnOutcome> Turns::answer(const Context& context, const Turn& turn, const OnText& on_text,
+                                  const OnText& on_bare) {
   const SteadyTime began = clock_.now();
   save_unsaved();
   ASSIGN_OR_RETURN(const Question question, begin(turn));

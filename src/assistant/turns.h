@@ -25,7 +25,6 @@ struct Turn {
   bool retry =
       false;  // The question is the last one kept, which has no answer; `question` is empty.
   bool stream = false;
-  std::string trace;  // traceparent, or empty.
   AnswerMode mode = AnswerMode::kDefault;
 };
 
@@ -89,6 +88,8 @@ class Turns final {
     std::string text;
   };
   enum class Source { kIndex, kModel };
+  Result<TurnOutcome> answer(const Context& context, const Turn& turn, const OnText& on_text,
+                             const OnText& on_bare);
   Result<Question> begin(const Turn& turn);
   codec::Json body_for(Source source, const Question& question) const;
   Asked ask(const Context& context, const Turn& turn, Source source, const Question& question,

@@ -7,7 +7,9 @@
 
 #include "base/strings.h"
 #include "codec/sse.h"
+#include "llm/chat_span.h"
 #include "llm/openai_client.h"
+#include "obs/span.h"
 
 namespace rage::assistant {
 namespace {
@@ -139,14 +141,14 @@ class StreamReader final {
   Result<void> outcome_;
 };
 
-bool is_hex(std::string_view text) {
-  return std::ranges::all_of(text,
-                             [](char c) { return is_ascii_digit(c) || (c >= 'a' && c <= 'f'); });
-}
-
 double chance() {
   thread_local std::minstd_rand engine(std::random_device{}());
   return std::uniform_real_distribution<double>(0, 1)(engine);
+}
+
+void note_answer(llm::ChatSpan& span, const Result<Answer>& answer) {
+  if (answer) span.take({{"model", answer->model}, {"usage", answer->usage}});
+  span.end(answer);
 }
 
 }  // namespace
@@ -167,26 +169,13 @@ milliseconds retry_pause(int retry, std::optional<milliseconds> asked_for, doubl
   return milliseconds(static_cast<std::int64_t>(seconds * 1000 * (1 - 0.25 * chance)));
 }
 
-std::string valid_traceparent(std::string_view header) {
-  header = trim(header);
-  const auto parts = split(header, '-');
-  const bool shaped = parts.size() == 4 && parts[0] == "00" && parts[1].size() == 32 &&
-                      parts[2].size() == 16 && parts[3].size() == 2;
-  if (!shaped || !std::ranges::all_of(parts, is_hex)) return {};
-  const auto is_zero = [](std::string_view id) {
-    return id.find_first_not_of('0') == std::string_view::npos;
-  };
-  return is_zero(parts[1]) || is_zero(parts[2]) ? std::string() : std::string(header);
-}
-
 Result<std::unique_ptr<Upstream>> Upstream::create(net::HttpTransport& transport, Clock& clock,
                                                    const UpstreamOptions& options) {
   ASSIGN_OR_RETURN(const auto urls, llm::plan_openai_urls(options.base_url));
   return std::unique_ptr<Upstream>(new Upstream(transport, clock, options, urls.chat_completions));
 }
 
-net::ClientRequest Upstream::request_for(const Json& body, const std::string& trace,
-                                         int retry) const {
+net::ClientRequest Upstream::request_for(const Json& body, int retry) const {
   net::ClientRequest request{.method = "POST",
                              .url = completions_url_,
                              .headers = {{"content-type", "application/json"},
@@ -200,7 +189,6 @@ net::ClientRequest Upstream::request_for(const Json& body, const std::string& tr
   if (!options_.api_key.empty()) {
     request.headers.set("authorization", "Bearer " + options_.api_key);
   }
-  if (!trace.empty()) request.headers.set("traceparent", trace);
   return request;
 }
 
@@ -262,10 +250,11 @@ void Upstream::state_stand_in(const Context& context, Answer& answer) const {
 }
 
 Result<Answer> Upstream::retried(
-    const Context& context, const Json& body, const std::string& trace,
+    const Context& context, const Json& body,
     const std::function<Attempt(const net::ClientRequest&)>& ask) const {
   for (int retry = 0;; ++retry) {
-    Attempt attempt = ask(request_for(body, trace, retry));
+    if (retry > 0) obs::current_span().set("http.request.resend_count", retry);
+    Attempt attempt = ask(request_for(body, retry));
     if (attempt.answer) state_stand_in(context, *attempt.answer);
     if (attempt.answer || !attempt.repeatable || retry == options_.retries_max) {
       return std::move(attempt.answer);
@@ -278,23 +267,41 @@ Result<Answer> Upstream::retried(
   }
 }
 
-Result<Answer> Upstream::complete(const Context& context, const Json& body,
-                                  const std::string& trace) const {
-  return retried(context, body, trace,
+Result<Answer> Upstream::complete(const Context& context, const Json& body) const {
+  llm::ChatSpan span(body, completions_url_);
+  auto answer = whole_answer(context, body);
+  if (answer) span.hear(answer->text);
+  note_answer(span, answer);
+  return answer;
+}
+
+Result<Answer> Upstream::stream(const Context& context, const Json& body,
+                                const OnText& on_text) const {
+  llm::ChatSpan span(body, completions_url_);
+  auto answer = streamed_answer(context, body, [&](std::string_view text) {
+    span.hear_piece(text);
+    return on_text(text);
+  });
+  note_answer(span, answer);
+  return answer;
+}
+
+Result<Answer> Upstream::whole_answer(const Context& context, const Json& body) const {
+  return retried(context, body,
                  [&](const net::ClientRequest& request) { return ask_whole(context, request); });
 }
 
-Result<Answer> Upstream::stream(const Context& context, const Json& body, const std::string& trace,
-                                const OnText& on_text) const {
+Result<Answer> Upstream::streamed_answer(const Context& context, const Json& body,
+                                         const OnText& on_text) const {
   Json streaming = body;
   streaming["stream"] = true;
   streaming["stream_options"] = {{"include_usage", true}};
-  auto answer = retried(context, streaming, trace, [&](const net::ClientRequest& request) {
+  auto answer = retried(context, streaming, [&](const net::ClientRequest& request) {
     return ask_stream(context, request, on_text);
   });
   // KAITO's RAGEngine refuses to stream: one that refuses the request is asked for the whole.
   if (answer || answer.error().code != ErrorCode::kInvalidArgument) return answer;
-  answer = complete(context, body, trace);
+  answer = whole_answer(context, body);
   if (answer && !answer->text.empty()) (void)on_text(answer->text);
   return answer;
 }

@@ -51,15 +51,14 @@ class Upstream final {
   static Result<std::unique_ptr<Upstream>> create(net::HttpTransport& transport, Clock& clock,
                                                   const UpstreamOptions& options);
 
-  // `trace`: the caller's traceparent header (W3C Trace Context), passed on; may be empty.
+  // In a trace, each is one span, with all its retries.
   // kUnavailable: no connection or 5xx; kResourceExhausted: 429; kNotFound: 404; kUnauthenticated:
   // 401 and 403; kInvalidArgument: another 4xx; kDeadlineExceeded; kCancelled: context.stop;
   // kDataLoss: what came is no completion, or ended early.
-  Result<Answer> complete(const Context& context, const codec::Json& body,
-                          const std::string& trace) const;
+  Result<Answer> complete(const Context& context, const codec::Json& body) const;
   // Errors likewise, and after some text kDataLoss if the rest is missing. An upstream that does
   // not stream is asked for the whole, which is then one piece. Ended by `on_text`: what there was.
-  Result<Answer> stream(const Context& context, const codec::Json& body, const std::string& trace,
+  Result<Answer> stream(const Context& context, const codec::Json& body,
                         const OnText& on_text) const;
   // What GET /models says, as it says it; at most `limit`. kUnavailable, kDataLoss.
   Result<codec::Json> models(const Context& context, std::chrono::milliseconds limit) const;
@@ -80,12 +79,14 @@ class Upstream final {
   void state_stand_in(const Context& context, Answer& answer) const;
   Result<net::HttpResponse> fetch_models(const Context& context,
                                          std::chrono::milliseconds limit) const;
-  net::ClientRequest request_for(const codec::Json& body, const std::string& trace,
-                                 int retry) const;
+  net::ClientRequest request_for(const codec::Json& body, int retry) const;
+  Result<Answer> whole_answer(const Context& context, const codec::Json& body) const;
+  Result<Answer> streamed_answer(const Context& context, const codec::Json& body,
+                                 const OnText& on_text) const;
   Attempt ask_whole(const Context& context, const net::ClientRequest& request) const;
   Attempt ask_stream(const Context& context, const net::ClientRequest& request,
                      const OnText& on_text) const;
-  Result<Answer> retried(const Context& context, const codec::Json& body, const std::string& trace,
+  Result<Answer> retried(const Context& context, const codec::Json& body,
                          const std::function<Attempt(const net::ClientRequest&)>& ask) const;
 
   net::HttpTransport& transport_;
@@ -100,7 +101,5 @@ bool is_worth_a_retry(int status);
 // `chance` in [0, 1).
 std::chrono::milliseconds retry_pause(int retry, std::optional<std::chrono::milliseconds> asked_for,
                                       double chance);
-// "00-<32 hex>-<16 hex>-<2 hex>" as W3C Trace Context has it, else empty.
-std::string valid_traceparent(std::string_view header);
 
 }  // namespace rage::assistant

@@ -1,8 +1,10 @@
 #include "assistant/upstream.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "assistant/fakes_for_test.h"
+#include "obs/kept_spans_for_test.h"
 
 namespace rage::assistant {
 namespace {
@@ -29,7 +31,7 @@ net::HttpResponse a_refusal(int status) {
 // A model that restarts costs the user a pause, not the answer.
 TEST_F(UpstreamTest, AsksAgainAsOpenAisClientsDo) {
   transport.replies = {{.status = 0}, a_refusal(503), a_completion("\"Yes.\"")};
-  const auto answer = upstream->complete({}, body, "");
+  const auto answer = upstream->complete({}, body);
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ(answer->text, "Yes.");
   EXPECT_EQ(answer->model, "m-1");
@@ -52,22 +54,22 @@ TEST_F(UpstreamTest, SaysWhichModelStandsIn) {
       net::HttpResponse::json(
           200, R"({"data":[{"id":"phi-4","tags":["rage.dev/substituted-model=phi-4 -> small"]}]})"),
       a_completion("\"Composed.\"")};
-  EXPECT_EQ(upstream->complete({}, body, "")->stand_in, "phi-4 -> small");
+  EXPECT_EQ(upstream->complete({}, body)->stand_in, "phi-4 -> small");
   EXPECT_EQ(transport.asked.at(1).url, "http://gateway/v1/models");
-  EXPECT_EQ(upstream->complete({}, body, "")->stand_in, "");
+  EXPECT_EQ(upstream->complete({}, body)->stand_in, "");
   EXPECT_EQ(transport.asked.size(), 3U);
 }
 
 TEST_F(UpstreamTest, GivesUpAfterThreeTriesAndAtOnceWhereItIsNoUse) {
   transport.replies = {a_refusal(500)};
-  EXPECT_EQ(upstream->complete({}, body, "").error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(upstream->complete({}, body).error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(transport.asked.size(), 3U);
   for (const auto& [status, code] : {std::pair{400, ErrorCode::kInvalidArgument},
                                      {401, ErrorCode::kUnauthenticated},
                                      {404, ErrorCode::kNotFound}}) {
     transport.asked.clear();
     transport.replies = {a_refusal(status)};
-    EXPECT_EQ(upstream->complete({}, body, "").error().code, code);
+    EXPECT_EQ(upstream->complete({}, body).error().code, code);
     EXPECT_EQ(transport.asked.size(), 1U) << status;
   }
 }
@@ -83,7 +85,7 @@ TEST(UpstreamRules, WhenAndHowLong) {
 
 TEST_F(UpstreamTest, StreamsAndKeepsWhatCameBesides) {
   transport.replies = {a_stream({"One. ", "Two."})};
-  const auto answer = upstream->stream({}, body, "", hear);
+  const auto answer = upstream->stream({}, body, hear);
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ(heard, "One. Two.");
   EXPECT_EQ(answer->usage["completion_tokens"], 3);
@@ -93,7 +95,7 @@ TEST_F(UpstreamTest, StreamsAndKeepsWhatCameBesides) {
 // A broken-off answer must not look whole, and must not be said twice.
 TEST_F(UpstreamTest, AStreamThatEndsEarlyIsAnErrorAndNotRepeated) {
   transport.replies = {a_stream({"One. "}, false)};
-  EXPECT_EQ(upstream->stream({}, body, "", hear).error().code, ErrorCode::kDataLoss);
+  EXPECT_EQ(upstream->stream({}, body, hear).error().code, ErrorCode::kDataLoss);
   EXPECT_EQ(heard, "One. ");
   EXPECT_EQ(transport.asked.size(), 1U);
 }
@@ -101,18 +103,33 @@ TEST_F(UpstreamTest, AStreamThatEndsEarlyIsAnErrorAndNotRepeated) {
 // KAITO's engine refuses "stream"; the answer then comes whole.
 TEST_F(UpstreamTest, AnUpstreamThatCannotStreamIsAskedForTheWhole) {
   transport.replies = {a_refusal(400), a_completion("\"Whole.\"")};
-  ASSERT_TRUE(upstream->stream({}, body, "", hear));
+  ASSERT_TRUE(upstream->stream({}, body, hear));
   EXPECT_EQ(heard, "Whole.");
   EXPECT_EQ(transport.asked[1].body, R"({"model":"m"})");
 }
 
-TEST(Traceparent, OnlyWellFormedOnesArePassedOn) {
-  const std::string good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-  EXPECT_EQ(valid_traceparent(good), good);
-  for (const char* bad : {"", "00-0-0-0", "00-00000000000000000000000000000000-b7ad6b7169203331-01",
-                          "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01"}) {
-    EXPECT_EQ(valid_traceparent(bad), "") << bad;
-  }
+// Who reads a trace must see one question with its pauses, not three unrelated requests.
+TEST_F(UpstreamTest, InATraceAQuestionIsOneSpan) {
+  obs::KeptSpans kept;
+  const obs::Tracer tracer({}, kept);
+  obs::Span server = tracer.begin("POST /chat", obs::SpanKind::kServer, std::nullopt);
+  const obs::SpanScope scope(server);
+  transport.replies = {a_refusal(503), a_completion("\"Yes.\"")};
+  ASSERT_TRUE(upstream->complete({}, body));
+  transport.replies = {a_refusal(400)};
+  ASSERT_FALSE(upstream->complete({}, body));
+  const auto spans = kept.all();
+  ASSERT_EQ(spans.size(), 2U);
+  const obs::SpanRecord& answered = spans[0];
+  EXPECT_EQ(answered.name, "chat m");
+  EXPECT_EQ(answered.kind, obs::SpanKind::kClient);
+  EXPECT_EQ(answered.parent, server.context()->span_id);
+  EXPECT_THAT(answered.attributes,
+              testing::Contains(obs::number_attribute("http.request.resend_count", 1)));
+  EXPECT_THAT(answered.attributes,
+              testing::Contains(obs::text_attribute("gen_ai.response.model", "m-1")));
+  EXPECT_TRUE(spans[1].failed);
+  EXPECT_EQ(spans[1].failure, "");  // An upstream's words may quote the question.
 }
 
 }  // namespace

@@ -191,9 +191,6 @@ void WebService::chat(const Call& call, bool stream) const {
                     .query = {},
                     .headers = {{"content-type", "application/json"}},
                     .body = codec::render_json(question)};
-  if (const auto trace = call.request.headers.find("traceparent"); !trace.empty()) {
-    asked.headers.set("traceparent", trace);
-  }
   if (stream) {
     StreamReply passing(call.writer);
     return agent_(call.context, asked, passing);

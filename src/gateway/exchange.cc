@@ -46,6 +46,7 @@ void Exchange::start() {
   }
   const std::string id = fmt::format("{:08x}{:08x}", worker_.random(), worker_.random());
   add_forwarded(head_, facts_.peer, facts_.secure ? "https" : "http", id);
+  trace_ = ExchangeTrace::begin(worker_.options.tracer, head_, host_);
   if (listener_ != nullptr) virtual_host_ = find_virtual_host(*listener_, host_);
   if (virtual_host_ == nullptr) {
     return reply(404, fmt::format("no listener of this gateway serves the host \"{}\"", host_));
@@ -165,6 +166,7 @@ void Exchange::reply(const ResponseHead& head, std::string_view body) {
 }
 
 void Exchange::abort() {
+  cut_off_ = true;
   let_go();
   worker_.metrics.aborted.add();
   log_access("cut off");
@@ -192,12 +194,26 @@ void Exchange::finish(picker::Completion how) {
   done_ = true;
   let_go();
   if (picked_) std::exchange(picked_, nullptr)->finish(how);
+  if (trace_) end_trace(how);
   held_.reset();
   std::string().swap(body_);
   worker_.held_bytes.fetch_sub(std::exchange(accounted_, 0));
   worker_.metrics.requests_running.add(-1);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began_;
   worker_.metrics.request_seconds.observe(took.count());
+}
+
+void Exchange::end_trace(picker::Completion how) {
+  const std::string route =
+      rule_ == nullptr ? "" : rule_->route.name_space + "/" + rule_->route.name;
+  trace_->end({.status = status_,
+               .route = route,
+               .backend = backend_ == nullptr ? "" : backend_->object.name,
+               .model = model_,
+               .retries = retries_,
+               .client_gone = how == picker::Completion::kClientDisconnect,
+               .cut_off = cut_off_});
+  trace_.reset();
 }
 
 void Exchange::log_access(std::string_view ending) {

@@ -26,6 +26,23 @@ int status_of(Kind kind) {
   return 502;
 }
 
+// For traces.
+std::string_view name_of(Kind kind) {
+  switch (kind) {
+    case Kind::kConnect:
+      return "connect";
+    case Kind::kOverload:
+      return "overload";
+    case Kind::kReset:
+      return "reset";
+    case Kind::kBroken:
+      return "broken";
+    case Kind::kProtocol:
+      return "protocol";
+  }
+  return "unknown";
+}
+
 std::string describe(const UpstreamFailure& failure, const Address& endpoint) {
   switch (failure.kind) {
     case Kind::kConnect:
@@ -47,6 +64,7 @@ std::string describe(const UpstreamFailure& failure, const Address& endpoint) {
 void Exchange::attempt(UpstreamPool::Reuse reuse) {
   request_ended_ = upstream_paused_ = false;
   held_sent_ = 0;
+  if (trace_) trace_->begin_attempt(destinations_[destination_].text(), head_);
   const auto protocol = h2c_ ? UpstreamProtocol::kHttp2 : UpstreamProtocol::kHttp1;
   upstream_ = worker_.upstreams.open(destinations_[destination_], protocol, reuse, *this);
   if (upstream_ == nullptr) return on_upstream_failure({.kind = Kind::kOverload});
@@ -91,13 +109,16 @@ void Exchange::on_upstream_drained() {
 }
 
 void Exchange::drop_upstream() {
-  if (upstream_ != nullptr) std::exchange(upstream_, nullptr)->cancel();
+  if (upstream_ == nullptr) return;
+  if (trace_) trace_->end_attempt();
+  std::exchange(upstream_, nullptr)->cancel();
 }
 
 void Exchange::on_upstream_failure(UpstreamFailure failure) {
   upstream_ = nullptr;
   shown_.reset();
   worker_.metrics.upstream_failures.add();
+  if (trace_) trace_->fail_attempt(name_of(failure.kind));
   if (replying_) return abort();
   retry_or({.what = FailedAttempt::What::kConnection,
             .failure = failure.kind,
@@ -146,6 +167,7 @@ void Exchange::on_attempt_timer() {
     return fail_open("the endpoint picker did not answer in time");
   }
   if (upstream_ == nullptr) return attempt(UpstreamPool::Reuse::kAllowed);
+  if (trace_) trace_->fail_attempt("timeout");
   drop_upstream();
   if (replying_) return abort();
   retry_or({.what = FailedAttempt::What::kTimeout}, 504,
@@ -154,6 +176,7 @@ void Exchange::on_attempt_timer() {
 }
 
 void Exchange::on_upstream_head(ResponseHead head, const Framing& framing) {
+  if (trace_) trace_->note_attempt_status(head.status);
   const FailedAttempt failed{.what = FailedAttempt::What::kStatus, .status = head.status};
   if (head.status >= 400 && (try_again(failed) || pick_again(failed))) return;
   pool_ == nullptr ? send_reply_head(std::move(head), framing)

@@ -53,6 +53,7 @@ void Exchange::to_pool() {
 }
 
 void Exchange::pick(std::optional<std::vector<std::string>> subset) {
+  if (trace_) trace_->begin_pick(head_);
   picker::PickRequest request{
       .method = head_.method, .path = head_.target, .body = held_, .subset = std::move(subset)};
   for (std::size_t i = 0; i < head_.headers.size(); ++i) {
@@ -93,6 +94,7 @@ void Exchange::take_pick(picker::Pick pick) {
     if (const auto address = Address::parse(text)) destinations_.push_back(*address);
   }
   picked_ = std::move(pick.exchange);
+  if (trace_) trace_->end_pick(destinations_.empty() ? "" : destinations_.front().text());
   if (destinations_.empty()) {
     return reply(502, "the endpoint picker named no usable address");
   }
@@ -116,12 +118,14 @@ void Exchange::take_pick(picker::Pick pick) {
 }
 
 void Exchange::refuse(const picker::Refusal& refusal) {
+  if (trace_) trace_->fail_pick(refusal.code_name);
   worker_.metrics.picks_refused.add();
   reply(head_of(refusal), refusal.text());
 }
 
 // The body is still ours, so any endpoint will do.
 void Exchange::fail_open(std::string_view why) {
+  if (trace_) trace_->fail_pick("picker_unavailable");
   if (!pool_->fail_open) {
     return refuse({.status = 503, .code_name = "ServiceUnavailable", .message = std::string(why)});
   }

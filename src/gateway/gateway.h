@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "gateway/metrics.h"
 #include "gateway/snapshot.h"
+#include "obs/tracer.h"
 
 namespace rage::gateway {
 
@@ -38,6 +39,7 @@ struct GatewayOptions {
   bool served_endpoint_header = true;  // x-gateway-destination-endpoint-served to clients.
   // One of so many requests is logged, failures always; 0: none at all.
   std::uint32_t access_log_sample = 100;
+  const obs::Tracer* tracer = nullptr;  // Outlives the gateway. Null: none.
 
   Result<void> validate() const;
 };

@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "codec/sse.h"
+#include "llm/chat_span.h"
 #include "llm/chunk_reader.h"
 #include "llm/stand_ins.h"
 #include "llm/upstream_error.h"
@@ -130,6 +131,25 @@ net::ClientRequest OpenAiClient::completion_request(std::string body) const {
 }
 
 Result<codec::Json> OpenAiClient::complete(const Context& context, const codec::Json& body) {
+  ChatSpan span(body, urls_.chat_completions);
+  auto completion = ask_whole(context, body);
+  if (completion) span.take(*completion);
+  span.end(completion);
+  return completion;
+}
+
+Result<void> OpenAiClient::stream(const Context& context, const codec::Json& body,
+                                  const std::function<bool(const codec::Json& chunk)>& on_chunk) {
+  ChatSpan span(body, urls_.chat_completions);
+  auto streamed = ask_stream(context, body, [&](const codec::Json& chunk) {
+    span.take(chunk);
+    return on_chunk(chunk);
+  });
+  span.end(streamed);
+  return streamed;
+}
+
+Result<codec::Json> OpenAiClient::ask_whole(const Context& context, const codec::Json& body) {
   ASSIGN_OR_RETURN(const net::HttpResponse reply,
                    transport_.fetch(context, completion_request(codec::render_json(body))));
   if (reply.status != 200) return fail(upstream_error(reply));
@@ -141,8 +161,9 @@ Result<codec::Json> OpenAiClient::complete(const Context& context, const codec::
   return *std::move(completion);
 }
 
-Result<void> OpenAiClient::stream(const Context& context, const codec::Json& body,
-                                  const std::function<bool(const codec::Json& chunk)>& on_chunk) {
+Result<void> OpenAiClient::ask_stream(
+    const Context& context, const codec::Json& body,
+    const std::function<bool(const codec::Json& chunk)>& on_chunk) {
   codec::Json streaming = body;
   streaming["stream"] = true;
   ChunkReader reader(on_chunk);
@@ -179,13 +200,18 @@ Result<void> OpenAiClient::stream(const Context& context, const codec::Json& bod
 Result<void> OpenAiClient::forward(const Context& context, std::string_view body,
                                    const std::function<bool(const RawReply& head)>& on_head,
                                    const std::function<bool(std::string_view bytes)>& on_bytes) {
-  RETURN_IF_ERROR(transport_.stream(
+  const bool recorded = obs::current_span().is_recorded();
+  ChatSpan span(recorded ? codec::parse_json(body).value_or(nullptr) : codec::Json(),
+                urls_.chat_completions);
+  const Result<void> forwarded = transport_.stream(
       context, completion_request(std::string(body)),
       [&](const net::HttpResponse& head) {
         return on_head({.status = head.status,
                         .content_type = std::string(head.headers.find("content-type"))});
       },
-      [&](std::string_view bytes) { return !context.stop.stop_requested() && on_bytes(bytes); }));
+      [&](std::string_view bytes) { return !context.stop.stop_requested() && on_bytes(bytes); });
+  span.end(forwarded);
+  RETURN_IF_ERROR(forwarded);
   return context.check();
 }
 

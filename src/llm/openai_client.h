@@ -64,6 +64,9 @@ class OpenAiClient final : public LlmClient {
   OpenAiClient(net::HttpTransport& transport, OpenAiOptions options, OpenAiUrls urls);
   net::ClientRequest request_for(std::string_view method, const std::string& url) const;
   net::ClientRequest completion_request(std::string body) const;
+  Result<codec::Json> ask_whole(const Context& context, const codec::Json& body);
+  Result<void> ask_stream(const Context& context, const codec::Json& body,
+                          const std::function<bool(const codec::Json& chunk)>& on_chunk);
 
   net::HttpTransport& transport_;
   const OpenAiOptions options_;

@@ -10,6 +10,8 @@
 
 #include "base/strings.h"
 #include "net/addresses.h"
+#include "obs/span.h"
+#include "obs/trace_context.h"
 
 namespace rage::net::detail {
 namespace {
@@ -37,13 +39,23 @@ bool append(HeaderList& list, const std::string& line) {
   return true;
 }
 
+bool is_trace_header(std::string_view name) {
+  return equals_ignoring_case(name, "traceparent") || equals_ignoring_case(name, "tracestate");
+}
+
 HeaderList header_list(const Headers& headers) {
   HeaderList list;
   bool complete = true;
+  const auto& trace = obs::current_span().context();
   for (const auto& [name, value] : headers.entries()) {
+    if (trace && is_trace_header(name)) continue;  // Ours says who asks here.
     // ';' is how libcurl is told of a header with an empty value.
     const std::string line = value.empty() ? name + ";" : name + ": " + value;
     complete = complete && append(list, line);
+  }
+  if (trace) {
+    complete = complete && append(list, "traceparent: " + obs::render_traceparent(*trace));
+    if (!trace->state.empty()) complete = complete && append(list, "tracestate: " + trace->state);
   }
   // libcurl would wait a second for "100 Continue" before large bodies, and
   // call any body a form.

@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "codec/uri.h"
 #include "obs/log.h"
+#include "obs/span.h"
 #include "rag/hashes.h"
 #include "rag/kaito_store.h"
 #include "rag/persisted.h"
@@ -23,6 +24,19 @@ constexpr std::size_t kFolderNameBytesMax = 120;
 constexpr std::string_view kFolderPrefix = "index-";  // Names beginning with dots stay harmless.
 constexpr std::string_view kTrashPrefix = "removed-";
 constexpr std::string_view kIncomingPrefix = "incoming-";
+
+// The embedder's part of a trace.
+Result<embed::EmbeddingMatrix> embed_traced(const Context& context, embed::Embedder& embedder,
+                                            std::span<const std::string> texts,
+                                            embed::TextKind kind) {
+  obs::ScopedSpan span("embeddings");
+  span->set("gen_ai.operation.name", "embeddings");
+  span->set("gen_ai.request.model", embedder.id());
+  span->set("rage.embed.texts", texts.size());
+  auto matrix = embedder.embed(context, texts, kind);
+  if (!matrix) span->fail(name_of(matrix.error().code));
+  return matrix;
+}
 
 std::unexpected<Error> no_such_index(std::string_view name) {
   return fail(ErrorCode::kNotFound, "No such index: '{}' exists.", name);
@@ -284,32 +298,44 @@ Result<std::string> Collections::load_persisted(const Context& context, std::str
 Result<std::vector<RetrievedChunk>> Collections::retrieve(
     const Context& context, Collection& collection, const std::string& question,
     std::size_t hits_max, const MetadataFilter& filter, SearchFigures* figures) {
+  obs::ScopedSpan span("retrieval");
+  span->set("gen_ai.operation.name", "retrieval");
+  span->set("gen_ai.data_source.id", collection.name());
   const auto graph = collection.dense_graph();
   const auto snapshot = collection.snapshot();
   ASSIGN_OR_RETURN(
       const embed::EmbeddingMatrix vector,
-      embedder_of(collection).embed(context, std::span(&question, 1), embed::TextKind::kQuery));
+      embed_traced(context, embedder_of(collection), std::span(&question, 1),
+                   embed::TextKind::kQuery));
   const std::vector<std::string> terms = text::analyze(question);
   const std::string exact = document_id(question);
-  return rag::retrieve(*snapshot,
-                       {.vector = vector.row(0),
-                        .terms = terms,
-                        .hits_max = hits_max,
-                        .filter = filter,
-                        .graph = graph.get(),
-                        .exact_doc_id = exact},
-                       figures);
+  auto hits = rag::retrieve(*snapshot,
+                            {.vector = vector.row(0),
+                             .terms = terms,
+                             .hits_max = hits_max,
+                             .filter = filter,
+                             .graph = graph.get(),
+                             .exact_doc_id = exact},
+                            figures);
+  const auto by_words = std::ranges::count_if(
+      hits, [](const RetrievedChunk& hit) { return hit.sparse_score.has_value(); });
+  span->set("rage.retrieval.hits", hits.size());
+  span->set("rage.retrieval.hits_by_words", by_words);
+  span->set("rage.retrieval.hits_by_meaning_alone", std::ssize(hits) - by_words);
+  return hits;
 }
 
 Result<void> Collections::compare(const Context& context, const std::string& question,
                                   std::vector<SourceSentence>& sentences) {
   if (sentences.empty()) return {};
+  const obs::ScopedSpan span("compare sentences");
   std::vector<std::string> texts;
   texts.reserve(sentences.size());
   for (const SourceSentence& sentence : sentences)
     texts.push_back(sentence.title.empty() ? sentence.text : sentence.title + ": " + sentence.text);
-  ASSIGN_OR_RETURN(const embed::EmbeddingMatrix asked,
-                   embedder_.embed(context, std::span(&question, 1), embed::TextKind::kQuery));
+  ASSIGN_OR_RETURN(
+      const embed::EmbeddingMatrix asked,
+      embed_traced(context, embedder_, std::span(&question, 1), embed::TextKind::kQuery));
   ASSIGN_OR_RETURN(const embed::EmbeddingMatrix said, sentence_vectors_.embed(context, texts));
   for (std::size_t i = 0; i < sentences.size(); ++i) {
     const auto row = said.row(i);

@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "llm/upstream_status.h"
+#include "obs/span.h"
 #include "ragserver/answer_trace.h"
 #include "ragserver/chat_model.h"
 #include "ragserver/chat_reply.h"
@@ -140,6 +141,7 @@ int ChatEndpoint::answer(const Context& context, const net::HttpRequest& http,
   if (estimated_tokens(request.turns) > options_.context_tokens_max) {
     return send(writer, render_error(400, "Prompt length exceeds context window."));
   }
+  obs::current_span().set("rage.index", request.index_name);
   const auto corpus = (*collection)->corpus(request.filter);
   const auto plan = this->plan(context, request, **collection, *corpus);
   if (!plan) return send(writer, render_error(plan.error()));
@@ -179,6 +181,8 @@ int ChatEndpoint::answer(const Context& context, const net::HttpRequest& http,
   } else if (request.stream) {
     (void)stream.send_text(outcome.answer);
   }
+  obs::current_span().set("rage.answer.mode", outcome.mode);
+  obs::current_span().set("rage.answer.citations", outcome.citations.size());
   if (log_.enabled()) log_.put(render_trace(envelope, request, *plan, outcome));
   if (request.stream) {
     stream.end(request, *plan, outcome);

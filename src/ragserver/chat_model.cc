@@ -1,10 +1,13 @@
 #include "ragserver/chat_model.h"
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <utility>
 
 #include "codec/documents.h"
 #include "obs/log.h"
+#include "obs/span.h"
 #include "rag/answer_grammar.h"
 
 namespace rage::ragserver {
@@ -59,16 +62,21 @@ class ToolCalls {
   std::size_t bytes_ = 0;
 };
 
-// What turns the model's words into what is shown.
+// What turns the model's words into what is shown. In a trace: from the first of them to the last
+// that was looked at, beside the request that they come from.
 class Filter {
  public:
-  Filter(const rag::AnswerPlan& plan, const rag::Corpus& corpus) {
+  Filter(const rag::AnswerPlan& plan, const rag::Corpus& corpus) : parent_(obs::current_span()) {
     if (plan.grounding != rag::GroundingMode::kOff)
       verifier_ = rag::AnswerVerifier::create(plan, corpus);
   }
-  std::string feed(const std::string& text) { return verifier_ ? verifier_->feed(text) : text; }
+  std::string feed(const std::string& text) {
+    if (!verifier_) return text;
+    if (!text.empty() && !std::exchange(begun_, true)) span_ = parent_.child("verify");
+    return verifier_->feed(text);
+  }
   std::string finish() { return verifier_ ? verifier_->finish() : std::string(); }
-  void report(Outcome& outcome) const {
+  void report(Outcome& outcome) {
     if (!verifier_) {
       outcome.mode = "unverified";
       return;
@@ -76,9 +84,18 @@ class Filter {
     if (verifier_->fell_back()) outcome.mode = "fallback";
     outcome.citations = verifier_->citations();
     outcome.sentences = verifier_->report();
+    const auto shown = std::ranges::count(outcome.sentences, true, &rag::SentenceReport::shown);
+    span_.set("rage.verify.sentences_shown", shown);
+    span_.set("rage.verify.sentences_dropped", std::ssize(outcome.sentences) - shown);
+    span_.set("rage.verify.citations", outcome.citations.size());
+    span_.set("rage.verify.fell_back", verifier_->fell_back());
+    span_.end();
   }
 
  private:
+  const obs::Span& parent_;
+  obs::Span span_;
+  bool begun_ = false;
   std::unique_ptr<rag::AnswerVerifier> verifier_;
 };
 

@@ -60,7 +60,22 @@ std::optional<std::string> match(const Pattern& pattern, std::string_view path) 
   return name;
 }
 
+bool is_about_the_service(RouteKind kind) {
+  return kind == RouteKind::kHealth || kind == RouteKind::kReady || kind == RouteKind::kMetrics ||
+         kind == RouteKind::kOpenApi || kind == RouteKind::kDocs;
+}
+
 }  // namespace
+
+std::string route_template(const net::HttpRequest& request) {
+  for (const Pattern& pattern : kPatterns) {
+    if (pattern.method != request.method || !match(pattern, request.path)) continue;
+    if (is_about_the_service(pattern.kind)) return {};
+    return std::string(pattern.prefix) + (pattern.named ? "{name}" : "") +
+           std::string(pattern.suffix);
+  }
+  return {};
+}
 
 RouteMatch find_route(const net::HttpRequest& request) {
   RouteMatch found;

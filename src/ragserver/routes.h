@@ -48,4 +48,8 @@ struct RouteMatch {
 
 RouteMatch find_route(const net::HttpRequest& request);
 
+// What names the request's span in a trace, "/indexes/{name}/documents"; empty: probes, metrics and
+// pages about the service, and paths that there are not.
+std::string route_template(const net::HttpRequest& request);
+
 }  // namespace rage::ragserver

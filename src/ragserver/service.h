@@ -17,6 +17,7 @@
 #include "llm/rerank_client.h"
 #include "net/http.h"
 #include "net/http_server.h"
+#include "obs/metrics.h"
 #include "rag/collections.h"
 #include "ragserver/access.h"
 #include "ragserver/chat.h"
@@ -31,11 +32,12 @@ struct RagServiceOptions {
   ChatOptions chat;
   std::vector<ApiKey> api_keys = {};  // None: everybody may do everything.
   bool audit = false;                 // A line in the log for each request that changes something.
-  guardrails::OutputGuardrails* guardrails = nullptr;  // Outlives the service. Null: none.
-  const embed::MeteredEmbedder* embeddings = nullptr;  // As above; its series are shown.
-  const llm::RerankClient* reranker = nullptr;         // Outlives the service. Null: none.
-  std::size_t slow_requests_max = 0;                   // slow_requests.h; 0: no limit.
-  codec::Json start_stages = codec::Json::array();     // How the start went, for /readyz.
+  guardrails::OutputGuardrails* guardrails = nullptr;    // Outlives the service. Null: none.
+  const embed::MeteredEmbedder* embeddings = nullptr;    // As above; its series are shown.
+  const llm::RerankClient* reranker = nullptr;           // Outlives the service. Null: none.
+  const obs::MetricRegistry* process_metrics = nullptr;  // To show at /metrics too. Likewise.
+  std::size_t slow_requests_max = 0;                     // slow_requests.h; 0: no limit.
+  codec::Json start_stages = codec::Json::array();       // How the start went, for /readyz.
 };
 
 // Resource. Thread-safe. What it is given outlives it; `llm` may be null: chat then answers 503,

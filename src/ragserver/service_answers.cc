@@ -89,6 +89,7 @@ std::string RagService::render_metrics() const {
   std::string text = metrics_.render();
   if (options_.embeddings != nullptr) text += options_.embeddings->render_metrics();
   if (options_.guardrails != nullptr) text += options_.guardrails->render_metrics();
+  if (options_.process_metrics != nullptr) text += options_.process_metrics->render();
   return text;
 }
 

@@ -9,6 +9,7 @@
 #include "base/base64.h"
 #include "base/sha256.h"
 #include "rag/hashes.h"
+#include "ragserver/routes.h"
 #include "ragserver/service_fixture.h"
 
 namespace rage::ragserver {
@@ -23,6 +24,19 @@ struct RoutesTest : ServiceFixture {
   std::string data() const { return directory->path().string(); }
   std::string detail(const RecordingWriter& reply) { return reply.json()["detail"]; }
 };
+
+// Names of spans are from a closed set: a tracing backend keeps each for ever.
+TEST(RouteTemplate, NamesRoutesAndNeitherIndexesNorProbes) {
+  const auto name = [](std::string method, std::string path) {
+    return route_template({.method = std::move(method), .path = std::move(path)});
+  };
+  EXPECT_EQ(name("GET", "/indexes/my%20own/documents"), "/indexes/{name}/documents");
+  EXPECT_EQ(name("DELETE", "/indexes/x"), "/indexes/{name}");
+  EXPECT_EQ(name("POST", "/v1/chat/completions"), "/v1/chat/completions");
+  for (const char* path : {"/health", "/readyz", "/metrics", "/docs", "/no/such/path"}) {
+    EXPECT_EQ(name("GET", path), "") << path;
+  }
+}
 
 TEST_F(RoutesTest, PersistAndLoadSayWhatTheOriginalSays) {
   index("i", {{{"text", "abc"}}});

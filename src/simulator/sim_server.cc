@@ -13,6 +13,7 @@
 #include "base/mutex.h"
 #include "base/sha256.h"
 #include "net/http_server.h"
+#include "net/tracing.h"
 #include "simulator/api_reply.h"
 #include "simulator/api_request.h"
 #include "simulator/engine_runner.h"
@@ -66,11 +67,17 @@ class Server final : public SimServer {
                                           .request_timeout = kRequestTimeout,
                                           .workers = options_.requests_max + kSpareWorkers,
                                           .queue_max = options_.requests_max + 256};
-    ASSIGN_OR_RETURN(
-        http_,
-        net::HttpServer::create(
-            listener, [this](const Context& context, const net::HttpRequest& request,
-                             net::ResponseWriter& writer) { handle(context, request, writer); }));
+    net::HttpHandler handler = [this](const Context& context, const net::HttpRequest& request,
+                                      net::ResponseWriter& writer) {
+      handle(context, request, writer);
+    };
+    if (options_.tracer != nullptr) {
+      const auto route_of = [](const net::HttpRequest& request) {
+        return api_of(request.path) ? request.path : std::string();
+      };
+      handler = net::traced(*options_.tracer, route_of, std::move(handler));
+    }
+    ASSIGN_OR_RETURN(http_, net::HttpServer::create(listener, std::move(handler)));
     return {};
   }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "obs/tracer.h"
 #include "simulator/engine.h"
 #include "simulator/failure.h"
 
@@ -33,6 +34,7 @@ struct SimServerOptions {
   std::uint64_t seed = 1;             // Of chance.
   std::size_t requests_max = 1024;    // At once, each with a thread; past that: 503.
   std::size_t body_bytes_max = std::size_t{64} << 20;
+  const obs::Tracer* tracer = nullptr;  // Of requests to models; null: none. Outlives the server.
 
   // kInvalidArgument, with what is wrong.
   Result<void> validate() const;

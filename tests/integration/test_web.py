@@ -148,6 +148,17 @@ class InABrowser(WithModel):
         self.assertEqual(agent.call("GET", "/sessions")[1]["sessions"], [])
         self.assertEqual([e for e in page.errors() if "Content Security" in e], [])
 
+    def test_an_answer_says_under_which_trace_it_is_recorded(self):
+        Model.script, Model.asked = [says("Here.")], []
+        page = self.open(f"http://127.0.0.1:{self.assistant().port}/")
+        self.ask(page, "Where?")
+        self.settled(page)
+        page.click("details summary")
+        shown = page.run("return [...document.querySelectorAll('details dt')].find("
+                         "name => name.innerText === 'Trace')?.nextSibling.innerText")
+        sent = {name.lower(): value for name, value in Model.asked[-1][1].items()}["traceparent"]
+        self.assertEqual(sent.split("-")[1], shown)
+
     def test_what_a_model_says_never_runs(self):
         agent = self.assistant()
         page = self.open(f"http://127.0.0.1:{agent.port}/")

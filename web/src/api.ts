@@ -3,6 +3,7 @@ import { bag, list, readError, readMessages, text, readSessions, type Message, t
 import { SseParser, type ServerEvent } from "./sse";
 import { t } from "./texts";
 import { readSchedule, type Session } from "./timetable";
+import { newTrace, type Trace } from "./trace";
 
 /** A refusal, in words for a reader. `status` 0: nobody answered. */
 export class ApiError extends Error {
@@ -18,10 +19,12 @@ export interface Question {
   readonly mode?: string;
 }
 
-export async function request(path: string, init: RequestInit = {}): Promise<Response> {
+export async function request(path: string, init: RequestInit = {}, trace = newTrace()): Promise<Response> {
   let response: Response;
+  const headers = new Headers(init.headers);
+  headers.set("traceparent", trace.parent);
   try {
-    response = await fetch(path, { credentials: "same-origin", ...init });
+    response = await fetch(path, { credentials: "same-origin", ...init, headers });
   } catch (error) {
     if (init.signal?.aborted) throw error;
     throw new ApiError(0, t.unreachable);
@@ -36,14 +39,18 @@ export function jsonBody(method: string, body: unknown): RequestInit {
 }
 
 /** The events of an answer as they come. An agent without streams answers with one "done". */
-export async function* ask(question: Question, signal: AbortSignal): AsyncIterableIterator<ServerEvent> {
+export async function* ask(
+  question: Question,
+  signal: AbortSignal,
+  trace: Trace,
+): AsyncIterableIterator<ServerEvent> {
   const init = { ...jsonBody("POST", question), signal };
   let response: Response;
   try {
-    response = await request("/api/chat/stream", init);
+    response = await request("/api/chat/stream", init, trace);
   } catch (error) {
     if (!(error instanceof ApiError) || (error.status !== 404 && error.status !== 405)) throw error;
-    yield* askWhole(init);
+    yield* askWhole(init, trace);
     return;
   }
   const reader = response.body?.getReader();
@@ -57,8 +64,8 @@ export async function* ask(question: Question, signal: AbortSignal): AsyncIterab
   }
 }
 
-async function* askWhole(init: RequestInit): AsyncIterableIterator<ServerEvent> {
-  const answer = bag(await (await request("/api/chat", init)).json());
+async function* askWhole(init: RequestInit, trace: Trace): AsyncIterableIterator<ServerEvent> {
+  const answer = bag(await (await request("/api/chat", init, trace)).json());
   yield { event: "session", data: JSON.stringify({ session_id: answer["sessionId"] }) };
   yield { event: "done", data: JSON.stringify({ message: answer["message"] }) };
 }

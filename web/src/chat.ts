@@ -3,6 +3,7 @@ import { ApiError, ask, loadConversation, type Question } from "./api";
 import type { Mode } from "./config";
 import { bag, readBare, readError, readFacts, text, type Message } from "./model";
 import { t } from "./texts";
+import { newTrace } from "./trace";
 
 export interface Screen {
   /** Everything, or the last message alone. */
@@ -100,7 +101,8 @@ export class Chat {
   }
 
   private async listen(question: Question, answer: Message, control: AbortController): Promise<void> {
-    for await (const { event, data } of ask(question, control.signal)) {
+    const trace = newTrace();
+    for await (const { event, data } of ask(question, control.signal, trace)) {
       if (this.running !== control) return;
       const body = bag(JSON.parse(data));
       if (event === "session") this.begin(body["session_id"]);
@@ -118,6 +120,7 @@ export class Chat {
         if (answer.text === "") this.screen.speak(String(body["message"] ?? ""));
         if (typeof body["message"] === "string") answer.text = body["message"];
         answer.facts = readFacts(body);
+        answer.traceId = trace.id;
         const bare = readBare(body["bare"]);
         if (bare) answer.bare = bare;
         answer.state = "done";

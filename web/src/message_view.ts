@@ -110,7 +110,7 @@ function showFooter(message: Message, actions: MessageActions | null): HTMLEleme
     );
   });
   footer.append(copy);
-  if (message.facts?.model || message.facts?.grounding) footer.append(showDetails(message.facts));
+  if (message.facts?.model || message.facts?.grounding) footer.append(showDetails(message.facts, message.traceId));
   return footer;
 }
 
@@ -118,7 +118,7 @@ function clockOf(time: Date): string {
   return time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 }
 
-function showDetails(facts: AnswerFacts): HTMLElement {
+function showDetails(facts: AnswerFacts, traceId?: string): HTMLElement {
   const rows: Array<readonly [string, string]> = [
     [t.model, facts.model || t.unknown],
     [t.latency, facts.latencyMs === null ? t.unknown : `${(facts.latencyMs / 1000).toFixed(2)} s`],
@@ -132,6 +132,7 @@ function showDetails(facts: AnswerFacts): HTMLElement {
       rows.push([t.sufficiency, `${Math.round(grounding.sufficiency * 100)} %`]);
     }
   }
+  if (traceId !== undefined) rows.push([t.trace, traceId]);
   const told = el("dl", {}, ...rows.flatMap(showRow));
   return el(
     "details",

@@ -65,6 +65,8 @@ export interface Message {
   state: "done" | "running" | "stopped" | "failed";
   error?: string;
   facts?: AnswerFacts;
+  /** Under which the servers record this answer, if they do; of answers that this page asked for. */
+  traceId?: string;
   bare?: BareAnswer;
   /** Of a running answer: the model answers from memory alone. */
   direct?: boolean;

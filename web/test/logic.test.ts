@@ -8,6 +8,7 @@ import { documentsOf, PORTION_BYTES, portionsOf } from "../src/operator/document
 import { SseParser } from "../src/sse";
 import { fill, t, useTexts } from "../src/texts";
 import { dayInWords, daysOf, matching, readSchedule, roomsOf, sessionOfSource, slotsOf } from "../src/timetable";
+import { newTrace } from "../src/trace";
 import { spanPieces, supportingPieces } from "../src/words";
 
 // A model that writes a script or a trap must be read as text.
@@ -167,4 +168,14 @@ test("a translation lays its texts over ours", () => {
   assert.equal(fill("{a} of {b} {c}", { a: 1, b: "x" }), "1 of x {c}");
   const config = readConfig({ modes: ["sources", "loud", 7], operator: true, theme: { logo: true } });
   assert.deepEqual([config.modes, config.operator, config.logo, config.index], [["sources"], true, true, ""]);
+});
+
+// A header that servers do not understand is a trace that begins at the agent: the id shown is nobody's.
+test("a trace is named as W3C Trace Context has it, and never by zeros", () => {
+  const zero = newTrace((bytes) => void bytes.fill(0));
+  assert.equal(zero.parent, `00-${"0".repeat(31)}1-${"0".repeat(15)}1-01`);
+  const trace = newTrace();
+  assert.ok(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/.test(trace.parent), trace.parent);
+  assert.equal(trace.parent.slice(3, 35), trace.id);
+  assert.ok(newTrace().id !== trace.id);
 });

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "gateway/address.h"
+#include "gateway/detail/exchange_trace.h"
 #include "gateway/detail/filters.h"
 #include "gateway/detail/models_query.h"
 #include "gateway/detail/retry.h"
@@ -61,6 +62,7 @@ class Exchange final : public ExchangeHandler,
   void let_go();
   void stop_picking();
   void finish(picker::Completion how);
+  void end_trace(picker::Completion how);
   void log_access(std::string_view ending);
   void on_request_timeout();
 
@@ -113,6 +115,8 @@ class Exchange final : public ExchangeHandler,
   const ListenerConfig* const listener_;  // Of the snapshot; null: it is gone.
   const SteadyTime began_;
   std::string host_;  // Of the client's request: lower case, without port.
+
+  std::unique_ptr<ExchangeTrace> trace_;  // Null: tracing is off.
 
   // Where it goes.
   const VirtualHost* virtual_host_ = nullptr;
@@ -167,6 +171,7 @@ class Exchange final : public ExchangeHandler,
   std::unique_ptr<ShownHead> shown_;
   int status_ = 0;
   bool replying_ = false;
+  bool cut_off_ = false;
   bool done_ = false;
   bool body_shown_ = false;                  // picked_ sees the reply's body.
   std::optional<std::uint64_t> reply_left_;  // Bytes still owed to the client; none: chunked.

@@ -71,6 +71,7 @@ class QuestionParser final {
 
   // --- What the corpus does not have ---
   bool is_unknown(std::size_t i) const;
+  bool is_foreign(std::size_t i) const;
   void read_absent();
 
   // --- Intent ---

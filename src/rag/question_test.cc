@@ -87,6 +87,18 @@ TEST(Question, NamesWhatTheCorpusDoesNotHave) {
   EXPECT_THAT(parse("Who gives the keynote on Thursday?").absent, IsEmpty());
 }
 
+// Who asks for jenkins must not be answered with another pipeline, because it was not written
+// Jenkins. A question in another language is all words that English does not have.
+TEST(Question, ANameNeedsNoCapital) {
+  EXPECT_THAT(parse("who covers message queues with jenkins pipelines?").absent,
+              ElementsAre("jenkins"));
+  EXPECT_THAT(parse("when does linus torvalds speak about queues").absent,
+              ElementsAre("linus torvalds"));
+  EXPECT_THAT(parse("Is there a talk on rebooting webservers during sandstorms?").absent,
+              IsEmpty());
+  EXPECT_THAT(parse("welcher vortrag handelt von leuchtfeuern und seefahrt?").absent, IsEmpty());
+}
+
 TEST(Question, CorrectsTypingErrorsTowardsTheCorpus) {
   const Query query = parse("whos speking about lihgthouses");
   EXPECT_TRUE(query.asks(kAskedWho));
@@ -100,6 +112,9 @@ TEST(Question, LeavesEverydayWordsAlone) {
   const Query query = parse("Where is the parking?");
   ASSERT_EQ(query.content.size(), 1U);
   EXPECT_EQ(query.tokens[query.content[0]].folded, "parking");
+  const Query ratio = parse("Who explains the ratio?");  // Not "radio".
+  ASSERT_EQ(ratio.content.size(), 1U);
+  EXPECT_EQ(ratio.tokens[ratio.content[0]].folded, "ratio");
 }
 
 TEST(Question, ReadsNoConstraintsInsideATitle) {

@@ -105,6 +105,24 @@ TEST(Grounding, WordsScatteredOverATextDoNotMakeItMeant) {
             PlanKind::kAbstain);
 }
 
+// Opening hours have an end; "opens at 7:00" has none.
+TEST(Grounding, WhenSomethingClosesIsToldByItsOpeningHours) {
+  auto rows = for_test::talk_rows();
+  rows[8].title = "Opening hours";
+  rows[8].room = "";
+  const auto ask = [&](const char* sentence) {
+    rows[8].description = sentence;
+    std::vector<Chunk> chunks;
+    for (const auto& row : rows) chunks.push_back(for_test::chunk_of(row, chunks.size()));
+    const SourceSentence near{
+        .doc_id = "talk-8", .title = "Opening hours", .text = sentence, .similarity = 0.6F};
+    return plan_answer({{"user", "When does Hall A close?"}}, {}, CorpusIndex(chunks),
+                       GroundingOptions{.sentences = {near}});
+  };
+  EXPECT_THAT(ask("Hall A opens every day from 7:00 to 20:00.").answer, HasSubstr("7:00 to 20:00"));
+  EXPECT_EQ(ask("Hall A opens every day at 7:00.").kind, PlanKind::kAbstain);
+}
+
 TEST(Grounding, QuotesWhatOnlyTheTextTells) {
   EXPECT_THAT(ask("How many seats does Queues for Beginners have?").answer,
               HasSubstr("The number of seats is sixteen"));

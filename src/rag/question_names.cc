@@ -246,12 +246,13 @@ bool QuestionParser::is_unknown(std::size_t i) const {
          !corpus_.knows_word(token.folded);
 }
 
-// "jenkins": neither the index nor a dictionary has the word, and those around it are English.
+// "jenkins": neither the index nor a dictionary has the word. A shorter one may be mistyped as
+// well: correct_typos() leaves these alone.
 bool QuestionParser::is_foreign(std::size_t i) const {
   const std::string& w = word(i);
   const bool letters =
       std::ranges::all_of(w, [](char letter) { return letter >= 'a' && letter <= 'z'; });
-  return letters && w.size() > 2 && is_unknown(i) && !is_everyday_word(w) &&
+  return letters && w.size() > 3 && is_unknown(i) && !is_everyday_word(w) &&
          !text::is_english_word(w);
 }
 

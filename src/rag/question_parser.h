@@ -78,6 +78,7 @@ class QuestionParser final {
   void read_intent();
   void mark_words(std::initializer_list<std::string_view> words);
   void read_how_many(std::size_t i);
+  void read_how_much(std::size_t i);
   void read_ordinal();
   void read_next();
   void read_asked();

@@ -65,6 +65,7 @@ class Retrieval(ServiceTest):
         report = self.grade("schedule", "examples/scale23x/questions-dev.jsonl")
         self.assertGreaterEqual(report["right"], 0.95, report)
         self.assertTrue(report["riskCoverage"])
+        self.grade("schedule", "examples/scale23x/questions-unseen.jsonl")
 
     @unittest.skipIf(EMBEDDER == "hashing", "paraphrases need a model of meaning")
     def test_the_questions_of_the_other_example(self):
@@ -75,3 +76,4 @@ class Retrieval(ServiceTest):
         self.assertGreaterEqual(report["right"], 0.95, report)
         self.assertGreater(report["ndcg10"], 0.8)
         self.grade("catalogue", folder / "questions-heldout.jsonl")
+        self.grade("catalogue", folder / "questions-unseen.jsonl")

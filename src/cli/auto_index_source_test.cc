@@ -175,8 +175,8 @@ TEST(FolderSource, ReadsWhatLiesInIt) {
   ASSERT_TRUE(listing) << listing.error().message;
   ASSERT_EQ(listing->documents.size(), 2U);
   EXPECT_EQ(listing->documents[0].place, "a.txt");
-  EXPECT_EQ(codec::render_json(listing->documents[1].metadata),
-            R"({"file_path":"sub/b.md","indexed_by":")" + std::string(kOwner) + "\"}");
+  EXPECT_EQ(listing->documents[1].metadata[kPathKey], "sub/b.md");
+  EXPECT_EQ(listing->documents[1].metadata[kOwnerKey], kOwner);
   EXPECT_THAT(listing->failures, ElementsAre(HasSubstr("broken.json: ")));
   EXPECT_TRUE(listing->kept_places.contains("broken.json"));
   EXPECT_THAT(listing->skipped, ElementsAre(HasSubstr("c.py: ")));

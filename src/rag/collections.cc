@@ -303,10 +303,9 @@ Result<std::vector<RetrievedChunk>> Collections::retrieve(
   span->set("gen_ai.data_source.id", collection.name());
   const auto graph = collection.dense_graph();
   const auto snapshot = collection.snapshot();
-  ASSIGN_OR_RETURN(
-      const embed::EmbeddingMatrix vector,
-      embed_traced(context, embedder_of(collection), std::span(&question, 1),
-                   embed::TextKind::kQuery));
+  ASSIGN_OR_RETURN(const embed::EmbeddingMatrix vector,
+                   embed_traced(context, embedder_of(collection), std::span(&question, 1),
+                                embed::TextKind::kQuery));
   const std::vector<std::string> terms = text::analyze(question);
   const std::string exact = document_id(question);
   auto hits = rag::retrieve(*snapshot,

@@ -50,14 +50,15 @@ void DenseKeeper::follow(std::shared_ptr<const Snapshot> next,
       worker_ = std::jthread([this](std::stop_token stop) { run(stop); });
     }
     shared_.latest = std::move(next);
-    shared_.dirty = true;
     current = shared_.current;
     building = shared_.building;
-    changed_.notify_all();
   }
-  if (removed.empty()) return;
-  if (current) current->remove(removed);
-  if (building) building->remove(removed);
+  if (current && !removed.empty()) current->remove(removed);
+  if (building && !removed.empty()) building->remove(removed);
+  // Now: the thread decides by what is left whether to build anew.
+  MutexLock lock(mutex_);
+  shared_.dirty = true;
+  changed_.notify_all();
 }
 
 std::shared_ptr<const vector::DenseGraph> DenseKeeper::graph() const {

@@ -308,6 +308,7 @@ Result<std::vector<RetrievedChunk>> Collections::retrieve(
                                 embed::TextKind::kQuery));
   const std::vector<std::string> terms = text::analyze(question);
   const std::string exact = document_id(question);
+  SearchFigures counted;
   auto hits = rag::retrieve(*snapshot,
                             {.vector = vector.row(0),
                              .terms = terms,
@@ -315,12 +316,11 @@ Result<std::vector<RetrievedChunk>> Collections::retrieve(
                              .filter = filter,
                              .graph = graph.get(),
                              .exact_doc_id = exact},
-                            figures);
-  const auto by_words = std::ranges::count_if(
-      hits, [](const RetrievedChunk& hit) { return hit.sparse_score.has_value(); });
+                            &counted);
   span->set("rage.retrieval.hits", hits.size());
-  span->set("rage.retrieval.hits_by_words", by_words);
-  span->set("rage.retrieval.hits_by_meaning_alone", std::ssize(hits) - by_words);
+  span->set("rage.retrieval.hits_by_words", counted.both + counted.sparse_only);
+  span->set("rage.retrieval.hits_by_meaning_alone", counted.dense_only);
+  if (figures != nullptr) *figures = counted;
   return hits;
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <string_view>
 #include <utility>
 
@@ -81,7 +80,6 @@ struct RagMetrics::Series {
                          "Seconds for the question's embedding and the search.", kSearchSeconds);
   obs::Gauge& search_seconds_mean =
       registry.gauge("rag_hybrid_retrieve_latency_avg_seconds", "Mean of these since the start.");
-  std::atomic<std::uint64_t> searches = 0;
 
   ByStatus make(std::string_view requests, std::string_view latency, const char* status) {
     return {.requests = &registry.counter(requests, "Requests.", {{"status", status}}),
@@ -131,8 +129,7 @@ void RagMetrics::retrieved(const std::vector<rag::RetrievedChunk>& hits,
   series_->top_k.observe(static_cast<double>(hits_max));
   series_->sparse_top_k.observe(static_cast<double>(figures.candidates_max));
   series_->search_seconds.observe(std::chrono::duration<double>(took).count());
-  const auto searches = static_cast<double>(++series_->searches);
-  series_->search_seconds_mean.set(series_->search_seconds.sum() / searches);
+  series_->search_seconds_mean.set(series_->search_seconds.sum() / series_->hybrid.value());
   if (hits.empty()) return;
   series_->top_score.observe(hits.front().score);  // Best first.
   series_->median_score.observe(hits[hits.size() / 2].score);

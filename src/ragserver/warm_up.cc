@@ -41,7 +41,8 @@ void WarmUp::begin(std::string_view stage) {
 void WarmUp::finish(net::HttpHandler service) {
   const SteadyTime now = clock_.now();
   stages_.with([&](auto& stages) { end_last(stages, now); });
-  service_.with([&](auto& current) { current = std::move(service); });
+  service_ = std::move(service);
+  finished_.store(true, std::memory_order_release);
 }
 
 Json WarmUp::stages() const {
@@ -60,8 +61,7 @@ Json WarmUp::stages() const {
 
 void WarmUp::handle(const Context& context, const net::HttpRequest& request,
                     net::ResponseWriter& writer) {
-  const net::HttpHandler service = service_.with([](const auto& current) { return current; });
-  if (service) return service(context, request, writer);
+  if (finished_.load(std::memory_order_acquire)) return service_(context, request, writer);
   const std::string stage = stages_.with([](const auto& stages) {
     return stages.empty() ? std::string("nothing is loaded yet") : stages.back().name;
   });

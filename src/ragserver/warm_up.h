@@ -2,6 +2,7 @@
 // done, whatever the service answers.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <string>
@@ -46,7 +47,8 @@ class WarmUp final {
 
   const Clock& clock_;
   Guarded<std::vector<Stage>> stages_;
-  Guarded<net::HttpHandler> service_;  // Empty until the start has ended.
+  net::HttpHandler service_;  // Written once, before `finished_` is set.
+  std::atomic<bool> finished_ = false;
 };
 
 }  // namespace rage::ragserver

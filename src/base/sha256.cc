@@ -30,11 +30,11 @@ Sha256Digest Sha256::finish() {
   return digest;
 }
 
-std::string to_hex(const Sha256Digest& digest) {
+std::string to_hex(std::span<const std::uint8_t> bytes) {
   constexpr char kDigits[] = "0123456789abcdef";
   std::string hex;
-  hex.reserve(digest.size() * 2);
-  for (const std::uint8_t byte : digest) {
+  hex.reserve(bytes.size() * 2);
+  for (const std::uint8_t byte : bytes) {
     hex.push_back(kDigits[byte >> 4]);
     hex.push_back(kDigits[byte & 15]);
   }

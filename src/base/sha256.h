@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -26,7 +27,7 @@ class Sha256 final {
   std::unique_ptr<State> state_;
 };
 
-std::string to_hex(const Sha256Digest& digest);
+std::string to_hex(std::span<const std::uint8_t> bytes);  // Lower case.
 // 64 lowercase hex digits.
 std::string sha256_hex(std::string_view bytes);
 

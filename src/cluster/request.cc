@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/sha256.h"
 #include "base/strings.h"
 #include "codec/json.h"
 #include "kubeobjects/status.h"
@@ -41,9 +42,7 @@ std::string media_parameter(std::string_view part, std::string_view name) {
 
 // Hex: opaque to clients, and free of what a query would have to escape.
 std::string to_hex(std::string_view bytes) {
-  std::string hex;
-  for (const char c : bytes) hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
-  return hex;
+  return rage::to_hex({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
 }
 
 std::optional<std::string> from_hex(std::string_view hex) {

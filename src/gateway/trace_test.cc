@@ -1,4 +1,5 @@
 // What a trace tells of a request: who asked, what was picked, what was tried, in which order.
+#include "base/sha256.h"
 #include "gateway/fake_picker_for_test.h"
 #include "gateway/gateway_fixture.h"
 #include "obs/kept_spans_for_test.h"
@@ -56,7 +57,7 @@ TEST_F(Trace, ShowsThePickAndEachAttempt) {
   const SpanRecord& failed = all[1];
   const SpanRecord& attempt = all[2];
   const SpanRecord& request = all[3];
-  EXPECT_EQ(obs::render_hex(*request.parent), "b7ad6b7169203331");
+  EXPECT_EQ(to_hex(*request.parent), "b7ad6b7169203331");
   for (const SpanRecord* below : {&pick, &failed, &attempt}) {
     EXPECT_EQ(below->parent, request.context.span_id) << below->name;
   }

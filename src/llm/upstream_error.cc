@@ -5,6 +5,7 @@
 #include "base/strings.h"
 #include "llm/openai_client.h"
 #include "llm/upstream_status.h"
+#include "net/retry_after.h"
 
 namespace rage::llm {
 namespace {
@@ -23,13 +24,6 @@ ErrorCode code_of(int status) {
     default:
       return status >= 400 && status < 500 ? ErrorCode::kInvalidArgument : ErrorCode::kUnavailable;
   }
-}
-
-std::optional<std::chrono::milliseconds> retry_after(const net::Headers& headers) {
-  constexpr std::uint64_t kSecondsMax = 24 * 3600;
-  const auto seconds = parse_uint(trim(headers.find("retry-after")));
-  if (!seconds || *seconds > kSecondsMax) return std::nullopt;
-  return std::chrono::seconds(*seconds);
 }
 
 // Cut between characters; what is no UTF-8 becomes U+FFFD.
@@ -80,7 +74,7 @@ Error upstream_error(const net::HttpResponse& reply) {
   return {.code = code_of(reply.status),
           .message = extract_error_text(reply.status, reply.body),
           .detail = fmt::format("{}{}", kAnswered, reply.status),
-          .retry_after = retry_after(reply.headers)};
+          .retry_after = net::retry_after(reply.headers)};
 }
 
 std::optional<Error> find_error_in(const codec::Json& reply) {

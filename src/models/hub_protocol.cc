@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "codec/json.h"
+#include "net/retry_after.h"
 
 namespace rage::models {
 namespace {
@@ -82,13 +83,6 @@ std::string_view without_quotes(std::string_view etag) {
     etag = etag.substr(1, etag.size() - 2);
   }
   return etag;
-}
-
-std::optional<std::chrono::milliseconds> retry_after(const net::Headers& headers) {
-  constexpr std::uint64_t kSecondsMax = 24 * 3600;
-  const auto seconds = parse_uint(trim(headers.find("retry-after")));
-  if (!seconds || *seconds > kSecondsMax) return std::nullopt;  // Dates: our own back-off will do.
-  return std::chrono::seconds(*seconds);
 }
 
 ErrorCode code_of(int status) {
@@ -243,10 +237,10 @@ Error explain_hub_status(const net::HttpResponse& head, std::string_view what,
   } else if (head.status == 429) {
     error.message =
         fmt::format("the hub limits requests for {}; setting HF_TOKEN raises the limit", what);
-    error.retry_after = retry_after(head.headers);
+    error.retry_after = net::retry_after(head.headers);
   } else {
     error.message = fmt::format("the hub answered {} for {}", head.status, what);
-    error.retry_after = retry_after(head.headers);
+    error.retry_after = net::retry_after(head.headers);
   }
   return error;
 }

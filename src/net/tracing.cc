@@ -5,11 +5,13 @@
 #include <chrono>
 
 #include "base/strings.h"
+#include "net/retry_after.h"
 
 namespace rage::net {
 namespace {
 
 constexpr std::uint64_t kReplyBytesMax = 64 << 10;
+constexpr std::uint64_t kRetryAfterSecondsMax = 3600;
 
 // Sees the status that a handler answers with.
 class StatusWriter final : public ResponseWriter {
@@ -42,12 +44,6 @@ void note_end(obs::Span& span, const Context& context, const StatusWriter& write
   if (status != 0) span.set("http.response.status_code", status);
   if (status >= 500) span.fail(std::to_string(status));
   if (writer.aborted) span.fail("aborted");
-}
-
-std::optional<std::chrono::milliseconds> retry_after(const Headers& headers) {
-  const auto seconds = parse_uint(trim(headers.find("retry-after")));
-  if (!seconds || *seconds > 3600) return std::nullopt;
-  return std::chrono::seconds(*seconds);
 }
 
 }  // namespace
@@ -99,7 +95,7 @@ obs::SendTraces send_traces_to(HttpTransport& transport, std::string url,
     return fail(Error{.code = later ? ErrorCode::kUnavailable : ErrorCode::kInvalidArgument,
                       .message = fmt::format("the collector answered {}", reply->status),
                       .detail = {},
-                      .retry_after = retry_after(reply->headers)});
+                      .retry_after = retry_after(reply->headers, kRetryAfterSecondsMax)});
   };
 }
 

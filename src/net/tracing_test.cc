@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/sha256.h"
 #include "obs/kept_spans_for_test.h"
 
 namespace rage::net {
@@ -60,8 +61,8 @@ TEST(Traced, ARequestIsASpanBelowItsCallers) {
   ASSERT_EQ(spans.size(), 1U);
   EXPECT_EQ(spans[0].name, "GET /indexes/{name}");
   EXPECT_EQ(spans[0].kind, obs::SpanKind::kServer);
-  EXPECT_EQ(obs::render_hex(spans[0].context.trace_id), "0af7651916cd43dd8448eb211c80319c");
-  EXPECT_EQ(obs::render_hex(*spans[0].parent), "b7ad6b7169203331");
+  EXPECT_EQ(to_hex(spans[0].context.trace_id), "0af7651916cd43dd8448eb211c80319c");
+  EXPECT_EQ(to_hex(*spans[0].parent), "b7ad6b7169203331");
   EXPECT_EQ(spans[0].context.state, "a=1,b=2");
   EXPECT_EQ(outgoing, obs::render_traceparent(spans[0].context));
   EXPECT_TRUE(spans[0].failed);

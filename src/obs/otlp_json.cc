@@ -8,6 +8,7 @@
 #include <iterator>
 #include <type_traits>
 
+#include "base/sha256.h"
 #include "obs/detail/json_text.h"
 
 namespace rage::obs {
@@ -63,9 +64,9 @@ std::int64_t nanoseconds(WallTime time) {
 
 void append_span(std::string& out, const SpanRecord& span) {
   fmt::format_to(std::back_inserter(out), R"({{"traceId":"{}","spanId":"{}")",
-                 render_hex(span.context.trace_id), render_hex(span.context.span_id));
+                 to_hex(span.context.trace_id), to_hex(span.context.span_id));
   if (span.parent) {
-    fmt::format_to(std::back_inserter(out), R"(,"parentSpanId":"{}")", render_hex(*span.parent));
+    fmt::format_to(std::back_inserter(out), R"(,"parentSpanId":"{}")", to_hex(*span.parent));
   }
   if (!span.context.state.empty()) {
     out += R"(,"traceState":)";

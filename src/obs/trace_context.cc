@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <span>
 
 #include "base/check.h"
+#include "base/sha256.h"
 #include "base/strings.h"
 
 namespace rage::obs {
@@ -115,19 +117,7 @@ std::optional<TraceContext> parse_trace_context(std::string_view traceparent,
 std::string render_traceparent(const TraceContext& context) {
   const std::array<std::uint8_t, 1> flags = {static_cast<std::uint8_t>(
       (context.sampled ? kSampledFlag : 0) | (context.random ? kRandomFlag : 0))};
-  return "00-" + render_hex(context.trace_id) + "-" + render_hex(context.span_id) + "-" +
-         render_hex(flags);
-}
-
-std::string render_hex(std::span<const std::uint8_t> bytes) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  for (const std::uint8_t byte : bytes) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
+  return "00-" + to_hex(context.trace_id) + "-" + to_hex(context.span_id) + "-" + to_hex(flags);
 }
 
 TraceId random_trace_id() {

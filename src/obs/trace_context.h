@@ -5,7 +5,6 @@
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -34,8 +33,6 @@ std::optional<TraceContext> parse_trace_context(std::string_view traceparent,
 
 // "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 std::string render_traceparent(const TraceContext& context);
-
-std::string render_hex(std::span<const std::uint8_t> bytes);  // Lower case.
 
 // Random, from the kernel.
 TraceId random_trace_id();

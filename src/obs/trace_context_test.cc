@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "base/sha256.h"
+
 namespace rage::obs {
 namespace {
 
@@ -14,8 +16,8 @@ constexpr const char* kGood = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203
 TEST(TraceContext, ReadsWhatTheStandardShows) {
   const auto context = parse_trace_context(kGood, "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7");
   ASSERT_TRUE(context.has_value());
-  EXPECT_EQ(render_hex(context->trace_id), "0af7651916cd43dd8448eb211c80319c");
-  EXPECT_EQ(render_hex(context->span_id), "b7ad6b7169203331");
+  EXPECT_EQ(to_hex(context->trace_id), "0af7651916cd43dd8448eb211c80319c");
+  EXPECT_EQ(to_hex(context->span_id), "b7ad6b7169203331");
   EXPECT_TRUE(context->sampled);
   EXPECT_FALSE(context->random);
   EXPECT_EQ(context->state, "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7");

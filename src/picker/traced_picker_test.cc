@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/sha256.h"
 #include "obs/kept_spans_for_test.h"
 
 namespace rage::picker {
@@ -50,7 +51,7 @@ TEST(TracedPicker, APickIsASpanAndTheServerHangsBelow) {
           {{"traceparent", kTraceparent}, {"tracestate", "a=1"}});
   const auto spans = kept.all();
   ASSERT_EQ(spans.size(), 1U);
-  EXPECT_EQ(obs::render_hex(*spans[0].parent), "b7ad6b7169203331");
+  EXPECT_EQ(to_hex(*spans[0].parent), "b7ad6b7169203331");
   EXPECT_THAT(spans[0].attributes,
               Contains(obs::text_attribute("rage.pick.endpoint", "10.0.0.1:8000")));
   EXPECT_THAT(got.pick->request_headers,

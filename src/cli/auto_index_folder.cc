@@ -60,8 +60,7 @@ class Reading final {
       listing_.skipped.push_back(text::to_valid_utf8(path) + ": its name is not UTF-8");
       return {};
     }
-    const bool code = !request_.include.empty() && !code_language_of(path).empty();
-    if (!is_document_name(path) && !code) {
+    if (!is_source_file(path, request_.include)) {
       listing_.skipped.push_back(path + ": no kind of file that can be read");
       return {};
     }

@@ -211,11 +211,6 @@ void leave_out(const GitRequest& request, const std::string& path, std::string_v
   (request.include.empty() ? listing.skipped : listing.failures).push_back(line);
 }
 
-// Source code is read where somebody asks for it: most repositories are nothing else.
-bool is_readable(const GitRequest& request, std::string_view path) {
-  return is_document_name(path) || (!request.include.empty() && !code_language_of(path).empty());
-}
-
 std::vector<TreeEntry> chosen_files(std::vector<TreeEntry> entries, const GitRequest& request,
                                     const SourceLimits& limits, SourceListing& listing) {
   std::vector<TreeEntry> chosen;
@@ -225,7 +220,7 @@ std::vector<TreeEntry> chosen_files(std::vector<TreeEntry> entries, const GitReq
     if (!wanted || matches_any(request.exclude, entry.path)) continue;
     if (!text::is_valid_utf8(entry.path)) {
       leave_out(request, entry.path, "its name is not UTF-8", listing);
-    } else if (!is_readable(request, entry.path)) {
+    } else if (!is_source_file(entry.path, request.include)) {
       leave_out(
           request, entry.path,
           "only text, Markdown, HTML, PDF, Word (.docx), JSON, JSON lines and, where paths ask "

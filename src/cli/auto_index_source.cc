@@ -51,6 +51,10 @@ std::string authorization_of(const Credentials& credentials) {
   return "Basic " + encode_base64(credentials.username + ":" + credentials.password);
 }
 
+bool is_source_file(std::string_view path, const std::vector<std::string>& include) {
+  return is_document_name(path) || (!include.empty() && !code_language_of(path).empty());
+}
+
 Result<std::vector<SourceDocument>> documents_of_file(const Context& context, std::string_view name,
                                                       std::string_view content,
                                                       const char* place_key,

@@ -93,6 +93,10 @@ Result<SourceListing> read_http_source(const Context& context, net::HttpTranspor
                                        std::span<const IndexedDocument> index,
                                        const SourceOptions& options);
 
+// Whether a repository's or a folder's file is read: documents are, and source code where `include`
+// asks for paths, since most repositories are nothing else.
+bool is_source_file(std::string_view path, const std::vector<std::string>& include);
+
 // Of a source's file: documents with owner and place, or the reason why there are none.
 Result<std::vector<SourceDocument>> documents_of_file(const Context& context, std::string_view name,
                                                       std::string_view content,

@@ -97,7 +97,7 @@ llama_do() {
 }
 
 grammars_label() {
-  package_label tree-sitter-language-pack "tree-sitter with grammars, built (2 minutes on 2 cores)"
+  package_label tree-sitter-language-pack "tree-sitter with grammars, built (30 s on 2 cores)"
 }
 grammars_done() { grammars_are_built; }
 grammars_do() {

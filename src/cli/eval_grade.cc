@@ -233,11 +233,12 @@ void read_sentences(const Json& grounding, EvalReply& reply) {
   const Json* list = codec::find_key(grounding, "sentences");
   if (list == nullptr || !list->is_array()) return;
   for (std::size_t i = 0; i < list->size() && i < kSentencesMax; ++i) {
-    reply.sentences.push_back(
-        {.text = codec::string_or((*list)[i], "text", ""),
-         .supported = codec::string_or((*list)[i], "verdict", "") == "supported",
-         .reason = codec::string_or((*list)[i], "reason", ""),
-         .shown = is_true((*list)[i], "shown")});
+    const std::string verdict = codec::string_or((*list)[i], "verdict", "");
+    reply.sentences.push_back({.text = codec::string_or((*list)[i], "text", ""),
+                               .supported = verdict == "supported" || verdict == "partly",
+                               .dropped = codec::string_or((*list)[i], "dropped", ""),
+                               .reason = codec::string_or((*list)[i], "reason", ""),
+                               .shown = is_true((*list)[i], "shown")});
   }
 }
 

@@ -46,7 +46,8 @@ struct EvalSource {
 
 struct EvalSentence {
   std::string text;
-  bool supported = false;
+  bool supported = false;  // What of it is in `text`.
+  std::string dropped = {};
   std::string reason;
   bool shown = false;
 };

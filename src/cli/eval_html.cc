@@ -103,6 +103,7 @@ std::string sources_of(const EvalReply& reply) {
 }
 
 std::string_view verdict_of(const EvalSentence& sentence) {
+  if (!sentence.dropped.empty()) return "partly";
   if (sentence.supported) return "supported";
   return sentence.shown ? "marked" : "dropped";
 }

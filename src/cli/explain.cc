@@ -46,10 +46,12 @@ std::string sentences_text(const EvalReply& reply) {
   if (reply.sentences.empty()) return {};
   std::string text = "\nthe model's sentences\n";
   for (const EvalSentence& sentence : reply.sentences) {
-    const std::string_view verdict = sentence.supported ? "supported"
-                                     : sentence.shown   ? "marked   "
-                                                        : "dropped  ";
+    const std::string_view verdict = !sentence.dropped.empty() ? "partly   "
+                                     : sentence.supported      ? "supported"
+                                     : sentence.shown          ? "marked   "
+                                                               : "dropped  ";
     text += fmt::format("{}  {}", verdict, plain(sentence.text));
+    if (!sentence.dropped.empty()) text += "  without “" + plain(sentence.dropped) + "”";
     if (!sentence.reason.empty()) text += "  (" + plain(sentence.reason) + ")";
     text += "\n";
   }

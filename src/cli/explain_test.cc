@@ -15,7 +15,9 @@ codec::Json a_trace() {
     "sufficiency":0.91,"answer":"Tectonix is in Room 5. [1]","finding":"records",
     "constraints":["title: Tectonix"],
     "sentences":[{"text":"It is in Room 9.","verdict":"unsupported","shown":false,
-                  "reason":"the sources do not mention Room 9"}],
+                  "reason":"the sources do not mention Room 9"},
+                 {"text":"It begins at 10:00.","verdict":"partly","shown":true,"dropped":"on Mars",
+                  "reason":"the sources do not mention Mars"}],
     "candidates":[{"title":"Tectonix","score":1,"dense_score":0.7,"used":true,"why":"used"},
                   {"title":"Mars","score":0.2,"used":false,"why":"others fit better"}],
     "prompt":[{"role":"system","content":"You answer from sources."}]})");
@@ -26,7 +28,8 @@ TEST(RenderExplanation, TellsWhatWasAskedFoundAndDropped) {
   const std::string text = render_explanation(a_trace());
   for (const char* part :
        {"Where is it?", "title: Tectonix", "0.910", "Tectonix is in Room 5. [1]", "dropped",
-        "the sources do not mention Room 9", "others fit better", "You answer from sources."}) {
+        "the sources do not mention Room 9", "partly     It begins at 10:00.  without “on Mars”",
+        "others fit better", "You answer from sources."}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
 }

@@ -127,7 +127,8 @@ inline constexpr std::size_t kNearSentencesMax = 64;
 std::vector<SourceSentence> near_sentences(const std::vector<RetrievedChunk>& retrieved,
                                            const Corpus& corpus);
 
-enum class Verdict { kSupported, kUnsupported };
+// kPartly: one clause or phrase was cut off, and the rest is supported.
+enum class Verdict { kSupported, kPartly, kUnsupported };
 
 // Where a source says it. Value.
 struct SourceSpan {
@@ -138,14 +139,16 @@ struct SourceSpan {
 };
 
 struct SentenceReport {
-  std::string sentence;
+  std::string sentence;  // kPartly: what is left of it.
   Verdict verdict = Verdict::kUnsupported;
   std::vector<std::size_t> citations;  // Numbers of the sources that support it.
-  std::string reason;  // Why it is unsupported: "the sources do not mention Room 305".
+  std::string
+      reason;  // Why it, or what was cut off, is not: "the sources do not mention Room 305".
   bool shown = false;  // Supported, or marked (GroundingMode::kAssist).
   // Supported: the sentences that hold it, in order, at most kSpansMax a source. What only metadata
   // tell has none.
   std::vector<SourceSpan> spans = {};
+  std::string dropped = {};  // kPartly: what was cut off.
 };
 inline constexpr std::size_t kSpansMax = 4;
 

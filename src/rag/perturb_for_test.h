@@ -27,6 +27,9 @@ struct Statement {
   std::string text;
   RecordId subject = 0;
   std::vector<RecordId> sources;  // The subject, the record a fact was taken from, others.
+  // What is untrue in it, each time together: a part that has not all of one of these may be shown.
+  // None given: no part may.
+  std::vector<std::vector<std::string>> untrue;
 };
 
 using Slots = std::map<std::string, std::string, std::less<>>;
@@ -189,16 +192,34 @@ class Perturbations {
     }
     return ids;
   }
-  void add(std::string_view kind, bool faithful, std::string text, RecordId id, RecordId donor) {
+  void add_true(std::string_view kind, std::string text, RecordId id) {
+    if (text.empty()) return;
+    statements_.push_back({std::string(kind), true, std::move(text), id, sources_of(id, id), {}});
+  }
+  void add_false(std::string_view kind, std::string text, RecordId id, RecordId donor,
+                 std::vector<std::vector<std::string>> untrue = {}) {
     if (text.empty()) return;
     statements_.push_back(
-        {std::string(kind), faithful, std::move(text), id, sources_of(id, donor)});
+        {std::string(kind), false, std::move(text), id, sources_of(id, donor), std::move(untrue)});
   }
-  void add_true(std::string_view kind, std::string text, RecordId id) {
-    add(kind, true, std::move(text), id, id);
-  }
-  void add_false(std::string_view kind, std::string text, RecordId id, RecordId donor) {
-    add(kind, false, std::move(text), id, donor);
+
+  // What of a statement no record has together: all of it, and each slot with the swapped ones.
+  std::vector<std::vector<std::string>> untrue_together(
+      const Slots& slots, const std::vector<std::string>& used,
+      const std::vector<std::string>& swapped) const {
+    std::vector<std::vector<std::string>> all;
+    const auto add_if_untrue = [&](const std::vector<std::string>& names) {
+      if (holds(slots, names)) return;
+      auto& values = all.emplace_back();
+      for (const std::string& name : names) values.push_back(slots.find(name)->second);
+    };
+    add_if_untrue(used);
+    for (const std::string& name : used) {
+      std::vector<std::string> names = swapped;
+      names.push_back(name);
+      add_if_untrue(names);
+    }
+    return all;
   }
   std::string fill_in(std::string_view form, const Slots& slots) const {
     return fill(form, slots, nullptr);
@@ -247,15 +268,19 @@ class Perturbations {
     for (std::size_t step = 1; step < count; ++step) {
       const auto donor = static_cast<RecordId>((id + step * (2 * t + 1)) % count);
       Slots slots = slots_[id];
+      std::vector<std::string> swapped;
       bool complete = true;
       for (const std::string& name : names) {
         if (std::ranges::find(used, name) == used.end()) continue;
         const auto value = slots_[donor].find(name);
         complete = complete && value != slots_[donor].end();
-        if (complete) slots[name] = value->second;
+        if (!complete) continue;
+        slots[name] = value->second;
+        swapped.push_back(name);
       }
       if (!complete || donor == id || holds(slots, used)) continue;
-      add_false(std::string(group) + " swapped", fill_in(kTemplates[t].text, slots), id, donor);
+      add_false(std::string(group) + " swapped", fill_in(kTemplates[t].text, slots), id, donor,
+                untrue_together(slots, used, swapped));
       return;
     }
   }
@@ -291,7 +316,8 @@ class Perturbations {
           "{title} is in {room}. The speaker is {person2}.",
           "It takes place in {room2} at {start2}.", "The speaker is {person2}.",
           "{title2} is a marvel. It takes place in {room2} at {start2}."}) {
-      add_false("sessions merged", fill_in(form, both), id, donor);
+      add_false("sessions merged", fill_in(form, both), id, donor,
+                {{both["title2"]}, {both["room2"]}, {both["start2"]}, {both["person2"]}});
     }
     for (const std::string_view form :
          {"{title} is presented by {person}. It takes place in {room} "
@@ -307,8 +333,10 @@ class Perturbations {
   void add_invented(RecordId id) {
     Slots slots = slots_[id];
     const Record& record = corpus_.records()[id];
-    const auto each = [&](std::string_view kind, std::initializer_list<std::string_view> forms) {
-      for (const std::string_view form : forms) add_false(kind, fill_in(form, slots), id, id);
+    const auto each = [&](std::string_view kind, std::initializer_list<std::string_view> forms,
+                          const std::vector<std::vector<std::string>>& untrue = {}) {
+      for (const std::string_view form : forms)
+        add_false(kind, fill_in(form, slots), id, id, untrue);
     };
     each("negation",
          {"{title} does not take place in {room}.", "{title} is not on {weekday}.",
@@ -324,11 +352,25 @@ class Perturbations {
           "{person} presents {title} in {room}, and lunch is included.",
           "{title} in {room} at {start} is the most popular session of the conference.",
           "{title} is the only session in {room}.", "{title} is the first session on {weekday}.",
-          "{person} of Initech presents {title}.", "{title} requires a paid ticket in {room}."});
+          "{person} of Initech presents {title}.", "{title} requires a paid ticket in {room}.",
+          "{title} is in {room}, which is the largest hall of the town."},
+         {{"cancelled"},
+          {"moved"},
+          {"sold"},
+          {"Acme"},
+          {"telephone"},
+          {"lunch"},
+          {"popular"},
+          {"only"},
+          {"first"},
+          {"Initech"},
+          {"paid"},
+          {"largest"}});
     each("number invented",
          {"{title} has 417 seats.", "{title} costs $49.", "{title} is in Room 999.",
           "{title} is session number 12 in {room}.", "{title} is in {room} on the 3rd floor.",
-          "{title} was held in 2019.", "97% of the visitors attend {title}."});
+          "{title} was held in 2019.", "97% of the visitors attend {title}."},
+         {{"417"}, {"$49"}, {"999"}, {"number 12"}, {"3rd"}, {"2019"}, {"97%"}});
     each("URL invented",
          {"See https://evil.example/login for {title}.", "{title} is described at {url}/register.",
           "Register for {title} at www.evil.example.",
@@ -383,7 +425,7 @@ class Perturbations {
       if (other.empty() || corpus_.records()[id].body.find(other) != std::string::npos) continue;
       std::string changed = sentence;
       changed.replace(fact.begin, fact.end - fact.begin, other);
-      add_false("quotation, number changed", changed, id, id);
+      add_false("quotation, number changed", changed, id, id, {{other}});
     }
   }
 
@@ -395,7 +437,7 @@ class Perturbations {
       if (at == std::string::npos) continue;
       std::string changed = sentence;
       changed.insert(at + verb.size(), "not ");
-      return add_false("quotation negated", changed, id, id);
+      return add_false("quotation negated", changed, id, id, {{" not "}});
     }
   }
 
@@ -415,7 +457,7 @@ class Perturbations {
       if (!counted || corpus_.records()[id].body.find(other) != std::string::npos) continue;
       std::string changed = sentence;
       changed.replace(at + 1, kUnits[i].size(), other);
-      add_false("quotation, unit changed", changed, id, id);
+      add_false("quotation, unit changed", changed, id, id, {{std::string(other)}});
     }
   }
 

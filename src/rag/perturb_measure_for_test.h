@@ -17,6 +17,18 @@ struct Outcome {
   std::string reason;  // Why not.
 };
 
+// A true sentence must be shown whole; of an untrue one any part that is true.
+inline bool is_shown(const SentenceReport& report, const Statement& statement) {
+  if (report.verdict != Verdict::kPartly) return report.verdict == Verdict::kSupported;
+  if (statement.faithful) return false;
+  const auto has = [&](const std::string& value) {
+    return report.sentence.find(value) != std::string::npos;
+  };
+  return statement.untrue.empty() || std::ranges::any_of(statement.untrue, [&](const auto& all) {
+           return std::ranges::all_of(all, has);
+         });
+}
+
 inline Outcome judge(const Statement& statement, const CorpusIndex& corpus) {
   AnswerPlan plan;
   plan.kind = PlanKind::kAskModel;
@@ -31,7 +43,7 @@ inline Outcome judge(const Statement& statement, const CorpusIndex& corpus) {
   if (verifier->report().empty()) return {false, "nothing was judged"};
   for (const SentenceReport& one : verifier->report()) {
     const bool counts = statement.faithful || &one == &verifier->report().back();
-    if (counts && one.verdict == Verdict::kUnsupported) return {false, one.reason};
+    if (counts && !is_shown(one, statement)) return {false, one.reason};
   }
   return {true, {}};
 }

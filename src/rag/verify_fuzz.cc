@@ -24,6 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     out += verifier->finish();
     for (const SentenceReport& report : verifier->report()) {
       CHECK(report.verdict == Verdict::kUnsupported || !report.citations.empty());
+      CHECK((report.verdict == Verdict::kPartly) == !report.dropped.empty());
     }
     CHECK(!verifier->fell_back() || out.ends_with("fall-back"));
     CHECK(!out.empty());

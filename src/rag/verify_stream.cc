@@ -9,6 +9,7 @@
 #include "rag/source_spans.h"
 #include "rag/untrusted.h"
 #include "rag/verify.h"
+#include "rag/verify_cut.h"
 #include "rag/verify_split.h"
 #include "text/analyzer.h"
 #include "text/sentences.h"
@@ -266,34 +267,59 @@ class Verifier final : public AnswerVerifier {
                           .reason = {},
                           .shown = false};
     const bool old = said_.adds_nothing(text);
-    Judgement judgement =
-        old ? Judgement{.supported = false, .sources = {}, .reason = "it says nothing new"}
-            : judge_sentence(text, sources_, corpus_, antecedent());
-    if (judgement.next) meant_ = *judgement.next;
-    if (judgement.supported) shown_about_ = meant_;
-    report.reason = std::move(judgement.reason);
-    std::string out;
-    if (judgement.supported) {
-      said_.add(text);
-      report.verdict = Verdict::kSupported;
-      report.citations = judgement.sources;
-      report.spans = spans_of(text, judgement.sources);
-      out = gap(line_break_ || marker > 0) + std::string(prefix) + inert(capitalised(text));
-      for (const std::size_t number : judgement.sources) {
-        out += " [" + std::to_string(number) + "]";
-        cite(number);
-      }
-    } else if (marks_ && !old && may_be_marked(text)) {
-      said_.add(text);
-      out = gap(line_break_ || marker > 0) + std::string(prefix) + inert(capitalised(text)) + " " +
-            std::string(kUnverifiedMark);
+    if (old) {
+      report.reason = "it says nothing new";
+    } else {
+      judge(report);
     }
-    if (!out.empty()) {
+    const bool marked = marks_ && !old && may_be_marked(text);
+    std::string out;
+    if (report.verdict != Verdict::kUnsupported || marked) {
+      said_.add(report.sentence);
+      out = gap(line_break_ || marker > 0) + std::string(prefix) +
+            inert(capitalised(report.sentence)) + marks_of(report);
       report.shown = shown_ = true;
       line_break_ = false;
     }
     report_.push_back(std::move(report));
     return out;
+  }
+
+  // Whole, or without the one thing that no source says.
+  void judge(SentenceReport& report) {
+    const Antecedent about = antecedent();
+    Judgement judgement = judge_sentence(report.sentence, sources_, corpus_, about);
+    report.reason = std::move(judgement.reason);
+    if (judgement.supported) {
+      report.verdict = Verdict::kSupported;
+    } else if (!marks_) {
+      for (Cut& cut : possible_cuts(read_sentence(report.sentence, corpus_), corpus_)) {
+        if (said_.adds_nothing(cut.kept)) continue;
+        Judgement rest = judge_sentence(cut.kept, sources_, corpus_, about);
+        if (!rest.supported) continue;
+        judgement = std::move(rest);
+        report.verdict = Verdict::kPartly;
+        report.sentence = std::move(cut.kept);
+        report.dropped = std::move(cut.dropped);
+        break;
+      }
+    }
+    if (judgement.next) meant_ = *judgement.next;
+    if (!judgement.supported) return;
+    shown_about_ = meant_;
+    report.citations = judgement.sources;
+    report.spans = spans_of(report.sentence, judgement.sources);
+  }
+
+  // "[1]", or the mark of what nobody vouches for.
+  std::string marks_of(const SentenceReport& report) {
+    if (report.verdict == Verdict::kUnsupported) return " " + std::string(kUnverifiedMark);
+    std::string marks;
+    for (const std::size_t number : report.citations) {
+      marks += " [" + std::to_string(number) + "]";
+      cite(number);
+    }
+    return marks;
   }
 
   std::vector<SourceSpan> spans_of(std::string_view text,

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "base/check.h"
 #include "base/strings.h"
 #include "codec/sse.h"
 
@@ -63,16 +64,29 @@ Json render_spans(const std::vector<rag::SourceSpan>& spans) {
   return list;
 }
 
+std::string_view verdict_name(rag::Verdict verdict) {
+  switch (verdict) {
+    case rag::Verdict::kSupported:
+      return "supported";
+    case rag::Verdict::kPartly:
+      return "partly";
+    case rag::Verdict::kUnsupported:
+      return "unsupported";
+  }
+  UNREACHABLE();
+}
+
 Json render_sentences(const std::vector<rag::SentenceReport>& reports) {
   Json sentences = Json::array();
   for (const rag::SentenceReport& report : reports) {
-    const bool supported = report.verdict == rag::Verdict::kSupported;
-    sentences.push_back({{"text", report.sentence},
-                         {"verdict", supported ? "supported" : "unsupported"},
-                         {"shown", report.shown},
-                         {"citations", report.citations},
-                         {"spans", render_spans(report.spans)},
-                         {"reason", report.reason}});
+    Json sentence = {{"text", report.sentence},
+                     {"verdict", verdict_name(report.verdict)},
+                     {"shown", report.shown},
+                     {"citations", report.citations},
+                     {"spans", render_spans(report.spans)},
+                     {"reason", report.reason}};
+    if (report.verdict == rag::Verdict::kPartly) sentence["dropped"] = report.dropped;
+    sentences.push_back(std::move(sentence));
   }
   return sentences;
 }

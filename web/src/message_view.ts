@@ -157,8 +157,9 @@ async function addModelFacts(told: HTMLElement, model: string): Promise<void> {
 
 function showVerdicts(sentences: NonNullable<AnswerFacts["grounding"]>["sentences"]): HTMLElement {
   const items = sentences.map((sentence) => {
-    const supported = sentence.verdict === "supported";
-    const verdict = supported ? `✓ ${t.supported}` : `✗ ${t.unsupported}`;
+    const supported = sentence.verdict !== "unsupported";
+    const verdict = supported ? `✓ ${t[sentence.verdict]}` : `✗ ${t.unsupported}`;
+    const dropped = sentence.dropped ? ` “${sentence.dropped}”` : "";
     const hidden = sentence.shown ? "" : `, ${t.notShown}`;
     const reason = sentence.reason ? `: ${sentence.reason}` : "";
     return el(
@@ -166,7 +167,7 @@ function showVerdicts(sentences: NonNullable<AnswerFacts["grounding"]>["sentence
       { class: supported ? "supported" : "unsupported" },
       sentence.text,
       " ",
-      el("strong", {}, `${verdict}${hidden}${reason}`),
+      el("strong", {}, `${verdict}${dropped}${hidden}${reason}`),
     );
   });
   return el("div", {}, el("h3", {}, t.verdicts), el("ul", {}, ...items));

@@ -11,7 +11,9 @@ export interface Citation {
 
 export interface Sentence {
   readonly text: string;
-  readonly verdict: "supported" | "unsupported";
+  readonly verdict: "supported" | "partly" | "unsupported";
+  /** "partly": what was cut off; `text` is the rest. */
+  readonly dropped: string;
   readonly shown: boolean;
   readonly reason: string;
   readonly spans: readonly Span[];
@@ -132,11 +134,16 @@ function readCitation(value: unknown): Citation {
   };
 }
 
+function readVerdict(value: unknown): Sentence["verdict"] {
+  return value === "supported" || value === "partly" ? value : "unsupported";
+}
+
 function readSentence(value: unknown): Sentence {
   const from = bag(value);
   return {
     text: text(from["text"]),
-    verdict: from["verdict"] === "supported" ? "supported" : "unsupported",
+    verdict: readVerdict(from["verdict"]),
+    dropped: text(from["dropped"]),
     shown: from["shown"] === true,
     reason: text(from["reason"]),
     spans: list(from["spans"]).map(readSpan).filter((span): span is Span => span !== null),

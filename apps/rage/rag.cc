@@ -20,6 +20,7 @@
 #include "service_options.h"
 #include "shutdown.h"
 #include "subcommands.h"
+#include "vector_store_option.h"
 
 namespace rage::app {
 namespace {
@@ -32,6 +33,7 @@ constexpr std::size_t kAnswersKeptOnLoopback = 256;
 struct RagOptions {
   ServiceOptions listen{.port = 5000, .workers = 32, .workers_max = 512};
   std::string data = "storage";
+  VectorStoreOption store;
   std::string embedder = "packaged:all-MiniLM-L6-v2";
   std::string precision = "auto";
   std::string llm_url;
@@ -96,6 +98,12 @@ guardrails::OutputGuardrailsOptions guardrails_of(const RagOptions& options) {
           .hot_reload = !equals_ignoring_case(options.guardrails_reload, "false")};
 }
 
+// Whoever starts a service may see what those who ask it may not.
+std::unexpected<Error> with_detail(Error error) {
+  if (!error.detail.empty()) error.message += fmt::format(" ({})", trim(error.detail));
+  return fail(std::move(error));
+}
+
 Result<void> run_rag(RagOptions options) {
   const ShutdownSignal shutdown;
   options.listen.set_log_format();
@@ -105,8 +113,14 @@ Result<void> run_rag(RagOptions options) {
   ASSIGN_OR_RETURN(const auto guardrails,
                    guardrails::OutputGuardrails::create(guardrails_of(options), clock));
   ASSIGN_OR_RETURN(const auto embedder, make_embedder(access, options));
-  ASSIGN_OR_RETURN(const auto collections,
-                   rag::Collections::open(options.data, *embedder, options.ingest));
+  vectordb::ClockStamps stamps;
+  const auto store = options.store.open(access.transport(), stamps);
+  if (!store) return with_detail(store.error());
+  const auto opened = *store != nullptr
+                          ? rag::Collections::open(options.data, **store, *embedder, options.ingest)
+                          : rag::Collections::open(options.data, *embedder, options.ingest);
+  if (!opened) return with_detail(opened.error());
+  rag::Collections& collections = **opened;
   std::unique_ptr<llm::OpenAiClient> llm;
   if (!options.llm_url.empty()) {
     ASSIGN_OR_RETURN(
@@ -119,7 +133,7 @@ Result<void> run_rag(RagOptions options) {
   options.service.chat.log.answers_max = answers_kept(options);
   RETURN_IF_ERROR(read_api_keys(options.api_keys, options.service));
   options.service.guardrails = guardrails.get();
-  ragserver::RagService service(*collections, llm.get(), options.service);
+  ragserver::RagService service(collections, llm.get(), options.service);
   const net::HttpServerOptions listener = options.listen.listener(options.body_mib_max << 20);
   ASSIGN_OR_RETURN(
       const auto server,
@@ -132,8 +146,8 @@ Result<void> run_rag(RagOptions options) {
   obs::log().info("RAG service ready", {{"address", listener.address},
                                         {"port", server->port()},
                                         {"data", options.data},
-                                        {"embedder", embedder->id()},
-                                        {"indexes", collections->names().size()}});
+                                        {"store", options.store.type},
+                                        {"embedder", embedder->id()}});
   const int signal = shutdown.wait();
   obs::log().info("draining", {{"signal", signal}});
   server->drain(kDrainLimit);
@@ -148,9 +162,10 @@ void add_rag(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<RagOptions>();
   auto& service = options->service;
   options->listen.add_to(*command);
-  command->add_option("--data", options->data, "Directory of the indexes")
+  command->add_option("--data", options->data, "Directory of the indexes, and of what is persisted")
       ->envname("DEFAULT_VECTOR_DB_PERSIST_DIR")
       ->capture_default_str();
+  options->store.add_to(*command);
   const CLI::Option* embedder =
       command
           ->add_option("--embedder", options->embedder,

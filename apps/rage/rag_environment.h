@@ -19,7 +19,7 @@ std::string process_environment(std::string_view name);
 std::string choose_embedder(std::string given, bool is_default, const Environment& environment);
 
 // kInvalidArgument, in the original's words where it has some, if the variables ask for a kind of
-// embedder (EMBEDDING_SOURCE_TYPE, EMBEDDING_TYPE) or of store (VECTOR_DB_TYPE) that there is not.
+// embedder (EMBEDDING_SOURCE_TYPE, EMBEDDING_TYPE) that there is not.
 // What was asked for is never silently replaced by something else.
 Result<void> check_rag_environment(const Environment& environment);
 

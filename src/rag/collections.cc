@@ -1,17 +1,18 @@
 #include "rag/collections.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <set>
 #include <system_error>
 
-#include "base/sha256.h"
-#include "base/strings.h"
-#include "codec/uri.h"
-#include "obs/log.h"
+#include "base/files.h"
+#include "rag/directory_home.h"
 #include "rag/hashes.h"
 #include "rag/kaito_store.h"
 #include "rag/persisted.h"
+#include "rag/sqlite_collection.h"
+#include "rag/store_home.h"
 #include "text/analyzer.h"
 
 namespace rage::rag {
@@ -19,26 +20,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kFolderNameBytesMax = 120;
-constexpr std::string_view kFolderPrefix = "index-";  // Names beginning with dots stay harmless.
-constexpr std::string_view kTrashPrefix = "removed-";
-constexpr std::string_view kIncomingPrefix = "incoming-";
+constexpr std::string_view kPersistedFile = "collection.db";
+constexpr std::string_view kKaitoFile = "docstore.json";
 
-// The folder of an index. Names are arbitrary: encoded while short, hashed when long; the name
-// itself is stored in the database.
-std::string folder_of(std::string_view name) {
-  const std::string encoded = codec::percent_encode(name);
-  return std::string(kFolderPrefix) +
-         (encoded.size() <= kFolderNameBytesMax ? encoded : "sha256-" + sha256_hex(name));
+EmbedderIdentity identity_of(const embed::Embedder& embedder) {
+  return {.id = std::string(embedder.id()), .dimension = embedder.dimension()};
 }
 
-Result<std::string> stored_name(const fs::path& folder) {
-  ASSIGN_OR_RETURN(auto database, store::Database::open(folder / "collection.db"));
-  ASSIGN_OR_RETURN(auto select, database->prepare("SELECT value FROM meta WHERE key = 'name'"));
-  ASSIGN_OR_RETURN(const bool found, select.step());
-  if (!found) return fail(ErrorCode::kDataLoss, "{} names no index", folder.string());
-  return std::string(select.text(0));
-}
+}  // namespace
 
 std::unexpected<Error> no_such_index(std::string_view name) {
   return fail(ErrorCode::kNotFound, "No such index: '{}' exists.", name);
@@ -50,97 +39,37 @@ std::unexpected<Error> already_exists(std::string_view name) {
               name);
 }
 
-constexpr std::string_view kPersistedFile = "collection.db";
-constexpr std::string_view kKaitoFile = "docstore.json";
-
-}  // namespace
-
-Collections::Collections(fs::path data_directory, embed::Embedder& embedder,
-                         const IngestOptions& options, std::unique_ptr<FileLock> lock)
+Collections::Collections(fs::path data_directory, std::unique_ptr<IndexHome> home,
+                         embed::Embedder& embedder, const IngestOptions& options)
     : data_directory_(std::move(data_directory)),
-      root_(data_directory_ / "indexes"),
+      home_(std::move(home)),
       embedder_(embedder),
       options_(options),
-      identity_{.id = std::string(embedder.id()), .dimension = embedder.dimension()},
-      sentence_vectors_(embedder),
-      lock_(std::move(lock)) {}
+      sentence_vectors_(embedder) {}
 
 Result<std::unique_ptr<Collections>> Collections::open(const fs::path& data_directory,
                                                        embed::Embedder& embedder,
                                                        const IngestOptions& options) {
-  const fs::path root = data_directory / "indexes";
-  RETURN_IF_ERROR(ensure_directory(root));
-  auto lock = FileLock::try_acquire(root / ".lock");
-  if (!lock) {
-    return fail(
-        Error(lock.error()).with_context("the data directory is in use by another service"));
-  }
-  std::unique_ptr<Collections> collections(
-      new Collections(data_directory, embedder, options, *std::move(lock)));
-  RETURN_IF_ERROR(collections->load());
-  return collections;
+  ASSIGN_OR_RETURN(auto home, DirectoryHome::open(data_directory, identity_of(embedder)));
+  return std::unique_ptr<Collections>(
+      new Collections(data_directory, std::move(home), embedder, options));
 }
 
-Result<void> Collections::load() {
-  MutexLock lock(mutex_);
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(root_, error)) {
-    const std::string folder = entry.path().filename().string();
-    // A deletion or a load that a crash cut short.
-    if (folder.starts_with(kTrashPrefix) || folder.starts_with(kIncomingPrefix)) {
-      std::error_code ignored;
-      fs::remove_all(entry.path(), ignored);
-      continue;
-    }
-    if (!folder.starts_with(kFolderPrefix)) continue;
-    const Result<std::string> name = stored_name(entry.path());
-    if (!name) {
-      // Without a name nobody was ever told that this index exists: a creation that a crash cut
-      // short.
-      obs::log().warn("index folder skipped",
-                      {{"folder", folder}, {"error", name.error().message}});
-      continue;
-    }
-    Entry opened = Collection::open(entry.path(), *name, identity_);
-    if (!opened) {
-      obs::log().error("index not available",
-                       {{"index", *name}, {"error", opened.error().message}});
-    }
-    entries_.insert_or_assign(*name, std::move(opened));
-  }
-  if (error)
-    return fail(ErrorCode::kUnavailable, "cannot list {}: {}", root_.string(), error.message());
-  return {};
+Result<std::unique_ptr<Collections>> Collections::open(const fs::path& data_directory,
+                                                       vectordb::VectorStore& store,
+                                                       embed::Embedder& embedder,
+                                                       const IngestOptions& options) {
+  ASSIGN_OR_RETURN(auto home, StoreHome::open(store, identity_of(embedder)));
+  return std::unique_ptr<Collections>(
+      new Collections(data_directory, std::move(home), embedder, options));
 }
 
 Result<std::shared_ptr<Collection>> Collections::find(std::string_view name) const {
-  MutexLock lock(mutex_);
-  const auto found = entries_.find(name);
-  if (found == entries_.end()) return no_such_index(name);
-  return found->second;
+  return home_->find(name);
 }
 
-std::vector<std::string> Collections::names() const {
-  std::vector<std::pair<std::int64_t, std::string>> ordered;
-  {
-    MutexLock lock(mutex_);
-    for (const auto& [name, entry] : entries_) {
-      ordered.emplace_back(entry ? (*entry)->created_order() : 0, name);
-    }
-  }
-  std::ranges::sort(ordered);
-  std::vector<std::string> names;
-  for (auto& [order, name] : ordered) names.push_back(std::move(name));
-  return names;
-}
-
-Result<std::shared_ptr<Collection>> Collections::find_or_create(std::string_view name) {
-  MutexLock lock(mutex_);
-  const auto found = entries_.find(name);
-  if (found != entries_.end()) return found->second;
-  ASSIGN_OR_RETURN(auto collection, Collection::open(root_ / folder_of(name), name, identity_));
-  entries_.emplace(std::string(name), collection);
-  return collection;
+Result<std::vector<std::string>> Collections::names() const {
+  return home_->names();
 }
 
 Result<std::vector<std::string>> Collections::add(const Context& context, std::string_view name,
@@ -164,8 +93,9 @@ Result<std::vector<std::string>> Collections::add(const Context& context, std::s
   }
   ASSIGN_OR_RETURN(const auto prepared,
                    prepare_documents(context, embedder_, options_, std::move(wanted)));
-  ASSIGN_OR_RETURN(const auto collection, find_or_create(name));
-  RETURN_IF_ERROR(collection->add(prepared));
+  ASSIGN_OR_RETURN(const auto collection, home_->find_or_create(name));
+  RETURN_IF_ERROR(
+      metrics_.observe(StoreOperation::kInsert, [&] { return collection->add(prepared); }));
   return ids;
 }
 
@@ -199,26 +129,18 @@ Result<UpdateOutcome> Collections::update(const Context& context, std::string_vi
   }
   ASSIGN_OR_RETURN(const auto prepared,
                    prepare_documents(context, embedder_, options_, std::move(wanted), wanted_ids));
-  RETURN_IF_ERROR(collection->replace(prepared));
+  RETURN_IF_ERROR(
+      metrics_.observe(StoreOperation::kInsert, [&] { return collection->replace(prepared); }));
   return outcome;
 }
 
+Result<std::vector<bool>> Collections::remove_documents(Collection& collection,
+                                                        std::span<const std::string> doc_ids) {
+  return metrics_.observe(StoreOperation::kDelete, [&] { return collection.remove(doc_ids); });
+}
+
 Result<void> Collections::remove(std::string_view name) {
-  const fs::path trash = root_ / (std::string(kTrashPrefix) + random_uuid());
-  std::error_code error;
-  {
-    MutexLock lock(mutex_);
-    const auto found = entries_.find(name);
-    if (found == entries_.end()) return no_such_index(name);
-    fs::rename(root_ / folder_of(name), trash, error);
-    if (error) {
-      return fail(ErrorCode::kUnavailable, "cannot remove index '{}': {}", name, error.message());
-    }
-    entries_.erase(found);
-  }
-  // The rename was the deletion; this only frees space, and load() finishes it after a crash.
-  fs::remove_all(trash, error);
-  return {};
+  return home_->remove(name);
 }
 
 Result<std::string> Collections::persist(std::string_view name, std::string_view path) {
@@ -256,34 +178,6 @@ Result<void> Collections::fill_from(const Context& context, const fs::path& fold
   return collection.replace_all(prepared);
 }
 
-// Filled beside the live indexes and then renamed: after a crash it is there whole or not at all.
-Result<void> Collections::create_from(const Context& context, const fs::path& folder,
-                                      std::string_view name) {
-  const fs::path incoming = root_ / (std::string(kIncomingPrefix) + random_uuid());
-  const auto fill = [&]() -> Result<void> {
-    ASSIGN_OR_RETURN(const auto collection, Collection::open(incoming, name, identity_));
-    return fill_from(context, folder, *collection);
-  };
-  std::error_code error;
-  if (Result<void> filled = fill(); !filled) {
-    fs::remove_all(incoming, error);
-    return filled;
-  }
-  MutexLock lock(mutex_);
-  if (entries_.contains(name)) {
-    fs::remove_all(incoming, error);
-    return already_exists(name);
-  }
-  const fs::path place = root_ / folder_of(name);
-  fs::rename(incoming, place, error);
-  if (error) {
-    return fail(ErrorCode::kUnavailable, "cannot create index '{}': {}", name, error.message());
-  }
-  ASSIGN_OR_RETURN(auto collection, Collection::open(place, name, identity_));
-  entries_.emplace(std::string(name), std::move(collection));
-  return {};
-}
-
 Result<std::string> Collections::load_persisted(const Context& context, std::string_view name,
                                                 std::string_view path, bool overwrite) {
   ASSIGN_OR_RETURN(const PersistPlace place, plan_persist_place(data_directory_, path, name));
@@ -291,15 +185,18 @@ Result<std::string> Collections::load_persisted(const Context& context, std::str
   if (!fs::is_directory(place.folder, error)) {
     return fail(ErrorCode::kNotFound, "Path does not exist: {}", place.shown);
   }
+  const auto fill = [&](Collection& collection) {
+    return fill_from(context, place.folder, collection);
+  };
   auto existing = find(name);
   if (!existing && existing.error().code == ErrorCode::kNotFound) {
-    RETURN_IF_ERROR(create_from(context, place.folder, name));
+    RETURN_IF_ERROR(home_->create_filled(name, fill));
     return place.shown;
   }
   if (!overwrite) return already_exists(name);
   if (!existing) {  // It could not be opened: what it held is lost anyway.
     RETURN_IF_ERROR(remove(name));
-    RETURN_IF_ERROR(create_from(context, place.folder, name));
+    RETURN_IF_ERROR(home_->create_filled(name, fill));
     return place.shown;
   }
   RETURN_IF_ERROR(fill_from(context, place.folder, **existing));
@@ -311,18 +208,17 @@ Result<std::vector<RetrievedChunk>> Collections::retrieve(const Context& context
                                                           const std::string& question,
                                                           std::size_t hits_max,
                                                           const MetadataFilter& filter) {
-  const auto graph = collection.dense_graph();
-  const auto snapshot = collection.snapshot();
   ASSIGN_OR_RETURN(const embed::EmbeddingMatrix vector,
                    embedder_.embed(context, std::span(&question, 1), embed::TextKind::kQuery));
   const std::vector<std::string> terms = text::analyze(question);
   const std::string exact = document_id(question);
-  return rag::retrieve(*snapshot, {.vector = vector.row(0),
-                                   .terms = terms,
-                                   .hits_max = hits_max,
-                                   .filter = filter,
-                                   .graph = graph.get(),
-                                   .exact_doc_id = exact});
+  return metrics_.observe(StoreOperation::kQuery, [&] {
+    return collection.search(context, {.vector = vector.row(0),
+                                       .terms = terms,
+                                       .hits_max = hits_max,
+                                       .filter = filter,
+                                       .exact_doc_id = exact});
+  });
 }
 
 Result<void> Collections::compare(const Context& context, const std::string& question,

@@ -1,20 +1,21 @@
-// All indexes of a data directory, by name.
+// All indexes of a service, by name: embed, store, find.
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/context.h"
 #include "base/error.h"
-#include "base/files.h"
-#include "base/mutex.h"
 #include "embed/embedder.h"
 #include "embed/vector_cache.h"
 #include "rag/collection.h"
+#include "rag/index_home.h"
+#include "rag/store_metrics.h"
+#include "vectordb/vector_store.h"
 
 namespace rage::rag {
 
@@ -29,7 +30,7 @@ struct DocumentUpdate {
   Document document;
 };
 
-// Resource. Thread-safe. The embedder outlives it.
+// Resource. Thread-safe. What it is given outlives it.
 class Collections final {
  public:
   // Opens every index below `data_directory`/indexes. One that cannot be opened does not stop the
@@ -38,13 +39,19 @@ class Collections final {
   static Result<std::unique_ptr<Collections>> open(const std::filesystem::path& data_directory,
                                                    embed::Embedder& embedder,
                                                    const IngestOptions& options);
+  // The same with the indexes in a store, which others may use as well; only persisted copies are
+  // in the directory. kUnavailable if the store does not answer.
+  static Result<std::unique_ptr<Collections>> open(const std::filesystem::path& data_directory,
+                                                   vectordb::VectorStore& store,
+                                                   embed::Embedder& embedder,
+                                                   const IngestOptions& options);
   ~Collections() = default;
   Collections(const Collections&) = delete;
   Collections& operator=(const Collections&) = delete;
 
   // kNotFound with KAITO's text "No such index: 'x' exists."
   Result<std::shared_ptr<Collection>> find(std::string_view name) const;
-  std::vector<std::string> names() const;  // In order of creation.
+  Result<std::vector<std::string>> names() const;  // In order of creation.
 
   // Adds to the index, which is created if absent; all or nothing. The ids of the documents, in
   // order. No document: no index is created.
@@ -52,7 +59,10 @@ class Collections final {
                                        std::vector<Document> documents);
   Result<UpdateOutcome> update(const Context& context, std::string_view name,
                                std::vector<DocumentUpdate> updates);
-  // Removes the index and its files. kNotFound as above.
+  // One flag an id: whether it was there. All or nothing.
+  Result<std::vector<bool>> remove_documents(Collection& collection,
+                                             std::span<const std::string> doc_ids);
+  // Removes the index and all that is kept of it. kNotFound as above.
   Result<void> remove(std::string_view name);
 
   // Writes a consistent copy of the index into the folder of `path` (persisted.h) while it is read
@@ -74,27 +84,21 @@ class Collections final {
   Result<void> compare(const Context& context, const std::string& question,
                        std::vector<SourceSentence>& sentences);
   embed::Embedder& embedder() { return embedder_; }
+  std::string render_metrics() const { return metrics_.render(); }
 
  private:
-  using Entry = Result<std::shared_ptr<Collection>>;
-  Collections(std::filesystem::path data_directory, embed::Embedder& embedder,
-              const IngestOptions& options, std::unique_ptr<FileLock> lock);
-  Result<void> load();
-  Result<std::shared_ptr<Collection>> find_or_create(std::string_view name);
+  Collections(std::filesystem::path data_directory, std::unique_ptr<IndexHome> home,
+              embed::Embedder& embedder, const IngestOptions& options);
+  // What a folder holds, put into a collection in place of what is there.
   Result<void> fill_from(const Context& context, const std::filesystem::path& folder,
                          Collection& collection);
-  Result<void> create_from(const Context& context, const std::filesystem::path& folder,
-                           std::string_view name);
 
   const std::filesystem::path data_directory_;  // As given.
-  const std::filesystem::path root_;
+  const std::unique_ptr<IndexHome> home_;
   embed::Embedder& embedder_;
   const IngestOptions options_;
-  const EmbedderIdentity identity_;
   embed::VectorCache sentence_vectors_;
-  std::unique_ptr<FileLock> lock_;  // One process a data directory.
-  mutable Mutex mutex_;
-  std::map<std::string, Entry, std::less<>> entries_ GUARDED_BY(mutex_);
+  StoreMetrics metrics_;
 };
 
 }  // namespace rage::rag

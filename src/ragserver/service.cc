@@ -147,14 +147,15 @@ int RagService::serve(const Call& call, const Route& route, net::ResponseWriter&
 // not be opened does not keep the rest from serving, and is named.
 HttpResponse RagService::report_ready() {
   codec::Json unavailable = codec::Json::array();
-  const std::vector<std::string> names = collections_.names();
-  for (const std::string& name : names) {
+  const auto names = collections_.names();
+  if (!names) return render_error(names.error());  // Nothing can be answered at the moment.
+  for (const std::string& name : *names) {
     const auto collection = collections_.find(name);
     if (!collection)
       unavailable.push_back({{"index", name}, {"error", collection.error().message}});
   }
   return json_ok({{"status", "Ready"},
-                  {"indexes", names.size() - unavailable.size()},
+                  {"indexes", names->size() - unavailable.size()},
                   {"unavailable", unavailable}});
 }
 

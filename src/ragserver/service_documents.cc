@@ -171,7 +171,7 @@ HttpResponse RagService::delete_documents(const Call& call, const std::string& n
   std::vector<std::string> distinct = ids;
   std::ranges::sort(distinct);
   distinct.erase(std::ranges::unique(distinct).begin(), distinct.end());
-  const auto found = (*collection)->remove(distinct);
+  const auto found = collections_.remove_documents(**collection, distinct);
   if (!found) return render_error(found.error());
   Json deleted = Json::array();
   Json not_found = Json::array();

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Grades answers: the share right, wrong facts shown, unanswerable ones declined. JSON.
 
-usage: bench/grounding_quality.py [--set scale23x|catalogue|heldout] [--binary build/release/rage]
+usage: bench/grounding_quality.py [--set scale23x|catalogue|golden|…] [--binary build/release/rage]
                                   [--assistant] [--llm-url URL] [--html FILE] [--verbose]
 
 Starts a service, indexes the set's documents and runs `rage eval`, whose rules these are.
@@ -22,6 +22,9 @@ SETS = {
     "catalogue": ("catalogue/catalogue_index.json", "catalogue/questions.jsonl"),
     "heldout": ("catalogue/catalogue_index.json", "catalogue/questions-heldout.jsonl"),
     "heldout-schedule": ("scale23x/schedule_index.json", "scale23x/questions-heldout.jsonl"),
+    "unseen": ("catalogue/catalogue_index.json", "catalogue/questions-unseen.jsonl"),
+    "unseen-schedule": ("scale23x/schedule_index.json", "scale23x/questions-unseen.jsonl"),
+    "golden": ("scale23x/schedule_index.json", "../tests/golden/grounding_questions.jsonl"),
 }
 
 

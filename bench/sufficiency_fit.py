@@ -23,13 +23,11 @@ CORPORA = {
     "catalogue": ["catalogue"],
     "held_out": ["heldout"],
 }
-GOLDEN = ("examples/scale23x/schedule_index.json", "tests/golden/grounding_questions.jsonl")
 
 
 def read_rows(binary, set_name):
     """[(features, answerable, what the service says)]"""
-    examples = [f"examples/{name}" for name in SETS.get(set_name, ())]
-    documents, questions = GOLDEN if set_name == "golden" else examples
+    documents, questions = (f"examples/{name}" for name in SETS[set_name])
     with tempfile.TemporaryDirectory() as data:
         service = Service(binary, data, "--answers", "extractive")
         try:

@@ -249,6 +249,8 @@ def main():
         "catalogue": "catalogue",
         "heldout": "held out, catalogue",
         "heldout-schedule": "held out, schedule",
+        "unseen": "unseen, catalogue",
+        "unseen-schedule": "unseen, schedule",
     }
     measured = {shown: measure_set(options.binary, name) for name, shown in names.items()}
     reports = {name: report for name, (report, _) in measured.items()}

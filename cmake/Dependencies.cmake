@@ -18,6 +18,7 @@ find_package(nlohmann_json REQUIRED)
 find_package(ICU REQUIRED COMPONENTS uc i18n data)
 find_package(CLI11 REQUIRED)
 find_package(ZLIB REQUIRED)
+find_package(EXPAT REQUIRED)
 find_package(Protobuf REQUIRED)
 find_package(gRPC CONFIG REQUIRED)
 find_package(simdjson REQUIRED)
@@ -31,6 +32,11 @@ find_path(USEARCH_INCLUDE usearch/index.hpp
   PATHS ${RAGE_CACHE_DIR}/usearch/include NO_DEFAULT_PATH REQUIRED)
 add_library(usearch_headers INTERFACE IMPORTED)
 target_include_directories(usearch_headers INTERFACE ${USEARCH_INCLUDE})
+
+find_library(TREE_SITTER_LIBRARY tree-sitter
+  PATHS ${RAGE_CACHE_DIR}/tree-sitter/lib NO_DEFAULT_PATH REQUIRED)
+add_library(tree_sitter STATIC IMPORTED)
+set_target_properties(tree_sitter PROPERTIES IMPORTED_LOCATION ${TREE_SITTER_LIBRARY})
 
 if(RAGE_TESTS)
   find_package(GTest REQUIRED)

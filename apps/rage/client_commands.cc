@@ -1,4 +1,5 @@
 // `rage index`, `rage reindex`, `rage retrieve`, `rage ask`, `rage explain`.
+#include <chrono>
 #include <cstdlib>
 #include <memory>
 
@@ -48,20 +49,32 @@ void add_index(CLI::App& app, int& exit_code) {
   command->add_option("--batch", options->documents_per_request, "Documents a request")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  auto seconds = std::make_shared<int>(60);
+  command->add_option("--convert-timeout", *seconds, "Seconds for reading one PDF or Word file")
+      ->check(CLI::Range(1, 3600))
+      ->capture_default_str();
   connection->add_to(*command);
   command->footer(
-      "Reads text, Markdown, HTML, JSON "
-      "({\"documents\": [{\"text\", \"metadata\"}]} or a list) and JSON "
-      "lines.\n"
+      "Reads text, Markdown, HTML, PDF (with pdftotext of the package poppler-utils), Word "
+      "(.docx),\n"
+      "source code, JSON ({\"documents\": [{\"text\", \"metadata\"}]} or a list) and JSON lines.\n"
       "What is already there is skipped, so running the command again resumes it.\n"
+      "Exit codes: 0 all is indexed; 1 it failed; 3 files could not be read, the rest is indexed.\n"
       "Examples:\n"
       "  rage index handbook docs/ README.md\n"
       "  rage index schedule examples/scale23x/schedule_index.json\n"
       "  generate-jsonl | rage index events -");
   command->callback([=, &exit_code] {
     options->format = connection->format();
-    exit_code = connection->run(
-        [&](cli::RagClient& client) { return cli::run_index(Context{}, client, *options); });
+    options->convert.time_max = std::chrono::seconds(*seconds);
+    std::size_t missed = 0;
+    exit_code = connection->run([&](cli::RagClient& client) -> Result<void> {
+      ASSIGN_OR_RETURN(const cli::IndexSummary summary,
+                       cli::run_index(Context{}, client, *options));
+      missed = summary.files_missed;
+      return {};
+    });
+    if (exit_code == 0 && missed > 0) exit_code = 3;
   });
 }
 

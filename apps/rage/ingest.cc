@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "cli/schedule_ingest.h"
+#include "ingest_sources.h"
 #include "net/http_client.h"
 #include "rag_connection.h"
 #include "shutdown.h"
@@ -138,6 +139,7 @@ void add_steps(CLI::App& schedule, const std::shared_ptr<IngestFlags>& flags, in
 void add_ingest(CLI::App& app, int& exit_code) {
   CLI::App* ingest = app.add_subcommand("ingest", "Make an index equal to what somebody publishes");
   ingest->require_subcommand(1);
+  add_ingest_sources(*ingest, exit_code);
   CLI::App* schedule =
       ingest->add_subcommand("schedule", "A conference's schedule: a site, a feed, a file");
   auto flags = std::make_shared<IngestFlags>();

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "convert_docx.h"
 #include "index_commands.h"
 #include "subcommands.h"
 
@@ -73,6 +74,7 @@ int main(int argc, char** argv) {
   rage::app::add_wait(app, exit_code);
   rage::app::add_doctor(app, exit_code);
   rage::app::add_sim_model(app, exit_code);
+  rage::app::add_convert_docx(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

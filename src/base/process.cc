@@ -1,6 +1,7 @@
 #include "base/process.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -127,10 +128,14 @@ struct ChildProcess::Launch {
   int error = -1;
   int report = -1;
   std::optional<rlim_t> file_bytes_max;
+  std::optional<rlim_t> memory_bytes_max;
+  std::optional<rlim_t> cpu_seconds_max;
+  bool without_network = false;
   pid_t parent = 0;
   std::promise<int> started;  // The errno of fork, 0 if it worked.
 
   [[noreturn]] void become_program();
+  void limit(__rlimit_resource resource, std::optional<rlim_t> most) const;
   [[noreturn]] void give_up(LaunchFailure::Step step) const;
 };
 
@@ -140,15 +145,22 @@ void ChildProcess::Launch::give_up(LaunchFailure::Step step) const {
   ::_exit(127);
 }
 
+void ChildProcess::Launch::limit(__rlimit_resource resource, std::optional<rlim_t> most) const {
+  if (!most) return;
+  const rlimit value{.rlim_cur = *most, .rlim_max = *most};
+  if (::setrlimit(resource, &value) != 0) give_up(LaunchFailure::Step::kExecute);
+}
+
 void ChildProcess::Launch::become_program() {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);  // It died before the line above.
   for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
-  if (file_bytes_max) {
-    const rlimit limit{.rlim_cur = *file_bytes_max, .rlim_max = *file_bytes_max};
-    if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) give_up(LaunchFailure::Step::kExecute);
-  }
+  limit(RLIMIT_FSIZE, file_bytes_max);
+  limit(RLIMIT_CPU, cpu_seconds_max);
+  // Without privileges only together with a user namespace, and not everywhere.
+  if (without_network && ::unshare(CLONE_NEWNET) != 0)
+    (void)::unshare(CLONE_NEWUSER | CLONE_NEWNET);
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -162,6 +174,7 @@ void ChildProcess::Launch::become_program() {
   if (!working_directory.empty() && ::chdir(working_directory.c_str()) != 0) {
     give_up(LaunchFailure::Step::kWorkingDirectory);
   }
+  limit(RLIMIT_AS, memory_bytes_max);  // Last: what comes before has our own memory.
   ::execve(program.c_str(), argv.data(), envp.data());
   give_up(LaunchFailure::Step::kExecute);
 }
@@ -198,6 +211,9 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::spawn(const ProcessOptions& 
   }
   launch.input = options.stdin_fd.value_or(input.get());
   launch.file_bytes_max = options.file_bytes_max;
+  launch.memory_bytes_max = options.memory_bytes_max;
+  launch.cpu_seconds_max = options.cpu_seconds_max;
+  launch.without_network = options.network == ProcessOptions::Network::kNone;
   launch.output = options.stdout_fd.value_or(log.get());
   launch.error = options.stderr_fd.value_or(log.get());
   int ends[2];

@@ -26,7 +26,7 @@ struct ProcessOptions {
   // Added to our own environment, or replacing what is there.
   std::vector<std::pair<std::string, std::string>> environment = {};
   enum class Inherit { kEverything, kNothing };
-  Inherit inherit = Inherit::kEverything;  // kNothing: `environment` is all there is.
+  Inherit inherit = Inherit::kEverything;        // kNothing: `environment` is all there is.
   std::filesystem::path working_directory = {};  // Empty: ours.
   // Where the input comes from and the output goes; borrowed until spawn() returns.
   std::optional<int> stdin_fd = std::nullopt;  // None: /dev/null.
@@ -36,6 +36,12 @@ struct ProcessOptions {
   std::filesystem::path log_file = {};
   // No file it writes may grow larger (RLIMIT_FSIZE); a signal ends it if it tries.
   std::optional<std::uint64_t> file_bytes_max = std::nullopt;
+  // RLIMIT_AS and RLIMIT_CPU: an allocation beyond the first fails, a signal ends it at the second.
+  std::optional<std::uint64_t> memory_bytes_max = std::nullopt;
+  std::optional<std::uint64_t> cpu_seconds_max = std::nullopt;
+  // kNone: a network namespace without anything in it, where the kernel lets us have one.
+  enum class Network { kShared, kNone };
+  Network network = Network::kShared;
 };
 
 // Value.

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -72,6 +73,18 @@ TEST_F(Process, ReadsItsInputAndWritesNoFileBeyondItsLimit) {
   output_of("exec head -c 100000 /dev/zero > " + large.string(), {.file_bytes_max = 1000});
   EXPECT_NE(status_.code, 0);
   EXPECT_LE(std::filesystem::file_size(large), 1000U);
+}
+
+// A converter of files that strangers wrote may not take the machine with it.
+TEST_F(Process, MemoryTimeAndNetworkHaveLimits) {
+  EXPECT_EQ(output_of("ulimit -v; ulimit -t; grep -c : /proc/net/dev > " +
+                          (directory_->path() / "interfaces").string(),
+                      {.memory_bytes_max = std::uint64_t{1} << 30,
+                       .cpu_seconds_max = 7,
+                       .network = ProcessOptions::Network::kNone}),
+            "1048576\n7\n");
+  if (::unshare(CLONE_NEWNET) != 0) GTEST_SKIP() << "no network namespaces here";
+  EXPECT_EQ(read_file(directory_->path() / "interfaces", 100).value_or(""), "1\n");  // Loopback.
 }
 
 // A wrong path in a configuration must name the path, not show up later as a dead process.

@@ -24,6 +24,7 @@ Result<SourceListing> read_source(const Context& context, net::HttpTransport& ou
                                   const AutoIndexCommand& command,
                                   std::span<const IndexedDocument> index) {
   if (command.git) return read_git_source(context, *command.git, command.source);
+  if (command.folder) return read_folder_source(context, *command.folder, command.source);
   return read_http_source(context, outside, command.urls, index, command.source);
 }
 
@@ -43,7 +44,7 @@ IndexReport failed(IndexReport report, const Error& error, std::string_view othe
 }
 
 bool is_too_much(const IndexDiff& diff, const AutoIndexCommand& command) {
-  const bool everything = !command.git && command.urls.empty();
+  const bool everything = !command.git && !command.folder && command.urls.empty();
   if (everything || diff.removed.size() <= kRemovableAlways) return false;
   return diff.removed.size() * 100 >
          diff.owned * static_cast<std::size_t>(std::max(command.removed_percent_max, 0));

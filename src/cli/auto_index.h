@@ -16,8 +16,9 @@ namespace rage::cli {
 struct AutoIndexCommand {
   std::string index;
   SourceOptions source;  // With the owner: only its documents are ever changed or removed.
-  // One of the two; neither: the source is empty, and the owner's documents all go.
+  // One of the three; none: the source is empty, and the owner's documents all go.
   std::optional<GitRequest> git;
+  std::optional<FolderRequest> folder;
   std::vector<std::string> urls;
   bool keep_removed = false;     // Documents that left the source stay.
   int removed_percent_max = 50;  // More than this is taken for a broken source: nothing is removed.

@@ -39,6 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (text::is_valid_utf8(bytes)) {
     const cli::HtmlText page = cli::read_html(bytes);
     CHECK(text::is_valid_utf8(page.text) && text::is_valid_utf8(page.title));
+    CHECK(text::is_valid_utf8(cli::read_html_as_markdown(bytes).text));
   }
   for (const char* name : {"a.md", "a.json", "a.jsonl"}) {
     static_cast<void>(cli::parse_documents(name, bytes));

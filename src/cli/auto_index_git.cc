@@ -211,6 +211,11 @@ void leave_out(const GitRequest& request, const std::string& path, std::string_v
   (request.include.empty() ? listing.skipped : listing.failures).push_back(line);
 }
 
+// Source code is read where somebody asks for it: most repositories are nothing else.
+bool is_readable(const GitRequest& request, std::string_view path) {
+  return is_document_name(path) || (!request.include.empty() && !code_language_of(path).empty());
+}
+
 std::vector<TreeEntry> chosen_files(std::vector<TreeEntry> entries, const GitRequest& request,
                                     const SourceLimits& limits, SourceListing& listing) {
   std::vector<TreeEntry> chosen;
@@ -220,9 +225,12 @@ std::vector<TreeEntry> chosen_files(std::vector<TreeEntry> entries, const GitReq
     if (!wanted || matches_any(request.exclude, entry.path)) continue;
     if (!text::is_valid_utf8(entry.path)) {
       leave_out(request, entry.path, "its name is not UTF-8", listing);
-    } else if (!is_document_name(entry.path)) {
-      leave_out(request, entry.path, "only text, Markdown, HTML, JSON and JSON lines can be read",
-                listing);
+    } else if (!is_readable(request, entry.path)) {
+      leave_out(
+          request, entry.path,
+          "only text, Markdown, HTML, PDF, Word (.docx), JSON, JSON lines and, where paths ask "
+          "for it, source code can be read",
+          listing);
     } else if (entry.bytes > limits.file_bytes_max) {
       leave_out(request, entry.path,
                 fmt::format("larger than {} MiB", limits.file_bytes_max >> 20U), listing);
@@ -256,7 +264,8 @@ Result<void> read_files(const Context& context, Repository& repository,
                                                             total + objects.size() * 128, input));
   ASSIGN_OR_RETURN(const auto blobs, detail::parse_blobs(output, objects));
   for (const TreeEntry& file : files) {
-    auto documents = documents_of_file(file.path, blobs[number_of[file.object]], kPathKey,
+    RETURN_IF_ERROR(context.check());
+    auto documents = documents_of_file(context, file.path, blobs[number_of[file.object]], kPathKey,
                                        file.path, options.owner);
     if (!documents) leave_out(request, file.path, documents.error().message, listing);
     if (!documents) continue;

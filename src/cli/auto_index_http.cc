@@ -70,6 +70,10 @@ std::string file_name(const std::string& url, const net::Headers& headers) {
   const std::string path = url.substr(host, url.find_first_of("?#", host) - host);
   const std::size_t slash = path.rfind('/');
   std::string name = slash == std::string::npos ? "" : path.substr(slash + 1);
+  if (type == "application/pdf") return "x.pdf";
+  if (type == "application/vnd.openxmlformats-officedocument.wordprocessingml.document") {
+    return "x.docx";
+  }
   if (type == "text/html" || type == "application/xhtml+xml") return "x.html";
   if (is_document_name(name) && name.find('.') != std::string::npos) return name;
   if (type == "application/json" || type.ends_with("+json")) return "x.json";
@@ -146,8 +150,8 @@ class Reading final {
   }
 
   Result<void> take(const std::string& url, const net::HttpResponse& reply) {
-    auto documents =
-        documents_of_file(file_name(url, reply.headers), reply.body, kUrlKey, url, options_.owner);
+    auto documents = documents_of_file(context_, file_name(url, reply.headers), reply.body, kUrlKey,
+                                       url, options_.owner);
     if (!documents) return give_up(url, documents.error().message);
     total_ += reply.body.size();
     if (total_ > options_.limits.total_bytes_max) {

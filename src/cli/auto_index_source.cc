@@ -51,15 +51,15 @@ std::string authorization_of(const Credentials& credentials) {
   return "Basic " + encode_base64(credentials.username + ":" + credentials.password);
 }
 
-Result<std::vector<SourceDocument>> documents_of_file(std::string_view name,
+Result<std::vector<SourceDocument>> documents_of_file(const Context& context, std::string_view name,
                                                       std::string_view content,
                                                       const char* place_key,
                                                       const std::string& place,
                                                       std::string_view owner) {
-  if (content.find('\0') != std::string_view::npos) {
+  if (!is_convertible_name(name) && content.find('\0') != std::string_view::npos) {
     return fail(ErrorCode::kInvalidArgument, "not text");
   }
-  ASSIGN_OR_RETURN(auto parsed, parse_documents(name, content));
+  ASSIGN_OR_RETURN(auto parsed, read_documents(context, name, content));
   std::vector<SourceDocument> documents;
   for (DocumentJson& document : parsed) {
     std::string text = codec::string_or(document, "text", "");

@@ -1,4 +1,4 @@
-// What a source holds now: a git repository, or a list of URLs.
+// What a source holds now: a git repository, a list of URLs, or a folder of this machine.
 //
 // Sources are written by others. A repository is never checked out, so its links, hooks, filters
 // and submodules do nothing; a URL reaches nothing local to this host or its network, whatever name
@@ -76,6 +76,17 @@ struct GitRequest {
 Result<SourceListing> read_git_source(const Context& context, const GitRequest& request,
                                       const SourceOptions& options);
 
+struct FolderRequest {
+  std::filesystem::path folder;
+  std::vector<std::string> include;  // As of a repository.
+  std::vector<std::string> exclude;
+};
+// Places are paths below the folder. Links are not followed. kInvalidArgument if it is none; a
+// folder that cannot be listed to its end is an error, a file that cannot be read a failure of its
+// own.
+Result<SourceListing> read_folder_source(const Context& context, const FolderRequest& request,
+                                         const SourceOptions& options);
+
 // Asks with If-None-Match for what `index` says of the owner. One URL's failure is not the others'.
 Result<SourceListing> read_http_source(const Context& context, net::HttpTransport& transport,
                                        const std::vector<std::string>& urls,
@@ -83,7 +94,7 @@ Result<SourceListing> read_http_source(const Context& context, net::HttpTranspor
                                        const SourceOptions& options);
 
 // Of a source's file: documents with owner and place, or the reason why there are none.
-Result<std::vector<SourceDocument>> documents_of_file(std::string_view name,
+Result<std::vector<SourceDocument>> documents_of_file(const Context& context, std::string_view name,
                                                       std::string_view content,
                                                       const char* place_key,
                                                       const std::string& place,

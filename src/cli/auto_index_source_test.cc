@@ -103,15 +103,15 @@ TEST(Credentials, AreReadFromFilesOfASecret) {
 // A file that says it belongs to somebody else could otherwise never be removed again.
 TEST(SourceDocuments, BelongToTheOwnerWhateverTheySay) {
   const auto documents = documents_of_file(
-      "a.json", R"([{"text":"x","metadata":{"indexed_by":"other","file_path":"b","url":"u"}}])",
+      {}, "a.json", R"([{"text":"x","metadata":{"indexed_by":"other","file_path":"b","url":"u"}}])",
       kPathKey, "docs/a.json", kOwner);
   ASSERT_TRUE(documents) << documents.error().message;
   ASSERT_EQ(documents->size(), 1U);
   EXPECT_EQ((*documents)[0].metadata[kOwnerKey], kOwner);
   EXPECT_EQ(place_of((*documents)[0].metadata), "docs/a.json");
   EXPECT_EQ((*documents)[0].metadata["url"], "u");
-  EXPECT_FALSE(documents_of_file("a.md", std::string("a\0b", 3), kPathKey, "a.md", kOwner));
-  EXPECT_FALSE(documents_of_file("a.md", "\xff", kPathKey, "a.md", kOwner));
+  EXPECT_FALSE(documents_of_file({}, "a.md", std::string("a\0b", 3), kPathKey, "a.md", kOwner));
+  EXPECT_FALSE(documents_of_file({}, "a.md", "\xff", kPathKey, "a.md", kOwner));
 }
 
 // Somebody else's repository must not fill the disk or the memory of a node.
@@ -153,6 +153,39 @@ TEST(GitSource, DoesNotReachLocalHosts) {
     ASSERT_FALSE(listing) << url;
     EXPECT_EQ(listing.error().code, ErrorCode::kPermissionDenied) << listing.error().message;
   }
+}
+
+// A file that is damaged today must not take what is indexed of it along, nor a link lead outside.
+TEST(FolderSource, ReadsWhatLiesInIt) {
+  const auto folder = *TemporaryDirectory::create("rage-folder-");
+  const auto root = folder->path() / "docs";
+  ASSERT_TRUE(ensure_directory(root / "sub" / ".hidden"));
+  for (const auto& [name, content] : {std::pair{"sub/b.md", "# Beta"},
+                                      {"a.txt", "Alpha"},
+                                      {"empty.txt", " "},
+                                      {"broken.json", "{"},
+                                      {"c.py", "x = 1"},
+                                      {"sub/.hidden/d.txt", "no"}}) {
+    ASSERT_TRUE(write_file_atomically(root / name, content));
+  }
+  ASSERT_TRUE(write_file_atomically(folder->path() / "secret.txt", "secret"));
+  std::filesystem::create_symlink(folder->path() / "secret.txt", root / "link.txt");
+  const SourceOptions options{.owner = std::string(kOwner)};
+  const auto listing = read_folder_source({}, {.folder = root}, options);
+  ASSERT_TRUE(listing) << listing.error().message;
+  ASSERT_EQ(listing->documents.size(), 2U);
+  EXPECT_EQ(listing->documents[0].place, "a.txt");
+  EXPECT_EQ(listing->documents[1].metadata[kPathKey], "sub/b.md");
+  EXPECT_EQ(listing->documents[1].metadata[kOwnerKey], kOwner);
+  EXPECT_THAT(listing->failures, ElementsAre(HasSubstr("broken.json: ")));
+  EXPECT_TRUE(listing->kept_places.contains("broken.json"));
+  EXPECT_THAT(listing->skipped, ElementsAre(HasSubstr("c.py: ")));
+  const auto code = read_folder_source({}, {.folder = root, .include = {"*.py"}}, options);
+  ASSERT_EQ(code->documents.size(), 1U);
+  EXPECT_EQ(code->documents[0].metadata["language"], "python");
+  EXPECT_NE(code->revision, listing->revision);
+  EXPECT_EQ(read_folder_source({}, {.folder = root / "none"}, options).error().code,
+            ErrorCode::kInvalidArgument);
 }
 
 }  // namespace

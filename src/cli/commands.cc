@@ -69,14 +69,18 @@ Json chat_body(const AskCommand& command) {
 
 }  // namespace
 
-Result<void> run_index(const Context& context, RagClient& client, const IndexCommand& command) {
-  const LoadedDocuments loaded = load_documents(command.paths);
+Result<IndexSummary> run_index(const Context& context, RagClient& client,
+                               const IndexCommand& command) {
+  const LoadedDocuments loaded = load_documents(context, command.paths, command.convert);
   for (const SkippedFile& file : loaded.skipped) {
     fmt::print(stderr, "skipped {}: {}\n", file.path, file.reason);
   }
   if (loaded.documents.empty()) {
     return fail(ErrorCode::kInvalidArgument, "nothing to index in {}", join(command.paths, ", "));
   }
+  RETURN_IF_ERROR(context.check());
+  const auto missed = static_cast<std::size_t>(
+      std::ranges::count_if(loaded.skipped, [](const SkippedFile& file) { return file.missed; }));
   const Progress progress(loaded.documents.size());
   std::size_t done = 0;
   while (done < loaded.documents.size()) {
@@ -99,12 +103,16 @@ Result<void> run_index(const Context& context, RagClient& client, const IndexCom
     for (const SkippedFile& file : loaded.skipped) {
       skipped.push_back({{"path", file.path}, {"reason", file.reason}});
     }
-    fmt::print("{}\n", codec::render_json(
-                           {{"index", command.index}, {"documents", done}, {"skipped", skipped}}));
+    fmt::print("{}\n", codec::render_json({{"index", command.index},
+                                           {"documents", done},
+                                           {"missed", missed},
+                                           {"skipped", skipped}}));
   } else {
     fmt::print("{} documents are in the index '{}'.\n", done, command.index);
+    if (missed > 0) fmt::print("{} files could not be read and are missing in it.\n", missed);
   }
-  return {};
+  std::fflush(stdout);
+  return IndexSummary{.documents = done, .files_missed = missed};
 }
 
 Result<void> run_retrieve(const Context& context, RagClient& client,

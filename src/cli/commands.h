@@ -7,6 +7,7 @@
 
 #include "base/context.h"
 #include "base/error.h"
+#include "cli/convert.h"
 #include "cli/rag_client.h"
 
 namespace rage::cli {
@@ -18,10 +19,17 @@ struct IndexCommand {
   std::vector<std::string> paths;
   OutputFormat format = OutputFormat::kText;
   std::size_t documents_per_request = 32;
+  ConvertOptions convert = {};
 };
 // Sends the documents in portions, with progress on standard error. Running it again after a
-// failure resumes: the service skips what it has. Fails if nothing could be read.
-Result<void> run_index(const Context& context, RagClient& client, const IndexCommand& command);
+// failure resumes: the service skips what it has. Fails if nothing could be read; the
+// others are named on standard error and in the summary.
+struct IndexSummary {
+  std::size_t documents = 0;
+  std::size_t files_missed = 0;  // Documents that could not be read, but for what lies beside.
+};
+Result<IndexSummary> run_index(const Context& context, RagClient& client,
+                               const IndexCommand& command);
 
 struct RetrieveCommand {
   std::string index;

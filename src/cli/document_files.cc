@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iostream>
 #include <iterator>
+#include <map>
 #include <set>
 
 #include "base/files.h"
@@ -19,6 +20,15 @@ using codec::Json;
 const std::set<std::string, std::less<>> kTextEndings = {".txt", ".md",   ".markdown",
                                                          ".rst", ".text", ""};
 const std::set<std::string, std::less<>> kPageEndings = {".html", ".htm", ".xhtml"};
+// As the service's grammars are called. A header is read as C++, which most of C is.
+const std::map<std::string, std::string_view, std::less<>> kCodeEndings = {
+    {".bash", "bash"},     {".c", "c"},           {".cc", "cpp"},         {".cjs", "javascript"},
+    {".cpp", "cpp"},       {".cxx", "cpp"},       {".go", "go"},          {".h", "cpp"},
+    {".hh", "cpp"},        {".hpp", "cpp"},       {".hxx", "cpp"},        {".java", "java"},
+    {".js", "javascript"}, {".jsx", "tsx"},       {".mjs", "javascript"}, {".py", "python"},
+    {".pyi", "python"},    {".rs", "rust"},       {".sh", "bash"},        {".sql", "sql"},
+    {".toml", "toml"},     {".ts", "typescript"}, {".tsx", "tsx"},        {".yaml", "yaml"},
+    {".yml", "yaml"},      {".css", "css"}};
 const std::set<std::string, std::less<>> kLineEndings = {".jsonl", ".ndjson"};
 
 std::string ending_of(std::string_view name) {
@@ -74,25 +84,35 @@ Result<std::vector<DocumentJson>> parse_lines(std::string_view content) {
   return documents;
 }
 
-void load_content(const std::string& path, std::string_view content, LoadedDocuments& loaded) {
-  auto documents = parse_documents(path, content);
+// What merely lies in a folder need not be a document.
+enum class Found { kByName, kInFolder };
+
+void load_content(const Context& context, const std::string& path, std::string_view content,
+                  const ConvertOptions& options, Found found, LoadedDocuments& loaded) {
+  auto documents = read_documents(context, path, content, options);
   if (!documents) {
-    loaded.skipped.push_back({path, documents.error().message});
+    const ErrorCode code = documents.error().code;
+    const bool beside = code == ErrorCode::kUnimplemented || code == ErrorCode::kNotFound;
+    loaded.skipped.push_back({.path = path,
+                              .reason = documents.error().message,
+                              .missed = found == Found::kByName || !beside});
     return;
   }
   std::ranges::move(*documents, std::back_inserter(loaded.documents));
 }
 
-void load_file(const fs::path& path, LoadedDocuments& loaded) {
+void load_file(const Context& context, const fs::path& path, const ConvertOptions& options,
+               Found found, LoadedDocuments& loaded) {
   const auto content = read_file(path, kFileBytesMax);
   if (!content) {
     loaded.skipped.push_back({path.string(), content.error().message});
     return;
   }
-  load_content(path.string(), *content, loaded);
+  load_content(context, path.string(), *content, options, found, loaded);
 }
 
-void load_folder(const fs::path& folder, LoadedDocuments& loaded) {
+void load_folder(const Context& context, const fs::path& folder, const ConvertOptions& options,
+                 LoadedDocuments& loaded) {
   std::vector<fs::path> files;
   std::error_code error;
   fs::recursive_directory_iterator entry(folder, fs::directory_options::skip_permission_denied,
@@ -106,15 +126,22 @@ void load_folder(const fs::path& folder, LoadedDocuments& loaded) {
   }
   if (error) loaded.skipped.push_back({folder.string(), error.message()});
   std::ranges::sort(files);
-  for (const fs::path& file : files) load_file(file, loaded);
+  for (const fs::path& file : files) {
+    if (context.check()) load_file(context, file, options, Found::kInFolder, loaded);
+  }
 }
 
 }  // namespace
 
+std::string_view code_language_of(std::string_view name) {
+  const auto found = kCodeEndings.find(ending_of(name));
+  return found == kCodeEndings.end() ? std::string_view() : found->second;
+}
+
 bool is_document_name(std::string_view name) {
   const std::string ending = ending_of(name);
-  return ending == ".json" || kLineEndings.contains(ending) || kTextEndings.contains(ending) ||
-         kPageEndings.contains(ending);
+  return is_convertible_name(name) || ending == ".json" || kLineEndings.contains(ending) ||
+         kTextEndings.contains(ending) || kPageEndings.contains(ending);
 }
 
 Result<std::vector<DocumentJson>> parse_documents(std::string_view name, std::string_view content) {
@@ -125,28 +152,49 @@ Result<std::vector<DocumentJson>> parse_documents(std::string_view name, std::st
     return documents_of(value);
   }
   const bool page = kPageEndings.contains(ending);
-  if (!page && !kTextEndings.contains(ending)) {
-    return fail(ErrorCode::kUnimplemented,
-                "files ending in {} cannot be read yet; text, Markdown, HTML, JSON and JSON lines "
-                "can",
-                ending);
+  const std::string_view language = code_language_of(name);
+  if (!page && language.empty() && !kTextEndings.contains(ending)) {
+    return fail(
+        ErrorCode::kUnimplemented,
+        "files ending in {} cannot be read; text, Markdown, HTML, PDF, Word (.docx), source "
+        "code, JSON and JSON lines can",
+        ending);
   }
   if (!text::is_valid_utf8(content)) return fail(ErrorCode::kInvalidArgument, "not UTF-8 text");
   Json metadata = Json::object();
   if (name != "-") metadata["file_path"] = name;
+  if (!language.empty()) {
+    metadata["split_type"] = "code";
+    metadata["language"] = language;
+  }
   HtmlText read;
   if (page) {
-    read = read_html(content);
+    read = read_html_as_markdown(content);
     if (!read.title.empty()) metadata["title"] = read.title;
+    metadata["split_type"] = "markdown";
     content = read.text;
   }
-  if (trim(content).empty()) return fail(ErrorCode::kInvalidArgument, "empty");
+  if (trim(content).empty()) return fail(ErrorCode::kNotFound, "there is no text in it");
   std::vector<DocumentJson> documents;
   documents.push_back({{"text", content}, {"metadata", std::move(metadata)}});
   return documents;
 }
 
-LoadedDocuments load_documents(const std::vector<std::string>& paths) {
+Result<std::vector<DocumentJson>> read_documents(const Context& context, std::string_view name,
+                                                 std::string_view content,
+                                                 const ConvertOptions& options) {
+  if (!is_convertible_name(name)) return parse_documents(name, content);
+  ASSIGN_OR_RETURN(const ConvertedDocument converted,
+                   convert_document(context, name, content, options));
+  Json metadata = {{"file_path", name}};
+  if (converted.markdown) metadata["split_type"] = "markdown";
+  std::vector<DocumentJson> documents;
+  documents.push_back({{"text", converted.text}, {"metadata", std::move(metadata)}});
+  return documents;
+}
+
+LoadedDocuments load_documents(const Context& context, const std::vector<std::string>& paths,
+                               const ConvertOptions& options) {
   LoadedDocuments loaded;
   for (const std::string& path : paths) {
     std::error_code error;
@@ -156,11 +204,15 @@ LoadedDocuments load_documents(const std::vector<std::string>& paths) {
       // Standard input has no name: JSON lines and JSON are told from text by their first
       // character.
       const bool one_value = json && codec::parse_json(content).has_value();
-      load_content(one_value ? "-.json" : json ? "-.jsonl" : "-", content, loaded);
+      load_content(context,
+                   one_value ? "-.json"
+                   : json    ? "-.jsonl"
+                             : "-",
+                   content, options, Found::kByName, loaded);
     } else if (fs::is_directory(path, error)) {
-      load_folder(path, loaded);
+      load_folder(context, path, options, loaded);
     } else {
-      load_file(path, loaded);
+      load_file(context, path, options, Found::kByName, loaded);
     }
   }
   return loaded;

@@ -204,4 +204,20 @@ HtmlText read_html(std::string_view html) {
   return Reader(html).read();
 }
 
+std::string decode_entities(std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = text[at] == '&' ? text.find(';', at) : std::string_view::npos;
+    if (end != std::string_view::npos && end - at <= kEntityBytesMax) {
+      if (const auto code_point = entity_of(text.substr(at + 1, end - at - 1))) {
+        text::append_utf8(out, *code_point);
+        at = end + 1;
+        continue;
+      }
+    }
+    out += text[at++];
+  }
+  return out;
+}
+
 }  // namespace rage::cli

@@ -15,4 +15,12 @@ struct HtmlText {
 // roughly.
 HtmlText read_html(std::string_view html);
 
+// The same as Markdown: headings, lists, tables and preformatted text keep their structure. Of a
+// page that says what its main part is (<main>, role="main", a single <article>), only that; else
+// all but its navigation and footer.
+HtmlText read_html_as_markdown(std::string_view html);
+
+// "&amp;", "&#8212;" and the like as characters; what is none stays.
+std::string decode_entities(std::string_view text);
+
 }  // namespace rage::cli

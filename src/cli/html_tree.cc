@@ -43,7 +43,9 @@ class Reader final {
                          .parent = 0,
                          .children = {},
                          .begin = 0,
-                         .end = html.size()});
+                         .end = html.size(),
+                         .outer_begin = 0,
+                         .outer_end = html.size()});
     open_.push_back(0);
   }
 
@@ -54,7 +56,7 @@ class Reader final {
       at_ = tag + 1;
       take_markup(tag);
     }
-    while (open_.size() > 1) close_last(html_.size());
+    while (open_.size() > 1) close_last(html_.size(), html_.size());
     return std::move(elements_);
   }
 
@@ -75,7 +77,7 @@ class Reader final {
         .name = name, .attributes = {}, .parent = 0, .children = {}, .begin = 0, .end = 0};
     const bool empty = take_attributes(element);
     if (closing) return close(name, tag);
-    if (ends_itself(name) && elements_[open_.back()].name == name) close_last(tag);
+    if (ends_itself(name) && elements_[open_.back()].name == name) close_last(tag, tag);
     open(std::move(element), tag, empty || is_void(name));
     if (name == "script" || name == "style") skip_to_end_of(name);
   }
@@ -128,15 +130,19 @@ class Reader final {
     if (open_.size() >= kDepthMax) return;
     element.parent = open_.back();
     element.begin = element.end = empty ? tag : at_;
+    element.outer_begin = tag;
+    element.outer_end = at_;
     const std::size_t id = elements_.size();
     elements_[open_.back()].children.push_back(id);
     elements_.push_back(std::move(element));
     if (!empty) open_.push_back(id);
   }
 
-  void close_last(std::size_t tag) {
+  // `behind` is where what follows it begins.
+  void close_last(std::size_t tag, std::size_t behind) {
     HtmlElement& element = elements_[open_.back()];
     element.end = std::max(element.begin, tag);
+    element.outer_end = std::max(element.end, behind);
     open_.pop_back();
   }
 
@@ -146,7 +152,8 @@ class Reader final {
     });
     if (found == open_.rend() - 1) return;  // Nothing of that name is open.
     const auto keep = static_cast<std::size_t>(open_.rend() - found) - 1;
-    while (open_.size() > keep) close_last(tag);
+    while (open_.size() > keep + 1) close_last(tag, tag);
+    close_last(tag, at_);
   }
 
   void skip_to_end_of(const std::string& name) {

@@ -17,6 +17,8 @@ struct HtmlElement {
   std::vector<std::size_t> children;
   std::size_t begin = 0;  // Bytes of the page between its tags: [begin, end).
   std::size_t end = 0;
+  std::size_t outer_begin = 0;  // The same with its tags.
+  std::size_t outer_end = 0;
 
   // Empty if absent.
   std::string_view attribute(std::string_view name) const;

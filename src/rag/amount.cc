@@ -4,82 +4,29 @@
 #include <array>
 
 #include "base/strings.h"
+#include "rag/units.h"
 
 namespace rage::rag {
 namespace {
 
 constexpr std::size_t kValueBytesMax = 40;
 
-struct Unit {
-  std::string_view word;
-  std::string_view unit;
-  double factor;
-};
+constexpr auto kCurrencies = std::to_array<Unit>({{"eur", "eur", 1},
+                                                  {"euro", "eur", 1},
+                                                  {"euros", "eur", 1},
+                                                  {"€", "eur", 1},
+                                                  {"usd", "usd", 1},
+                                                  {"dollar", "usd", 1},
+                                                  {"dollars", "usd", 1},
+                                                  {"$", "usd", 1},
+                                                  {"gbp", "gbp", 1},
+                                                  {"pounds", "gbp", 1},
+                                                  {"£", "gbp", 1},
+                                                  {"chf", "chf", 1}});
 
-constexpr std::array<Unit, 58> kUnits = {{
-    {"g", "g", 1},
-    {"gram", "g", 1},
-    {"grams", "g", 1},
-    {"gramme", "g", 1},
-    {"grammes", "g", 1},
-    {"kg", "g", 1000},
-    {"kilo", "g", 1000},
-    {"kilos", "g", 1000},
-    {"kilogram", "g", 1000},
-    {"kilograms", "g", 1000},
-    {"mg", "g", 0.001},
-    {"mm", "m", 0.001},
-    {"cm", "m", 0.01},
-    {"m", "m", 1},
-    {"metre", "m", 1},
-    {"metres", "m", 1},
-    {"meter", "m", 1},
-    {"meters", "m", 1},
-    {"km", "m", 1000},
-    {"kilometre", "m", 1000},
-    {"kilometres", "m", 1000},
-    {"kilometer", "m", 1000},
-    {"kilometers", "m", 1000},
-    {"ml", "l", 0.001},
-    {"millilitres", "l", 0.001},
-    {"milliliters", "l", 0.001},
-    {"cl", "l", 0.01},
-    {"l", "l", 1},
-    {"litre", "l", 1},
-    {"litres", "l", 1},
-    {"liter", "l", 1},
-    {"liters", "l", 1},
-    {"minute", "minute", 1},
-    {"minutes", "minute", 1},
-    {"min", "minute", 1},
-    {"hour", "minute", 60},
-    {"hours", "minute", 60},
-    {"h", "minute", 60},
-    {"day", "minute", 1440},
-    {"days", "minute", 1440},
-    {"week", "minute", 10080},
-    {"weeks", "minute", 10080},
-    {"month", "month", 1},
-    {"months", "month", 1},
-    {"year", "month", 12},
-    {"years", "month", 12},
-    {"eur", "eur", 1},
-    {"euro", "eur", 1},
-    {"euros", "eur", 1},
-    {"€", "eur", 1},
-    {"usd", "usd", 1},
-    {"dollar", "usd", 1},
-    {"dollars", "usd", 1},
-    {"$", "usd", 1},
-    {"gbp", "gbp", 1},
-    {"pounds", "gbp", 1},
-    {"£", "gbp", 1},
-    {"chf", "chf", 1},
-}};
-
-const Unit* find_unit(std::string_view word) {
-  const auto found = std::ranges::find(kUnits, word, &Unit::word);
-  return found == kUnits.end() ? nullptr : &*found;
+const Unit* unit_or_currency(std::string_view word) {
+  const auto* const found = std::ranges::find(kCurrencies, word, &Unit::word);
+  return found == kCurrencies.end() ? find_unit(word) : found;
 }
 
 // Where the number at the beginning of `text` ends; digits, '.' and ',' between digits.
@@ -98,9 +45,9 @@ std::size_t number_end(std::string_view text) {
 }  // namespace
 
 std::optional<Amount> with_unit(double value, std::string_view folded_word) {
-  const Unit* unit = find_unit(folded_word);
+  const Unit* unit = unit_or_currency(folded_word);
   if (unit == nullptr) return std::nullopt;
-  return Amount{.value = value * unit->factor, .unit = std::string(unit->unit)};
+  return Amount{.value = value * unit->factor, .unit = std::string(unit->base)};
 }
 
 std::optional<Amount> parse_amount(std::string_view value) {

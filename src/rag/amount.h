@@ -7,8 +7,8 @@
 
 namespace rage::rag {
 
-// Value. Units are "g", "m", "l", "minute", "month", "eur" and other currencies' codes, or the word
-// as written; empty: none.
+// Value. Units are the bases of units.h, "eur" and other currencies' codes, or the word as written;
+// empty: none.
 struct Amount {
   double value = 0;
   std::string unit;

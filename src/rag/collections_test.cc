@@ -98,6 +98,27 @@ TEST_P(CollectionsTest, ChangedMetadataReplacesTheOld) {
   });
 }
 
+// Its first chunk need not begin where it does.
+TEST_P(CollectionsTest, ADocumentThatBeginsWithBlankLinesIsKnownAgain) {
+  std::string text = "\n\n  \n# Apples\n\n";
+  for (int i = 0; i < 200; ++i) text += "Line " + std::to_string(i) + " says something new.\n\n";
+  for (const std::string type : {"text", "markdown"}) {
+    const codec::Json metadata = {{"split_type", type}, {"n", 1}};
+    const auto ids = *collections->add({}, type, {a_document(text, metadata)});
+    const auto rows = texts(type).size();
+    ASSERT_GT(rows, 2U);
+    reopen();
+    auto presence =
+        (*collections->find(type))->presence(ids, std::vector{a_document(text, metadata)});
+    EXPECT_EQ(presence->front(), Presence::kSame) << type;
+    const codec::Json changed = {{"split_type", type}, {"n", 2}};
+    ASSERT_TRUE(collections->add({}, type, {a_document(text, changed)}));
+    EXPECT_EQ(texts(type).size(), rows);
+    presence = (*collections->find(type))->presence(ids, std::vector{a_document(text, changed)});
+    EXPECT_EQ(presence->front(), Presence::kSame) << type;
+  }
+}
+
 TEST_P(CollectionsTest, UpdateReplacesUnderTheSameIdAndTellsWhatItDid) {
   const auto ids =
       *collections->add({}, "i", {a_document("one"), a_document("two"), a_document("three")});

@@ -60,7 +60,7 @@ FieldRole role_of(const KeyStats& stats, const std::vector<std::string>& words,
       any_of(words, {"created", "creation",  "modified",  "updated",  "accessed", "indexed",
                      "file",    "size",      "hash",      "sha256",   "mime",     "id",
                      "uuid",    "timestamp", "path",      "photo",    "image",    "avatar",
-                     "picture", "icon",      "thumbnail", "checksum", "etag"});
+                     "picture", "icon",      "thumbnail", "checksum", "etag",     "split"});
   if (of_file) return FieldRole::kIgnored;
   if (stats.mostly(stats.urls)) return FieldRole::kUrl;
   const bool dated = stats.mostly(stats.dates);

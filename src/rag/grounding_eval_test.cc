@@ -118,6 +118,17 @@ TEST(GroundingEval, TheScheduleQuestionsShowNoWrongFact) {
   EXPECT_GE(grade.right, 53U);
 }
 
+// Whoever asks about zorblax must not get an answer about everything but zorblax.
+TEST(GroundingEval, ANameThatTheScheduleDoesNotHaveIsNeverPassedOver) {
+  for (const Json& row : read_lines(source("examples/scale23x/questions-dev.jsonl"))) {
+    std::string question = codec::string_or(row, "question", "");
+    question.insert(question.find_last_not_of("?.! ") + 1, " with zorblax");
+    const AnswerPlan plan = plan_answer({{"user", question}}, {}, schedule(),
+                                        GroundingOptions{.mode = AnswerMode::kExtractive});
+    EXPECT_EQ(plan.kind, PlanKind::kAbstain) << question << "\n  " << plan.answer;
+  }
+}
+
 TEST(GroundingEval, TheRegressionQuestionsShowNoWrongFact) {
   const Grade grade = grade_file("tests/golden/grounding_questions.jsonl");
   EXPECT_GE(grade.questions, 150U);

@@ -1,10 +1,10 @@
 set(GROUNDING_HEADERS
-  grounding.h grounding_tokens.h grounding_prompt.h facts.h amount.h quantities.h corpus.h untrusted.h
+  grounding.h grounding_tokens.h grounding_prompt.h facts.h amount.h quantities.h units.h corpus.h untrusted.h
   question.h question_fields.h question_parser.h question_words.h question_select.h question_selector.h question_passage.h question_history.h
   compose.h composer.h compose_prose.h compose_words.h plan_trace.h question_sentences.h sufficiency.h
   verify.h verify_sentence.h verify_split.h source_spans.h chunk_places.h answer_grammar.h)
 set(GROUNDING_SOURCES
-  grounding.cc grounding_mode.cc grounding_tokens.cc grounding_prompt.cc facts.cc facts_calendar.cc amount.cc quantities.cc
+  grounding.cc grounding_mode.cc grounding_tokens.cc grounding_prompt.cc facts.cc facts_calendar.cc amount.cc quantities.cc units.cc
   corpus.cc corpus_schema.cc untrusted.cc untrusted_instructions.cc
   question.cc question_when.cc question_names.cc question_intent.cc question_words.cc
   question_typos.cc question_titles.cc question_fields.cc

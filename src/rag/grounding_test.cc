@@ -72,6 +72,57 @@ TEST(Grounding, RefusesWhatTheCorpusDoesNotHave) {
   }
 }
 
+AnswerPlan ask_with_scores(const char* question, std::vector<Chunk> chunks,
+                           const std::vector<float>& dense) {
+  auto hits = for_test::retrieved(chunks);
+  for (std::size_t i = 0; i < hits.size(); ++i) hits[i].dense_score = dense.at(i);
+  return plan_answer({{"user", question}}, std::move(hits), CorpusIndex(std::move(chunks)), {});
+}
+
+// The asker means the brokers' talk or none: not the one that is only a little nearer in meaning.
+TEST(Grounding, WhereWordsAndMeaningDisagreeNeitherIsSure) {
+  const char* question = "I need help measuring brokers for the upkeep of a harvest.";
+  std::vector<float> dense = {0.52F, 0.45F, 0, 0, 0, 0, 0, 0, 0};
+  EXPECT_EQ(ask_with_scores(question, for_test::talk_chunks(), dense).kind, PlanKind::kAbstain);
+  dense[1] = 0.60F;
+  EXPECT_THAT(ask_with_scores(question, for_test::talk_chunks(), dense).answer,
+              HasSubstr("Bees and Brokers"));
+}
+
+// "Designing circuit boards" is not what a long text is about that has "boards" in one place and
+// "design" and "circuit" in others.
+TEST(Grounding, WordsScatteredOverATextDoNotMakeItMeant) {
+  auto rows = for_test::talk_rows();
+  rows[1].description =
+      "It begins with bare boards. Then there is tea. Then there is rain. The rain stops. People "
+      "sing. "
+      "One of them draws a circuit in the sand. Another sleeps. Night comes. The design is "
+      "forgotten.";
+  std::vector<Chunk> chunks;
+  for (const auto& row : rows) chunks.push_back(for_test::chunk_of(row, chunks.size()));
+  const std::vector<float> dense = {0.2F, 0.52F, 0, 0, 0, 0, 0, 0, 0};
+  EXPECT_EQ(ask_with_scores("Which session covers designing circuit boards?", chunks, dense).kind,
+            PlanKind::kAbstain);
+}
+
+// Opening hours have an end; "opens at 7:00" has none.
+TEST(Grounding, WhenSomethingClosesIsToldByItsOpeningHours) {
+  auto rows = for_test::talk_rows();
+  rows[8].title = "Opening hours";
+  rows[8].room = "";
+  const auto ask = [&](const char* sentence) {
+    rows[8].description = sentence;
+    std::vector<Chunk> chunks;
+    for (const auto& row : rows) chunks.push_back(for_test::chunk_of(row, chunks.size()));
+    const SourceSentence near{
+        .doc_id = "talk-8", .title = "Opening hours", .text = sentence, .similarity = 0.6F};
+    return plan_answer({{"user", "When does Hall A close?"}}, {}, CorpusIndex(chunks),
+                       GroundingOptions{.sentences = {near}});
+  };
+  EXPECT_THAT(ask("Hall A opens every day from 7:00 to 20:00.").answer, HasSubstr("7:00 to 20:00"));
+  EXPECT_EQ(ask("Hall A opens every day at 7:00.").kind, PlanKind::kAbstain);
+}
+
 TEST(Grounding, QuotesWhatOnlyTheTextTells) {
   EXPECT_THAT(ask("How many seats does Queues for Beginners have?").answer,
               HasSubstr("The number of seats is sixteen"));

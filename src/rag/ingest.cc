@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "rag/hashes.h"
+#include "rag/splitting.h"
 
 namespace rage::rag {
 namespace {
@@ -12,19 +13,16 @@ constexpr std::size_t kSpecialTokens = 2;  // [CLS] and [SEP].
 // Embedded per call, so that a long request can be cancelled and other callers get their turn.
 constexpr std::size_t kTextsPerCall = 64;
 
-std::vector<std::string> chunk_texts(const Document& document, embed::Embedder& embedder,
-                                     const IngestOptions& options) {
+Result<std::vector<DocumentChunk>> chunks_of(const Document& document, embed::Embedder& embedder,
+                                             const IngestOptions& options) {
   const std::size_t fits =
       std::max<std::size_t>(embedder.tokens_max(), kSpecialTokens + 8) - kSpecialTokens;
   const text::ChunkOptions chunking{.tokens_max = std::min(options.chunk_tokens_max, fits),
                                     .tokens_overlap = options.chunk_tokens_overlap};
   const auto count = [&](std::string_view part) { return embedder.count_tokens(part); };
-  std::vector<std::string> texts;
-  for (const text::TextSpan& span : text::split_into_chunks(document.text, chunking, count)) {
-    texts.emplace_back(span.of(document.text));
-  }
-  if (texts.empty() && !document.metadata.empty()) texts.emplace_back();
-  return texts;
+  ASSIGN_OR_RETURN(auto chunks, split_document(document, chunking, count));
+  if (chunks.empty() && !document.metadata.empty()) chunks.emplace_back();
+  return chunks;
 }
 
 }  // namespace
@@ -57,8 +55,12 @@ Result<std::vector<PreparedDocument>> prepare_documents(const Context& context,
     PreparedDocument& entry = prepared.emplace_back();
     entry.document = std::move(documents[i]);
     entry.doc_id = doc_ids.empty() ? document_id(entry.document.text) : doc_ids[i];
-    entry.chunk_texts = chunk_texts(entry.document, embedder, options);
-    texts.insert(texts.end(), entry.chunk_texts.begin(), entry.chunk_texts.end());
+    ASSIGN_OR_RETURN(std::vector<DocumentChunk> chunks,
+                     chunks_of(entry.document, embedder, options));
+    for (DocumentChunk& chunk : chunks) {
+      texts.push_back(chunk.context.empty() ? chunk.text : chunk.context + "\n" + chunk.text);
+      entry.chunk_texts.push_back(std::move(chunk.text));
+    }
   }
   ASSIGN_OR_RETURN(const embed::EmbeddingMatrix all,
                    embed_texts(context, embedder, texts, embed::TextKind::kPassage));

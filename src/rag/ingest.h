@@ -27,8 +27,8 @@ struct PreparedDocument {
   embed::EmbeddingMatrix vectors;
 };
 
-// Splits and embeds all; chunks of all documents share the embedder's batches. Texts must be UTF-8.
-// A document without text has no chunk, or one empty chunk if it has metadata (as in KAITO).
+// Splits (splitting.h) and embeds all; all chunks share the embedder's batches. Texts must be
+// UTF-8. A document without text has no chunk, or one empty chunk if it has metadata (as in KAITO).
 // doc_ids, if not empty, replaces the computed ids, one a document.
 Result<std::vector<PreparedDocument>> prepare_documents(const Context& context,
                                                         embed::Embedder& embedder,

@@ -3,96 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
 #include "base/strings.h"
 #include "rag/question_words.h"
+#include "rag/units.h"
 
 namespace rage::rag {
 namespace {
 
-struct Unit {
-  std::string_view word;
-  std::string_view base;
-  double factor;
-};
-
-constexpr std::array<Unit, 65> kUnits = {{
-    {"second", "second", 1},
-    {"seconds", "second", 1},
-    {"sec", "second", 1},
-    {"secs", "second", 1},
-    {"minute", "second", 60},
-    {"minutes", "second", 60},
-    {"min", "second", 60},
-    {"mins", "second", 60},
-    {"hour", "second", 3600},
-    {"hours", "second", 3600},
-    {"hr", "second", 3600},
-    {"hrs", "second", 3600},
-    {"h", "second", 3600},
-    {"day", "second", 86400},
-    {"days", "second", 86400},
-    {"week", "second", 604800},
-    {"weeks", "second", 604800},
-    {"month", "month", 1},
-    {"months", "month", 1},
-    {"year", "month", 12},
-    {"years", "month", 12},
-    {"decade", "month", 120},
-    {"decades", "month", 120},
-    {"millisecond", "ms", 1},
-    {"milliseconds", "ms", 1},
-    {"ms", "ms", 1},
-    {"kilobyte", "kilobyte", 1},
-    {"kilobytes", "kilobyte", 1},
-    {"kb", "kilobyte", 1},
-    {"megabyte", "megabyte", 1},
-    {"megabytes", "megabyte", 1},
-    {"mb", "megabyte", 1},
-    {"gigabyte", "gigabyte", 1},
-    {"gigabytes", "gigabyte", 1},
-    {"gb", "gigabyte", 1},
-    {"terabyte", "terabyte", 1},
-    {"terabytes", "terabyte", 1},
-    {"tb", "terabyte", 1},
-    {"meter", "meter", 1},
-    {"meters", "meter", 1},
-    {"metre", "meter", 1},
-    {"metres", "meter", 1},
-    {"kilometer", "kilometer", 1},
-    {"kilometers", "kilometer", 1},
-    {"kilometres", "kilometer", 1},
-    {"km", "kilometer", 1},
-    {"mile", "mile", 1},
-    {"miles", "mile", 1},
-    {"foot", "foot", 1},
-    {"feet", "foot", 1},
-    {"inch", "inch", 1},
-    {"inches", "inch", 1},
-    {"kilogram", "kilogram", 1},
-    {"kilograms", "kilogram", 1},
-    {"kg", "kilogram", 1},
-    {"gram", "gram", 1},
-    {"grams", "gram", 1},
-    {"watt", "watt", 1},
-    {"watts", "watt", 1},
-    {"volt", "volt", 1},
-    {"volts", "volt", 1},
-    {"degree", "degree", 1},
-    {"degrees", "degree", 1},
-    {"liter", "liter", 1},
-    {"liters", "liter", 1},
-}};
-
-const Unit* unit_of(std::string_view folded) {
-  const auto* found = std::ranges::find(kUnits, folded, &Unit::word);
-  return found == kUnits.end() ? nullptr : found;
-}
-
 // A unit with its value, before neighbours are summed.
-struct Amount {
+struct Measured {
   const Unit* unit = nullptr;
   double value = 0;
   std::size_t token_begin = 0;
@@ -106,7 +27,7 @@ class Scanner {
 
   std::vector<Quantity> scan() {
     for (std::size_t i = 0; i < tokens_.size(); ++i) {
-      if (const Unit* unit = unit_of(word(i))) read_unit(i, *unit);
+      if (const Unit* unit = find_unit(word(i))) read_unit(i, *unit);
       read_joined(i);
     }
     std::vector<Quantity> found;
@@ -136,7 +57,7 @@ class Scanner {
   }
 
   // "1 hour and 30 minutes": the smaller unit follows at once.
-  bool continues(const Amount& a, const Amount& b) const {
+  bool continues(const Measured& a, const Measured& b) const {
     if (a.unit->base != b.unit->base || a.unit->factor <= b.unit->factor) return false;
     if (b.token_begin == a.token_end) return close(a.token_end - 1);
     return b.token_begin == a.token_end + 1 && is_word(a.token_end, "and");
@@ -144,7 +65,9 @@ class Scanner {
 
   std::optional<double> number_ending_at(std::size_t end, std::size_t& begin) const {
     for (const Fact& fact : facts_) {
-      if (fact.kind != FactKind::kNumber || fact.token_end != end) continue;
+      // "2000 metres": before a unit that is no year.
+      const bool number = fact.kind == FactKind::kNumber || fact.kind == FactKind::kYear;
+      if (!number || fact.token_end != end) continue;
       begin = fact.token_begin;
       return parse_double(fact.normal);
     }
@@ -187,7 +110,7 @@ class Scanner {
   void read_joined(std::size_t i) {
     const std::size_t letters = word(i).find_first_not_of("0123456789");
     if (letters == 0 || letters == std::string::npos || letters > 6) return;
-    const Unit* unit = unit_of(std::string_view(word(i)).substr(letters));
+    const Unit* unit = find_unit(std::string_view(word(i)).substr(letters));
     const auto value = parse_uint(std::string_view(word(i)).substr(0, letters));
     if (unit != nullptr && value) add(*unit, static_cast<double>(*value), i, i + 1);
   }
@@ -195,7 +118,7 @@ class Scanner {
   std::string_view text_;
   const std::vector<Token>& tokens_;
   const std::vector<Fact>& facts_;
-  std::vector<Amount> amounts_;
+  std::vector<Measured> amounts_;
 };
 
 }  // namespace

@@ -11,8 +11,8 @@
 
 namespace rage::rag {
 
-// Value. Tokens [token_begin, token_end). `normal` is the unit and the value: "second:10800",
-// "gigabyte:4". Time up to weeks is in seconds, months and years in months.
+// Value. Tokens [token_begin, token_end). `normal` is the base of units.h and the value:
+// "second:10800", "gb:4".
 struct Quantity {
   std::string normal;
   std::size_t token_begin = 0;

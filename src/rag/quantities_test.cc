@@ -29,8 +29,11 @@ TEST(Quantities, OneAmountHasOneForm) {
   EXPECT_THAT(read("a half-hour session"), ElementsAre("second:1800"));
   EXPECT_THAT(read("60 hours"), ElementsAre("second:216000"));
   EXPECT_THAT(read("two free hours per week"), ElementsAre("second:7200"));
-  EXPECT_THAT(read("four gigabytes and 2 TB"), ElementsAre("gigabyte:4", "terabyte:2"));
+  EXPECT_THAT(read("four gigabytes and 2 TB"), ElementsAre("gb:4", "tb:2"));
   EXPECT_THAT(read("two years"), ElementsAre("month:24"));
+  for (const char* text : {"2 km", "2000 metres", "two kilometers"})
+    EXPECT_THAT(read(text), ElementsAre("m:2000")) << text;
+  EXPECT_THAT(read("700 millilitres and 0.7 l"), ElementsAre("l:0.7", "l:0.7"));
 }
 
 TEST(Quantities, OrdinalsAndBareUnitsAreNone) {

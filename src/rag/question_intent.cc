@@ -16,7 +16,7 @@ void QuestionParser::read_intent() {
     if (q_.use[i] == TokenUse::kTitle) continue;
     plural = plural || is_plural_record_noun(word(i));
     if (word(i) == "how" && word_or_empty(i + 1) == "many") read_how_many(i);
-    if (word(i) == "how" && word_or_empty(i + 1) == "much") q_.wants_money = true;
+    if (word(i) == "how" && word_or_empty(i + 1) == "much") read_how_much(i);
     if (word(i) == "why") q_.open = true;
     if (word(i) == "how" &&
         one_of(word_or_empty(i + 1), {"do", "does", "did", "can", "is", "are", "to", "should"}) &&
@@ -68,6 +68,18 @@ void QuestionParser::read_how_many(std::size_t i) {
     if (is_function_word(word(k))) break;
   }
   q_.wants_number = true;
+}
+
+// "how much does it cost", but "how much deposit", "how much weight".
+void QuestionParser::read_how_much(std::size_t i) {
+  const std::size_t what = i + 2;
+  if (what >= size() || q_.use[what] != TokenUse::kContent || word(what) == "money") {
+    q_.wants_money = true;
+  } else {
+    q_.wants_number = std::ranges::none_of(corpus_.schema(), [&](const FieldSchema& field) {
+      return names_field(field, q_.tokens[what]);
+    });
+  }
 }
 
 void QuestionParser::read_ordinal() {
@@ -198,7 +210,7 @@ void QuestionParser::read_asked_field(std::size_t i) {
 void QuestionParser::read_attribute() {
   for (std::size_t i = 0; i < size() && q_.attribute.empty(); ++i) {
     if (q_.use[i] == TokenUse::kTitle || q_.use[i] == TokenUse::kConstraint) continue;
-    if (q_.wants_number && word(i) == "many" && before(i) == "how") {
+    if (q_.wants_number && one_of(word(i), {"many", "much"}) && before(i) == "how") {
       take_attribute(i + 1);
       // "how many days": a number of these, whatever else the word may stand for.
       const bool counted = i + 1 < size() && q_.use[i + 1] == TokenUse::kStructure;

@@ -5,6 +5,7 @@
 #include "rag/question_fields.h"
 #include "rag/question_parser.h"
 #include "rag/question_words.h"
+#include "text/english.h"
 
 namespace rage::rag {
 
@@ -245,17 +246,33 @@ bool QuestionParser::is_unknown(std::size_t i) const {
          !corpus_.knows_word(token.folded);
 }
 
+// "jenkins": neither the index nor a dictionary has the word. A shorter one may be mistyped as
+// well: correct_typos() leaves these alone.
+bool QuestionParser::is_foreign(std::size_t i) const {
+  const std::string& w = word(i);
+  const bool letters =
+      std::ranges::all_of(w, [](char letter) { return letter >= 'a' && letter <= 'z'; });
+  return letters && w.size() > 3 && is_unknown(i) && !is_everyday_word(w) &&
+         !text::is_english_word(w);
+}
+
 void QuestionParser::read_absent() {
+  std::vector<bool> foreign(size());
+  for (std::size_t i = 0; i < size(); ++i) foreign[i] = is_foreign(i);
+  const auto strangers = static_cast<std::size_t>(std::ranges::count(foreign, true));
+  const bool small_names = strangers * 3 <= size();
   for (std::size_t i = 0; i < size(); ++i) {
     const Token& token = q_.tokens[i];
     const bool digits = token.folded.find_first_of("0123456789") != std::string::npos;
     const bool name = is_name_like(i) || (digits && q_.use[i] == TokenUse::kContent) ||
+                      (small_names && foreign[i]) ||
                       (token.capital && i + 1 < size() && side_by_side(i) && is_name_like(i + 1) &&
                        !is_everyday_word(token.folded));
     if (!name || !is_unknown(i) || is_everyday_word(token.folded)) continue;
     std::size_t begin = i;
     std::size_t end = i + 1;
     const auto joins = [&](std::size_t k) {
+      if (small_names && foreign[k]) return true;
       return q_.tokens[k].capital && q_.use[k] != TokenUse::kTitle &&
              q_.use[k] != TokenUse::kStructure && q_.use[k] != TokenUse::kFunction &&
              capitals_tell_;

@@ -71,12 +71,14 @@ class QuestionParser final {
 
   // --- What the corpus does not have ---
   bool is_unknown(std::size_t i) const;
+  bool is_foreign(std::size_t i) const;
   void read_absent();
 
   // --- Intent ---
   void read_intent();
   void mark_words(std::initializer_list<std::string_view> words);
   void read_how_many(std::size_t i);
+  void read_how_much(std::size_t i);
   void read_ordinal();
   void read_next();
   void read_asked();

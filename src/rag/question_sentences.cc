@@ -64,6 +64,16 @@ bool could_answer(const Query& query, const CorpusIndex& corpus, RecordId id,
          has_answer_type(query, sentence.text);
 }
 
+// "It opens at 7:00" does not tell when it closes; "it opens from 7:00 to 20:00" does.
+bool tells_closing(std::string_view sentence) {
+  const auto tokens = tokenize(sentence);
+  const bool opens =
+      std::ranges::any_of(tokens, [](const Token& token) { return token.stem == "open"; });
+  const auto facts = extract_facts(sentence, tokens);
+  const auto times = std::ranges::count(facts, FactKind::kTime, &Fact::kind);
+  return opens && times == 2;
+}
+
 // Share of the content words, by idf, that the sentence has. Its title does not count: what a
 // document is called is not what a sentence of it says.
 double shared_content(const Query& query, const CorpusIndex& corpus,
@@ -74,7 +84,9 @@ double shared_content(const Query& query, const CorpusIndex& corpus,
   for (const std::size_t i : query.content) {
     const double weight = corpus.idf(query.tokens[i].stem);
     all += weight;
-    if (stems.contains(query.tokens[i].stem)) found += weight;
+    const bool closing = query.asks(kAskedWhen) && query.tokens[i].stem == "close";
+    if (stems.contains(query.tokens[i].stem) || (closing && tells_closing(sentence.text)))
+      found += weight;
   }
   return all > 0 ? found / all : 0;
 }

@@ -183,6 +183,9 @@ bool Selector::semantically_sure(const Ranked& one) const {
   if (one.coverage.names_missing) return false;
   // A word or two that the record lacks are a subject it does not have; a paraphrase is longer.
   if (one.coverage.matched == 0 && query_.content.size() < 4) return false;
+  // Nearly all words, but scattered over a long text: near because of them, and of nothing else.
+  if (one.coverage.matched > 2 && one.coverage.anywhere >= kLexicalSure && !together(one.id))
+    return false;
   float second = 0;
   for (const auto& [id, scores] : evidence_) {
     if (id != one.id && scores.dense) second = std::max(second, *scores.dense);
@@ -206,6 +209,8 @@ Selection Selector::single() const {
   if (!sure.empty()) return records(nearest(best, sure), 0.8);
   for (std::size_t i = 0; i < best.size() && i < 3; ++i) {
     if (semantically_sure(best[i])) return records({best[i].id}, 0.6);
+    // Where words speak for one record and meaning for another, neither is sure.
+    if (best[i].coverage.anywhere >= kSomeWords) break;
   }
   if (constrained()) return contradicted();
   return {};

@@ -51,6 +51,17 @@ TEST(Question, WordsOfAskingAreNotSearchedFor) {
   EXPECT_THAT(parse("Can you provide the room of Rust on Lighthouses?").content, IsEmpty());
 }
 
+// "How much deposit" asks for an amount of that, not for what a ticket costs.
+TEST(Question, HowMuchOfSomethingAsksForThat) {
+  const Query deposit = parse("How much deposit does the brokers lab take?");
+  EXPECT_TRUE(deposit.wants_number);
+  EXPECT_FALSE(deposit.wants_money);
+  ASSERT_EQ(deposit.attribute.size(), 1U);
+  EXPECT_EQ(deposit.tokens[deposit.attribute[0]].folded, "deposit");
+  EXPECT_TRUE(parse("How much is the brokers lab?").wants_money);
+  EXPECT_TRUE(parse("How much money does it cost?").wants_money);
+}
+
 // Two talks called "Larkspur": words of the second one's longer title must not leave only the
 // first.
 TEST(Question, ASharedMainTitleMeansBoth) {
@@ -87,6 +98,19 @@ TEST(Question, NamesWhatTheCorpusDoesNotHave) {
   EXPECT_THAT(parse("Who gives the keynote on Thursday?").absent, IsEmpty());
 }
 
+// Who asks for jenkins must not be answered with another pipeline, because it was not written
+// Jenkins. A question in another language is all words that English does not have.
+TEST(Question, ANameNeedsNoCapital) {
+  EXPECT_THAT(parse("who covers message queues with jenkins pipelines?").absent,
+              ElementsAre("jenkins"));
+  EXPECT_THAT(parse("when does linus torvalds speak about queues").absent,
+              ElementsAre("linus torvalds"));
+  EXPECT_THAT(parse("where is the rsut talk and the wod stove").absent, IsEmpty());  // Mistyped.
+  EXPECT_THAT(parse("Is there a talk on rebooting webservers during sandstorms?").absent,
+              IsEmpty());
+  EXPECT_THAT(parse("welcher vortrag handelt von leuchtfeuern und seefahrt?").absent, IsEmpty());
+}
+
 TEST(Question, CorrectsTypingErrorsTowardsTheCorpus) {
   const Query query = parse("whos speking about lihgthouses");
   EXPECT_TRUE(query.asks(kAskedWho));
@@ -100,6 +124,9 @@ TEST(Question, LeavesEverydayWordsAlone) {
   const Query query = parse("Where is the parking?");
   ASSERT_EQ(query.content.size(), 1U);
   EXPECT_EQ(query.tokens[query.content[0]].folded, "parking");
+  const Query ratio = parse("Who explains the ratio?");  // Not "radio".
+  ASSERT_EQ(ratio.content.size(), 1U);
+  EXPECT_EQ(ratio.tokens[ratio.content[0]].folded, "ratio");
 }
 
 TEST(Question, ReadsNoConstraintsInsideATitle) {

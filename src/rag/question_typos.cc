@@ -3,6 +3,7 @@
 #include "rag/question.h"
 #include "rag/question_words.h"
 #include "text/analyzer.h"
+#include "text/english.h"
 
 namespace rage::rag {
 namespace {
@@ -25,9 +26,11 @@ void replace(Token& token, std::string_view word) {
   token.stem = text::stem(word);
 }
 
-// How many edits a word of this length may be away; short words are too close to each other.
+// How many edits a word of this length may be away; short words are too close to each other. "a
+// baker" is not James Bayer: what English has is seldom a typing error.
 std::size_t edits_allowed(std::string_view word, bool capital) {
   if (word.size() < 4) return 0;
+  if (text::is_english_word(word)) return word.size() < 7 ? 0 : 1;
   if (word.size() < 7) return 1;
   return capital && word.size() < 9 ? 1 : 2;
 }

@@ -185,7 +185,8 @@ void StoreCollection::apply(std::span<const std::int64_t> removed,
   }
   std::vector<Row> rows;
   for (const StoredChunk& chunk : chunks) {
-    const bool first = chunk.begin == 0;
+    // It may begin after blank lines; then it has the document's text.
+    const bool first = chunk.begin == 0 || !chunk.document.empty();
     documents_[chunk.doc_id].push_back(
         {.sequence = chunk.sequence,
          .text_id = first ? document_id(chunk.document.empty() ? chunk.text : chunk.document)

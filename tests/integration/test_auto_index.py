@@ -219,19 +219,23 @@ class FromGit(AutoIndexTest):
     def test_takes_what_the_globs_choose(self):
         repository = self.repository()
         repository.git("checkout", "--quiet", "-b", "other")
+        repository.write("logo.bin", "x")
         repository.commit()
         url = f"file://{repository.folder}"
         self.run_once(
             "--git", url, "--ref", "other", "--include=*.md", "--exclude=guide/stop.md"
         )
         self.assertEqual(set(self.places()), {"README.md", "guide/start.md", ".github/hidden.md"})
-        report = self.run_once("--git", url, "--include=*.c", "--keep-removed", code=3)
+        report = self.run_once("--git", url, "--include=*.bin", "--keep-removed", code=3)
         self.assertEqual(report["reason"], "SomeDocumentsFailed")
-        self.assertIn("main.c", report["failures"][0])
+        self.assertIn("logo.bin", report["failures"][0])
+        # Source code is read where somebody asks for it.
+        self.run_once("--git", url, "--include=*.c", "--keep-removed")
+        self.assertEqual(self.places()["main.c"], "int main() {}")
         report = self.run_once("--git", url, "--ref", "absent", code=1)
         self.assertEqual(report["reason"], "SourceUnavailable")
         self.assertIn("absent", report["message"])
-        self.assertEqual(len(self.places()), 3)
+        self.assertEqual(len(self.places()), 4)
 
     def test_refuses_local_sources_unless_told(self):
         repository = self.repository()

@@ -66,6 +66,7 @@ class Retrieval(ServiceTest):
         report = self.grade("schedule", "examples/scale23x/questions-dev.jsonl")
         self.assertGreaterEqual(report["right"], 0.95, report)
         self.assertTrue(report["riskCoverage"])
+        self.grade("schedule", "examples/scale23x/questions-unseen.jsonl")
 
     @unittest.skipIf(EMBEDDER == "hashing", "paraphrases need a model of meaning")
     def test_the_questions_asked_through_the_chat(self):
@@ -88,3 +89,4 @@ class Retrieval(ServiceTest):
         self.assertGreaterEqual(report["right"], 0.95, report)
         self.assertGreater(report["ndcg10"], 0.8)
         self.grade("catalogue", folder / "questions-heldout.jsonl")
+        self.grade("catalogue", folder / "questions-unseen.jsonl")

@@ -18,6 +18,9 @@ THIRD_PARTIES = [
     (re.compile(r'^nlohmann/'), {'codec', 'text'}),
     (re.compile(r'^CLI/'), {'cli', 'apps'}),
     (re.compile(r'^usearch/'), {'vector'}),
+    (re.compile(r'^tree_sitter/'), {'text'}),
+    (re.compile(r'^expat\.h$'), {'cli'}),
+    (re.compile(r'^zlib\.h$'), {'cli', 'cluster'}),
     (re.compile(r'^libpq'), {'vectordb'}),
 ]
 

@@ -1,0 +1,10 @@
+// What `rage ingest` reads besides schedules: `folder` and `git`, as `rage auto-index` does.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace rage::app {
+
+void add_ingest_sources(CLI::App& ingest, int& exit_code);
+
+}  // namespace rage::app

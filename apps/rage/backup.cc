@@ -15,7 +15,9 @@
 #include "index_commands.h"
 #include "net/http_client.h"
 #include "rag_connection.h"
+#include "rag_environment.h"
 #include "subcommands.h"
+#include "vector_store_option.h"
 
 namespace rage::app {
 namespace {
@@ -44,7 +46,19 @@ void add_data(CLI::App& command, std::string& data) {
       ->capture_default_str();
 }
 
+// A copy of what a data directory still holds of old would be taken for one of the service's.
+Result<void> check_built_in_store() {
+  const std::string type = process_environment("VECTOR_DB_TYPE");
+  if (is_built_in_store(type)) return {};
+  return fail(ErrorCode::kUnimplemented,
+              "VECTOR_DB_TYPE={}: the indexes are not below a data directory. Back up the database "
+              "with its own tools, PostgreSQL with pg_dump; or have the service persist each index "
+              "(POST /persist/NAME). Indexes below a directory: unset VECTOR_DB_TYPE",
+              type);
+}
+
 Result<void> run_backup(BackupFlags flags) {
+  RETURN_IF_ERROR(check_built_in_store());
   const std::string file = flags.words.back();
   flags.words.pop_back();
   if (flags.all != flags.words.empty()) {
@@ -106,6 +120,7 @@ Result<void> run_restore(const RestoreFlags& flags) {
   if (!flags.verify_only && flags.through_service) {
     RETURN_IF_ERROR(restore_through_service(flags, indexes));
   } else if (!flags.verify_only) {
+    RETURN_IF_ERROR(check_built_in_store());
     auto restored = rag::restore_offline(flags.file, indexes, flags.data, flags.overwrite);
     if (!restored && restored.error().code == ErrorCode::kFailedPrecondition) {
       return fail(ErrorCode::kFailedPrecondition,

@@ -26,6 +26,7 @@
 #include "shutdown.h"
 #include "subcommands.h"
 #include "tracing.h"
+#include "vector_store_option.h"
 
 namespace rage::app {
 namespace {
@@ -38,6 +39,7 @@ constexpr std::size_t kAnswersKeptOnLoopback = 256;
 struct RagOptions {
   ServiceOptions listen{.port = 5000, .workers = 64, .workers_max = 512};
   std::string data = "storage";
+  VectorStoreOption store;
   EmbedderFlags embedder;
   std::string llm_url;
   std::string llm_token;
@@ -97,11 +99,34 @@ struct RagParts {
   SystemClock clock;
   std::unique_ptr<guardrails::OutputGuardrails> guardrails;
   std::unique_ptr<Embedders> embedders;
+  vectordb::ClockStamps stamps;
+  std::unique_ptr<vectordb::VectorStore> store;  // Null: the built-in one.
   std::unique_ptr<rag::Collections> collections;
   std::unique_ptr<llm::OpenAiClient> llm;
   std::unique_ptr<llm::RerankClient> reranker;
   std::unique_ptr<ragserver::RagService> service;
 };
+
+// Whoever starts a service may see what those who ask it may not.
+std::unexpected<Error> with_detail(Error error) {
+  if (!error.detail.empty()) error.message += fmt::format(" ({})", trim(error.detail));
+  return fail(std::move(error));
+}
+
+Result<void> open_indexes(const RagOptions& options, RagParts& parts) {
+  auto store = options.store.open(parts.access.transport(), parts.stamps);
+  if (!store) return with_detail(store.error());
+  parts.store = *std::move(store);
+  embed::Embedder& embedder = parts.embedders->current();
+  auto opened =
+      parts.store != nullptr
+          ? rag::Collections::open(options.data, *parts.store, embedder, options.ingest,
+                                   parts.embedders->old())
+          : rag::Collections::open(options.data, embedder, options.ingest, parts.embedders->old());
+  if (!opened) return with_detail(opened.error());
+  parts.collections = *std::move(opened);
+  return {};
+}
 
 // Long: models and indexes are read. `warm_up` tells others meanwhile how far it is.
 Result<void> load_parts(RagOptions& options, RagParts& parts, ragserver::WarmUp& warm_up) {
@@ -112,9 +137,7 @@ Result<void> load_parts(RagOptions& options, RagParts& parts, ragserver::WarmUp&
   ASSIGN_OR_RETURN(parts.embedders,
                    Embedders::load(parts.access, options.embedder, process_environment));
   warm_up.begin("indexes");
-  ASSIGN_OR_RETURN(parts.collections,
-                   rag::Collections::open(options.data, parts.embedders->current(), options.ingest,
-                                          parts.embedders->old()));
+  RETURN_IF_ERROR(open_indexes(options, parts));
   if (!options.llm_url.empty()) {
     ASSIGN_OR_RETURN(parts.llm, llm::OpenAiClient::create(
                                     parts.access.transport(),
@@ -161,7 +184,6 @@ Result<net::HttpServerOptions> listener_of(const RagOptions& options) {
 Result<void> run_rag(RagOptions options) {
   const ShutdownSignal shutdown;
   options.listen.set_log_format();
-  RETURN_IF_ERROR(check_rag_environment(process_environment));
   ASSIGN_OR_RETURN(const net::HttpServerOptions listener, listener_of(options));
   obs::MetricRegistry registry;
   const Tracing tracing("rage-rag", registry);
@@ -184,11 +206,13 @@ Result<void> run_rag(RagOptions options) {
   const char* scheme = listener.certificate ? "https" : "http";
   fmt::print("rage rag: ready on {}://{}:{}\n", scheme, listener.address, server->port());
   std::fflush(stdout);
+  const auto names = parts.collections->names();
   obs::log().info("RAG service ready", {{"address", listener.address},
                                         {"port", server->port()},
                                         {"data", options.data},
+                                        {"store", options.store.type},
                                         {"embedder", parts.embedders->current().id()},
-                                        {"indexes", parts.collections->names().size()}});
+                                        {"indexes", names ? names->size() : 0}});
   const int signal = shutdown.wait();
   obs::log().info("draining", {{"signal", signal}});
   server->drain(kDrainLimit);
@@ -203,9 +227,10 @@ void add_rag(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<RagOptions>();
   auto& service = options->service;
   options->listen.add_to(*command);
-  command->add_option("--data", options->data, "Directory of the indexes")
+  command->add_option("--data", options->data, "Directory of the indexes, and of what is persisted")
       ->envname("DEFAULT_VECTOR_DB_PERSIST_DIR")
       ->capture_default_str();
+  options->store.add_to(*command);
   options->embedder.add_to(*command);
   command
       ->add_option("--llm-url", options->llm_url, "OpenAI-compatible chat endpoint; none: no chat")

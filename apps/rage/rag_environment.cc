@@ -39,18 +39,4 @@ Result<std::optional<RemoteEmbedding>> choose_remote_embedding(const std::string
   return remote;
 }
 
-Result<void> check_rag_environment(const Environment& environment) {
-  const std::string store = environment("VECTOR_DB_TYPE");
-  const std::string kind = to_lower_ascii(store);
-  if (kind.empty() || kind == "faiss") return {};  // Ours stands in FAISS's place.
-  if (kind == "qdrant") {
-    return fail(
-        ErrorCode::kInvalidArgument,
-        "VECTOR_DB_TYPE=qdrant: this program keeps its indexes itself and has no adapter for "
-        "Qdrant yet. Unset it to use the built-in store");
-  }
-  return fail(ErrorCode::kInvalidArgument,
-              "Unsupported VECTOR_DB_TYPE: '{}'. Supported values: 'faiss', 'qdrant'", store);
-}
-
 }  // namespace rage::app

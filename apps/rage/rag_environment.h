@@ -33,9 +33,4 @@ Result<std::optional<RemoteEmbedding>> choose_remote_embedding(const std::string
                                                                const std::string& token,
                                                                const Environment& environment);
 
-// kInvalidArgument, in the original's words where it has some, if the variables ask for a kind of
-// store (VECTOR_DB_TYPE) that there is not. What was asked for is never silently replaced by
-// something else.
-Result<void> check_rag_environment(const Environment& environment);
-
 }  // namespace rage::app

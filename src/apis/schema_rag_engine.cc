@@ -30,7 +30,7 @@ Schema storage_schema(Version version) {
       .field("persistentVolume", volume_schema())
       .field("vectorDB",
              Schema::object()
-                 .field("engine", Schema::text().about("faiss, qdrant, ..."))
+                 .field("engine", Schema::text().about("faiss (built in), qdrant or postgres."))
                  .field("url", url_schema())
                  .field("accessSecret", name_schema().about("Secret with the key "
                                                             "VECTOR_DB_ACCESS_SECRET.")));

@@ -6,6 +6,7 @@
 #include "apis/detail/formats.h"
 #include "apis/detail/kind_schemas.h"
 #include "apis/detail/rules.h"
+#include "base/strings.h"
 #include "codec/documents.h"
 
 namespace rage::apis::detail {
@@ -134,6 +135,24 @@ void check_role(const FieldReader& role, const ValidationSettings& settings, con
   }
 }
 
+// What the service would not start with is refused here.
+void check_vector_db(const VectorDb& database, const Rules& rules) {
+  constexpr std::string_view kEngines[] = {"", "faiss", "qdrant", "postgres"};
+  const std::string engine = to_lower_ascii(database.engine);
+  if (std::ranges::find(kEngines, engine) == std::end(kEngines)) {
+    rules.invalid(database.engine, "engine", "must be faiss, qdrant or postgres");
+    return;
+  }
+  const bool built_in = engine.empty() || engine == "faiss";
+  if (database.url.empty() && !built_in) rules.missing("url");
+  if (!database.url.empty() && built_in) {
+    rules.invalid(database.engine, "engine", "must be qdrant or postgres where there is a url");
+  }
+  if (!database.url.empty() && !is_url(database.url)) {
+    rules.invalid(database.url, "url", "is not a URL");
+  }
+}
+
 void check_storage(const RagEngine& engine, const Rules& rules) {
   if (engine.volume) {
     const Rules at = rules.at("persistentVolume");
@@ -144,9 +163,7 @@ void check_storage(const RagEngine& engine, const Rules& rules) {
       at.invalid(engine.volume->mount_path, "mountPath", "must be an absolute path");
     }
   }
-  if (engine.vector_db && !engine.vector_db->url.empty() && !is_url(engine.vector_db->url)) {
-    rules.invalid(engine.vector_db->url, "vectorDB.url", "is not a URL");
-  }
+  if (engine.vector_db) check_vector_db(*engine.vector_db, rules.at("vectorDB"));
 }
 
 void check_embedding(const RagEngine& engine, const Rules& rules) {

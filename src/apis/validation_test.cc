@@ -306,12 +306,19 @@ TEST(ValidateRagEngine, ChecksEachPart) {
       {R"({"spec":{"inferenceService":{"url":"no url"}}})", "invalid value: no url"},
       {R"({"spec":{"inferenceService":{"contextWindowSize":0}}})", "must be above 0"},
       {R"({"spec":{"storage":{"persistentVolume":{"size":"big"}}}})", "invalid value: big"},
-      {R"({"spec":{"storage":{"persistentVolume":{"mountPath":"x"}}}})", "absolute"}};
+      {R"({"spec":{"storage":{"persistentVolume":{"mountPath":"x"}}}})", "absolute"},
+      {R"({"spec":{"storage":{"vectorDB":{"engine":"other"}}}})", "faiss, qdrant or postgres"},
+      {R"({"spec":{"storage":{"vectorDB":{"engine":"Qdrant"}}}})", "spec.storage.vectorDB.url"},
+      {R"({"spec":{"storage":{"vectorDB":{"engine":"qdrant","url":"q"}}}})", "is not a URL"},
+      {R"({"spec":{"storage":{"vectorDB":{"url":"http://q"}}}})", "where there is a url"}};
   for (const Case& one : cases) {
     EXPECT_THAT(on_create(changed(an_engine(), one.patch)),
                 testing::Contains(HasSubstr(one.message)))
         << one.patch;
   }
+  const auto with_postgres = changed(an_engine(), R"({"spec":{"storage":{"vectorDB":{
+      "engine":"postgres","url":"postgresql://rage@db:5432/rage","accessSecret":"db"}}}})");
+  EXPECT_THAT(on_create(with_postgres), IsEmpty());
   EXPECT_THAT(on_update(changed(an_engine(), R"({"spec":{"compute":null}})"), an_engine()),
               ElementsAre(HasSubstr("field is immutable")));
   EXPECT_THAT(on_create(an_engine(), settings_with(Provisioner::kByo)), IsEmpty());

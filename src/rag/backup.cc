@@ -14,7 +14,7 @@
 #include "base/sha256.h"
 #include "base/strings.h"
 #include "codec/json.h"
-#include "rag/collections.h"
+#include "rag/directory_home.h"
 #include "rag/tar.h"
 #include "store/database.h"
 

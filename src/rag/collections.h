@@ -1,12 +1,10 @@
-// All indexes of a data directory, by name.
+// All indexes of a service, by name: embed, store, find.
 #pragma once
 
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,15 +12,14 @@
 
 #include "base/context.h"
 #include "base/error.h"
-#include "base/files.h"
-#include "base/mutex.h"
 #include "embed/embedder.h"
 #include "embed/vector_cache.h"
 #include "rag/collection.h"
+#include "rag/index_home.h"
+#include "rag/store_metrics.h"
+#include "vectordb/vector_store.h"
 
 namespace rage::rag {
-
-class ReindexStaging;
 
 struct UpdateOutcome {  // Indexes into the request's documents.
   std::vector<std::size_t> updated;
@@ -30,30 +27,12 @@ struct UpdateOutcome {  // Indexes into the request's documents.
   std::vector<std::size_t> not_found;
 };
 
-// How far a re-embedding is.
-struct ReindexProgress {
-  std::size_t done = 0;  // Documents.
-  std::size_t total = 0;
-};
-
-struct ReindexOutcome {
-  std::string from;  // Embedder.
-  std::string to;
-  std::size_t documents = 0;
-  bool done = false;  // False: it had the right embedder, and was to be left alone then.
-};
-
 struct DocumentUpdate {
   std::string doc_id;
   Document document;
 };
 
-// The folder of an index below `data_directory`/indexes.
-std::string folder_of_index(std::string_view name);
-// A fact of the index in that folder ("name", "embedder"); read from its database.
-Result<std::string> stored_index_meta(const std::filesystem::path& folder, std::string_view key);
-
-// Resource. Thread-safe. The embedders outlive it.
+// Resource. Thread-safe. What it is given outlives it.
 class Collections final {
  public:
   // Opens every index below `data_directory`/indexes. One that cannot be opened does not stop the
@@ -64,13 +43,20 @@ class Collections final {
                                                    embed::Embedder& embedder,
                                                    const IngestOptions& options,
                                                    std::vector<embed::Embedder*> others = {});
+  // The same with the indexes in a store, which others may use as well; only persisted copies are
+  // in the directory. kUnavailable if the store does not answer.
+  static Result<std::unique_ptr<Collections>> open(const std::filesystem::path& data_directory,
+                                                   vectordb::VectorStore& store,
+                                                   embed::Embedder& embedder,
+                                                   const IngestOptions& options,
+                                                   std::vector<embed::Embedder*> others = {});
   ~Collections() = default;
   Collections(const Collections&) = delete;
   Collections& operator=(const Collections&) = delete;
 
   // kNotFound with KAITO's text "No such index: 'x' exists."
   Result<std::shared_ptr<Collection>> find(std::string_view name) const;
-  std::vector<std::string> names() const;  // In order of creation.
+  Result<std::vector<std::string>> names() const;  // In order of creation.
 
   // Adds to the index, which is created if absent; all or nothing. The ids of the documents, in
   // order. No document: no index is created.
@@ -81,7 +67,7 @@ class Collections final {
   // One flag an id: whether it was there. All or nothing.
   Result<std::vector<bool>> remove_documents(const Context& context, std::string_view name,
                                              std::span<const std::string> doc_ids);
-  // Removes the index and its files. kNotFound as above.
+  // Removes the index and all that is kept of it. kNotFound as above.
   Result<void> remove(std::string_view name);
 
   // Writes a consistent copy of the index into the folder of `path` (persisted.h) while it is read
@@ -100,7 +86,7 @@ class Collections final {
   // and put in their place in one transaction. `progress` is told now and then, and ends it by
   // returning false (kCancelled); the next call goes on where this one stopped, whatever stopped
   // it. `if_needed`: an index that has our embedder is left alone. kAlreadyExists while another
-  // call is at it.
+  // call is at it; kUnimplemented, with what to do, for an index in a store.
   Result<ReindexOutcome> reindex(const Context& context, std::string_view name, bool if_needed,
                                  const std::function<bool(const ReindexProgress&)>& progress);
 
@@ -115,47 +101,29 @@ class Collections final {
   embed::Embedder& embedder() { return embedder_; }
   // The one that this index's vectors come from.
   embed::Embedder& embedder_of(const Collection& collection);
+  std::string render_metrics() const { return metrics_.render(); }
 
  private:
-  using Entry = Result<std::shared_ptr<Collection>>;
-  Collections(std::filesystem::path data_directory, embed::Embedder& embedder,
-              const IngestOptions& options, std::vector<embed::Embedder*> others,
-              std::unique_ptr<FileLock> lock);
-  // Of the embedder that the index was built with if it is among ours, else of the first.
-  EmbedderIdentity identity_for(const std::filesystem::path& folder) const;
+  Collections(std::filesystem::path data_directory, std::unique_ptr<IndexHome> home,
+              embed::Embedder& embedder, const IngestOptions& options,
+              std::vector<embed::Embedder*> others);
   // None: the index got another embedder meanwhile, and it has to be done again.
   Result<std::optional<std::vector<std::string>>> add_once(const Context& context,
                                                            std::string_view name,
                                                            const std::vector<Document>& documents);
   Result<std::optional<UpdateOutcome>> update_once(const Context& context, std::string_view name,
                                                    const std::vector<DocumentUpdate>& updates);
-  // Waits until a retired collection's successor is there.
-  Result<void> await_successor(const Context& context, const Collection& retired);
-  Result<ReindexOutcome> reindex_marked(
-      const Context& context, std::string_view name, bool if_needed,
-      const std::function<bool(const ReindexProgress&)>& progress);
-  Result<bool> stage_missing(const Context& context, store::Database& source,
-                             ReindexStaging& staging,
-                             const std::function<bool(const ReindexProgress&)>& progress);
-  Result<void> load();
-  Result<std::shared_ptr<Collection>> find_or_create(std::string_view name);
+  // What a folder holds, put into a collection in place of what is there.
   Result<void> fill_from(const Context& context, const std::filesystem::path& folder,
                          Collection& collection);
-  Result<void> create_from(const Context& context, const std::filesystem::path& folder,
-                           std::string_view name);
 
   const std::filesystem::path data_directory_;  // As given.
-  const std::filesystem::path root_;
+  const std::unique_ptr<IndexHome> home_;
   embed::Embedder& embedder_;
   const IngestOptions options_;
-  const EmbedderIdentity identity_;
   const std::vector<embed::Embedder*> others_;
   embed::VectorCache sentence_vectors_;
-  std::unique_ptr<FileLock> lock_;  // One process a data directory.
-  mutable Mutex mutex_;
-  std::map<std::string, Entry, std::less<>> entries_ GUARDED_BY(mutex_);
-  std::set<std::string, std::less<>> reindexing_ GUARDED_BY(mutex_);
-  CondVar replaced_;  // An entry was, after a reindex().
+  StoreMetrics metrics_;
 };
 
 }  // namespace rage::rag

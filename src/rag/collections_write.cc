@@ -39,11 +39,12 @@ Result<std::optional<std::vector<std::string>>> Collections::add_once(
   }
   ASSIGN_OR_RETURN(const auto prepared,
                    prepare_documents(context, *embedder, options_, std::move(wanted)));
-  ASSIGN_OR_RETURN(const auto collection, find_or_create(name));
+  ASSIGN_OR_RETURN(const auto collection, home_->find_or_create(name));
   if (&embedder_of(*collection) != embedder) return std::nullopt;
-  const Result<void> added = collection->add(prepared);
+  const Result<void> added =
+      metrics_.observe(StoreOperation::kInsert, [&] { return collection->add(prepared); });
   if (!added && collection->retired()) {
-    RETURN_IF_ERROR(await_successor(context, *collection));
+    RETURN_IF_ERROR(home_->await_successor(context, *collection));
     return std::nullopt;
   }
   RETURN_IF_ERROR(added);
@@ -88,9 +89,10 @@ Result<std::optional<UpdateOutcome>> Collections::update_once(
   }
   ASSIGN_OR_RETURN(const auto prepared, prepare_documents(context, embedder_of(*collection),
                                                           options_, std::move(wanted), wanted_ids));
-  const Result<void> replaced = collection->replace(prepared);
+  const Result<void> replaced =
+      metrics_.observe(StoreOperation::kInsert, [&] { return collection->replace(prepared); });
   if (!replaced && collection->retired()) {
-    RETURN_IF_ERROR(await_successor(context, *collection));
+    RETURN_IF_ERROR(home_->await_successor(context, *collection));
     return std::nullopt;
   }
   RETURN_IF_ERROR(replaced);
@@ -102,9 +104,10 @@ Result<std::vector<bool>> Collections::remove_documents(const Context& context,
                                                         std::span<const std::string> doc_ids) {
   while (true) {
     ASSIGN_OR_RETURN(const auto collection, find(name));
-    auto removed = collection->remove(doc_ids);
+    auto removed =
+        metrics_.observe(StoreOperation::kDelete, [&] { return collection->remove(doc_ids); });
     if (removed || !collection->retired()) return removed;
-    RETURN_IF_ERROR(await_successor(context, *collection));
+    RETURN_IF_ERROR(home_->await_successor(context, *collection));
   }
 }
 

@@ -8,7 +8,9 @@
 #include "embed/hashing_embedder.h"
 #include "rag/collections.h"
 #include "rag/hashes.h"
+#include "rag/home_for_test.h"
 #include "rag/kaito_store.h"
+#include "store/database.h"
 #include "test_paths.h"
 
 namespace rage::rag {
@@ -18,13 +20,16 @@ namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-struct PersistTest : testing::Test {
-  std::unique_ptr<TemporaryDirectory> directory = *TemporaryDirectory::create("rage-persist-");
-  fs::path data = fs::canonical(directory->path());
+struct PersistTest : testing::TestWithParam<std::string> {
+  HomeForTest home{GetParam()};
+  fs::path data = home.data();
   embed::HashingEmbedder embedder;
-  std::unique_ptr<Collections> collections = *Collections::open(data, embedder, {});
+  std::unique_ptr<Collections> collections;
 
   void SetUp() override {
+    if (!home.available()) GTEST_SKIP() << "no PostgreSQL: run by tests/support/postgres.py";
+    collections = home.open(embedder);
+    ASSERT_NE(collections, nullptr);
     ASSERT_TRUE(collections->add({}, "fruit",
                                  {{.text = "red apples", .metadata = {{"n", 1}}},
                                   {.text = "green pears", .metadata = codec::Json::object()}}));
@@ -44,7 +49,7 @@ struct PersistTest : testing::Test {
   }
 };
 
-TEST_F(PersistTest, APersistedIndexLoadsUnderAnyName) {
+TEST_P(PersistTest, APersistedIndexLoadsUnderAnyName) {
   ASSERT_EQ(*collections->persist("fruit", ""), (data / "fruit").string());
   ASSERT_TRUE((*collections->find("fruit"))->set_grounding_mode(GroundingMode::kAssist));
   ASSERT_TRUE(collections->persist("fruit", "snap/one"));
@@ -58,14 +63,14 @@ TEST_F(PersistTest, APersistedIndexLoadsUnderAnyName) {
   // It is an index of its own, and survives a restart.
   ASSERT_TRUE(collections->add({}, "copy", {{.text = "plums", .metadata = codec::Json::object()}}));
   collections.reset();
-  collections = *Collections::open(data, embedder, {});
+  collections = home.open(embedder);
   EXPECT_THAT(texts("copy"), ElementsAre("red apples", "green pears", "plums"));
   EXPECT_THAT(texts("fruit"), ElementsAre("red apples", "green pears"));
-  EXPECT_THAT(collections->names(), ElementsAre("fruit", "copy"));
+  EXPECT_THAT(*collections->names(), ElementsAre("fruit", "copy"));
 }
 
 // W21: the original says 500 where it means 409.
-TEST_F(PersistTest, AnExistingIndexIsReplacedOnlyWhenAskedTo) {
+TEST_P(PersistTest, AnExistingIndexIsReplacedOnlyWhenAskedTo) {
   ASSERT_TRUE(collections->persist("fruit", ""));
   ASSERT_TRUE(
       collections->add({}, "fruit", {{.text = "plums", .metadata = codec::Json::object()}}));
@@ -81,7 +86,7 @@ TEST_F(PersistTest, AnExistingIndexIsReplacedOnlyWhenAskedTo) {
   EXPECT_EQ((*collections->find("fruit"))->corpus() == nullptr, false);
 }
 
-TEST_F(PersistTest, WhatKaitoPersistedIsEmbeddedAnew) {
+TEST_P(PersistTest, WhatKaitoPersistedIsEmbeddedAnew) {
   fs::create_directories(data / "old");
   fs::copy_file(test::source_dir() / "src/rag/testdata/kaito_docstore.json",
                 data / "old/docstore.json");
@@ -97,7 +102,7 @@ TEST_F(PersistTest, WhatKaitoPersistedIsEmbeddedAnew) {
   EXPECT_EQ(presence->front(), Presence::kSame);  // Under the id that clients know.
 }
 
-TEST_F(PersistTest, AnotherEmbeddersIndexIsEmbeddedAnew) {
+TEST_P(PersistTest, AnotherEmbeddersIndexIsEmbeddedAnew) {
   ASSERT_TRUE(collections->persist("fruit", ""));
   const fs::path file = data / "fruit/collection.db";
   {
@@ -109,7 +114,7 @@ TEST_F(PersistTest, AnotherEmbeddersIndexIsEmbeddedAnew) {
 }
 
 // A damaged copy must not cost the index that is there.
-TEST_F(PersistTest, ADamagedFileChangesNothing) {
+TEST_P(PersistTest, ADamagedFileChangesNothing) {
   ASSERT_TRUE(collections->persist("fruit", ""));
   const fs::path file = data / "fruit/collection.db";
   {
@@ -122,10 +127,10 @@ TEST_F(PersistTest, ADamagedFileChangesNothing) {
   EXPECT_EQ(load("fruit", "", true).error().code, ErrorCode::kDataLoss);
   EXPECT_EQ(load("new", "fruit").error().code, ErrorCode::kDataLoss);
   EXPECT_THAT(texts("fruit"), ElementsAre("red apples", "green pears"));
-  EXPECT_THAT(collections->names(), ElementsAre("fruit"));
+  EXPECT_THAT(*collections->names(), ElementsAre("fruit"));
 }
 
-TEST_F(PersistTest, WhatIsNotThereIsSaid) {
+TEST_P(PersistTest, WhatIsNotThereIsSaid) {
   EXPECT_EQ(collections->persist("none", "").error().message, "No such index: 'none' exists.");
   EXPECT_EQ(load("none", "").error().message, "Path does not exist: " + (data / "none").string());
   fs::create_directories(data / "empty");
@@ -134,14 +139,47 @@ TEST_F(PersistTest, WhatIsNotThereIsSaid) {
   EXPECT_EQ(collections->persist("fruit", "/tmp/x").error().code, ErrorCode::kInvalidArgument);
 }
 
-TEST_F(PersistTest, ALoadThatACrashCutShortLeavesNothing) {
+TEST_P(PersistTest, ALoadThatACrashCutShortLeavesNothing) {
+  if (home.is_shared()) GTEST_SKIP() << "nothing of a database's indexes is in the directory";
   fs::create_directories(data / "indexes/incoming-x");
   ASSERT_TRUE(write_file_atomically(data / "indexes/incoming-x/collection.db", "half"));
   collections.reset();
-  collections = *Collections::open(data, embedder, {});
+  collections = home.open(embedder);
   EXPECT_FALSE(fs::exists(data / "indexes/incoming-x"));
-  EXPECT_THAT(collections->names(), ElementsAre("fruit"));
+  EXPECT_THAT(*collections->names(), ElementsAre("fruit"));
 }
+
+// A service that moves to a database takes its indexes along, and can go back.
+TEST_P(PersistTest, ACopyLoadsIntoAnyKindOfStore) {
+  std::string text;
+  for (int i = 0; i < 200; ++i) text += "Sentence number " + std::to_string(i) + " is new. ";
+  const Document document{.text = text, .metadata = {{"n", 2}}};
+  const auto ids = *collections->add({}, "fruit", {document});
+  ASSERT_TRUE((*collections->find("fruit"))->set_grounding_mode(GroundingMode::kAssist));
+  ASSERT_TRUE(collections->persist("fruit", ""));
+  for (const std::string other : {"embedded", "postgres"}) {
+    HomeForTest elsewhere(other);
+    if (!elsewhere.available()) continue;
+    const auto moved = elsewhere.open(embedder);
+    fs::copy(data / "fruit", elsewhere.data() / "fruit");
+    const auto loaded = moved->load_persisted({}, "fruit", "", false);
+    ASSERT_TRUE(loaded) << loaded.error().message;
+    const auto collection = *moved->find("fruit");
+    EXPECT_EQ(collection->snapshot()->live_rows(),
+              (*collections->find("fruit"))->snapshot()->live_rows());
+    EXPECT_EQ(collection->grounding_mode(), GroundingMode::kAssist);
+    EXPECT_EQ(collection->presence(ids, std::vector{document})->front(), Presence::kSame);
+    const auto hits = moved->retrieve({}, *collection, "green pears", 1);
+    EXPECT_EQ(hits->front().chunk.text, "green pears");
+    EXPECT_NEAR(*hits->front().dense_score, 1, 1e-4);
+  }
+  for (const auto& entry : fs::directory_iterator(data / "fruit")) {
+    EXPECT_EQ(entry.path().filename(), "collection.db");  // Nothing is left beside it.
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, PersistTest, testing::Values("embedded", "postgres"),
+                         [](const auto& info) { return info.param; });
 
 }  // namespace
 }  // namespace rage::rag

@@ -1,7 +1,7 @@
 // Embedding an index anew while it serves.
 #include <algorithm>
 
-#include "rag/collections.h"
+#include "rag/directory_home.h"
 #include "rag/reindex_staging.h"
 
 namespace rage::rag {
@@ -64,12 +64,9 @@ Result<std::string> stored_embedder(store::Database& source) {
   return std::string(select.text(0));
 }
 
-}  // namespace
-
 // True if anything had to be embedded: then it is worth looking again.
-Result<bool> Collections::stage_missing(
-    const Context& context, store::Database& source, ReindexStaging& staging,
-    const std::function<bool(const ReindexProgress&)>& progress) {
+Result<bool> stage_missing(const Context& context, store::Database& source, ReindexStaging& staging,
+                           const ReindexOrder& order) {
   ASSIGN_OR_RETURN(const std::size_t total, count_documents(source));
   bool any = false;
   std::string last;
@@ -82,65 +79,62 @@ Result<bool> Collections::stage_missing(
     done += page.read;
     if (page.documents.empty()) continue;
     any = true;
-    ASSIGN_OR_RETURN(
-        const auto prepared,
-        prepare_documents(context, embedder_, options_, std::move(page.documents), page.doc_ids));
+    ASSIGN_OR_RETURN(const auto prepared,
+                     order.prepare(context, std::move(page.documents), page.doc_ids));
     RETURN_IF_ERROR(staging.put(prepared, page.digests));
-    if (!progress({.done = std::min(done, total), .total = total})) {
+    if (order.progress && !order.progress({.done = std::min(done, total), .total = total})) {
       return fail(ErrorCode::kCancelled, "the caller gave up");
     }
   }
 }
 
-Result<ReindexOutcome> Collections::reindex(
-    const Context& context, std::string_view name, bool if_needed,
-    const std::function<bool(const ReindexProgress&)>& progress) {
+}  // namespace
+
+Result<ReindexOutcome> DirectoryHome::reindex(const Context& context, std::string_view name,
+                                              const ReindexOrder& order) {
   {
     MutexLock lock(mutex_);
-    const auto found = entries_.find(name);
-    if (found == entries_.end()) {
-      return fail(ErrorCode::kNotFound, "No such index: '{}' exists.", name);
-    }
+    if (!entries_.contains(name)) return no_such_index(name);
     if (!reindexing_.insert(std::string(name)).second) {
       return fail(ErrorCode::kAlreadyExists, "index '{}' is being embedded anew already", name);
     }
   }
-  auto outcome = reindex_marked(context, name, if_needed, progress);
+  auto outcome = reindex_marked(context, name, order);
   MutexLock lock(mutex_);
   reindexing_.erase(reindexing_.find(name));
   return outcome;
 }
 
 // remove() leaves the index alone meanwhile, so its folder stays where it is.
-Result<ReindexOutcome> Collections::reindex_marked(
-    const Context& context, std::string_view name, bool if_needed,
-    const std::function<bool(const ReindexProgress&)>& progress) {
+Result<ReindexOutcome> DirectoryHome::reindex_marked(const Context& context, std::string_view name,
+                                                     const ReindexOrder& order) {
   const std::filesystem::path folder = root_ / folder_of_index(name);
   const std::filesystem::path staging_file = folder / kStagingFile;
-  const Entry entry = find(name);
+  const EmbedderIdentity& embedder = embedders_.front();
+  const Entry entry = find_entry(name);
   ASSIGN_OR_RETURN(const auto source, store::Database::open(folder / "collection.db"));
-  ReindexOutcome outcome{.from = {}, .to = identity_.id};
+  ReindexOutcome outcome{.from = {}, .to = embedder.id};
   ASSIGN_OR_RETURN(outcome.from, stored_embedder(*source));
-  if (if_needed && entry && (*entry)->embedder().id == identity_.id) return outcome;
+  if (order.if_needed && entry && (*entry)->embedder().id == embedder.id) return outcome;
   {
-    ASSIGN_OR_RETURN(const auto staging, ReindexStaging::open(staging_file, identity_));
+    ASSIGN_OR_RETURN(const auto staging, ReindexStaging::open(staging_file, embedder));
     std::shared_ptr<const Snapshot> seen;
     bool staged = true;
     for (int pass = 1; staged && pass <= kPassesMax; ++pass) {
       seen = entry ? (*entry)->snapshot() : nullptr;
-      ASSIGN_OR_RETURN(staged, stage_missing(context, *source, *staging, progress));
+      ASSIGN_OR_RETURN(staged, stage_missing(context, *source, *staging, order));
     }
-    const auto silent = [](const ReindexProgress&) { return true; };
     const auto finish = [&]() -> Result<void> {
-      RETURN_IF_ERROR(stage_missing(context, *source, *staging, silent));
+      RETURN_IF_ERROR(
+          stage_missing(context, *source, *staging, {.prepare = order.prepare, .progress = {}}));
       return {};
     };
-    RETURN_IF_ERROR(entry ? (*entry)->hand_over(staging_file, identity_, seen, finish)
-                          : take_staged_chunks(*source, staging_file, identity_));
+    RETURN_IF_ERROR(entry ? (*entry)->hand_over(staging_file, embedder, seen, finish)
+                          : take_staged_chunks(*source, staging_file, embedder));
   }
   ASSIGN_OR_RETURN(outcome.documents, count_documents(*source));
   outcome.done = true;
-  Entry opened = Collection::open(folder, name, identity_);
+  Entry opened = SqliteCollection::open(folder, name, embedder);
   remove_staging(staging_file);
   MutexLock lock(mutex_);
   entries_.insert_or_assign(std::string(name), opened);
@@ -149,7 +143,7 @@ Result<ReindexOutcome> Collections::reindex_marked(
   return outcome;
 }
 
-Result<void> Collections::await_successor(const Context& context, const Collection& retired) {
+Result<void> DirectoryHome::await_successor(const Context& context, const Collection& retired) {
   MutexLock lock(mutex_);
   while (true) {
     const auto found = entries_.find(retired.name());

@@ -1,11 +1,9 @@
 #include "rag/snapshot.h"
 
 #include <algorithm>
-#include <map>
 
 #include "base/check.h"
 #include "rag/dense_search.h"
-#include "rag/fusion.h"
 #include "rag/hashes.h"
 #include "text/analyzer.h"
 #include "vector/flat_search.h"
@@ -13,7 +11,6 @@
 namespace rage::rag {
 namespace {
 
-// Candidates taken from each side before fusion; enough that the z-scores of a query are stable.
 constexpr std::size_t kPoolMin = 200;
 constexpr std::size_t kIndexedValueBytesMax = 200;
 
@@ -30,8 +27,6 @@ void append_short_values(const codec::Json& value, std::string_view text, std::s
   }
 }
 
-using Place = std::pair<std::uint32_t, std::uint32_t>;  // Segment, row.
-
 std::span<const std::uint64_t> words_of(const text::RowSet* rows) {
   return rows == nullptr ? std::span<const std::uint64_t>() : rows->words();
 }
@@ -41,7 +36,48 @@ std::span<const float> vector_of(const Snapshot& snapshot, Place place) {
       .subspan(place.second * snapshot.dimension, snapshot.dimension);
 }
 
-// Rows that pass the filter, one set per segment; empty if there is no filter.
+// Adds the best by meaning, and the similarity of those that words found.
+void add_dense(const Snapshot& snapshot, const RetrieveQuery& query,
+               std::span<const text::RowSet> allowed, RowCandidates& candidates) {
+  std::vector<vector::VectorBlock> blocks;
+  for (std::size_t s = 0; s < snapshot.segments.size(); ++s) {
+    const SegmentRef& ref = snapshot.segments[s];
+    blocks.push_back({.values = ref.segment->vectors,
+                      .dimension = snapshot.dimension,
+                      .skipped = words_of(ref.deleted.get()),
+                      .allowed = words_of(allowed.empty() ? nullptr : &allowed[s])});
+  }
+  for (const vector::VectorHit& hit :
+       search_dense(snapshot, blocks, query.vector, pool_size(query), query.graph)) {
+    RowCandidate& candidate = candidates[{hit.block, hit.row}];
+    candidate.scores.dense = hit.similarity;
+    candidate.has_dense = true;
+  }
+  for (auto& [place, candidate] : candidates) {
+    if (!candidate.has_dense) {
+      candidate.scores.dense = vector::dot(vector_of(snapshot, place), query.vector);
+    }
+  }
+}
+
+void count_hit(const RowCandidate& candidate, SearchFigures& figures) {
+  const bool sparse = candidate.scores.sparse > 0;
+  ++(candidate.has_dense && sparse ? figures.both
+     : sparse                      ? figures.sparse_only
+                                   : figures.dense_only);
+}
+
+void count_candidate(const RowCandidate& candidate, SearchFigures& figures) {
+  figures.dense_candidates += candidate.has_dense ? 1 : 0;
+  figures.sparse_candidates += candidate.scores.sparse > 0 ? 1 : 0;
+}
+
+}  // namespace
+
+std::size_t pool_size(const RetrieveQuery& query) {
+  return std::max(kPoolMin, query.hits_max * 3);
+}
+
 std::vector<text::RowSet> allowed_rows(const Snapshot& snapshot, const MetadataFilter& filter) {
   std::vector<text::RowSet> allowed;
   if (filter.matches_all()) return allowed;
@@ -56,60 +92,21 @@ std::vector<text::RowSet> allowed_rows(const Snapshot& snapshot, const MetadataF
   return allowed;
 }
 
-struct Candidate {
-  FusionInput scores;
-  bool has_dense = false;
-};
-
-std::size_t pool_of(const RetrieveQuery& query) {
-  return std::max(kPoolMin, query.hits_max * 3);
-}
-
-// The union of the best of both sides, in order of insertion.
-std::map<Place, Candidate> gather(const Snapshot& snapshot, const RetrieveQuery& query) {
-  const std::vector<text::RowSet> allowed = allowed_rows(snapshot, query.filter);
+RowCandidates find_by_words(const Snapshot& snapshot, const RetrieveQuery& query,
+                            std::span<const text::RowSet> allowed) {
   std::vector<text::SegmentView> views;
-  std::vector<vector::VectorBlock> blocks;
   for (std::size_t s = 0; s < snapshot.segments.size(); ++s) {
     const SegmentRef& ref = snapshot.segments[s];
-    const text::RowSet* only = allowed.empty() ? nullptr : &allowed[s];
-    views.push_back(
-        {.segment = &ref.segment->sparse, .deleted = ref.deleted.get(), .allowed = only});
-    blocks.push_back({.values = ref.segment->vectors,
-                      .dimension = snapshot.dimension,
-                      .skipped = words_of(ref.deleted.get()),
-                      .allowed = words_of(only)});
+    views.push_back({.segment = &ref.segment->sparse,
+                     .deleted = ref.deleted.get(),
+                     .allowed = allowed.empty() ? nullptr : &allowed[s]});
   }
-  const std::size_t pool = pool_of(query);
-  std::map<Place, Candidate> candidates;
-  for (const vector::VectorHit& hit :
-       search_dense(snapshot, blocks, query.vector, pool, query.graph)) {
-    candidates[{hit.block, hit.row}] = {.scores = {.dense = hit.similarity}, .has_dense = true};
-  }
-  for (const text::SparseHit& hit : text::search_sparse(views, query.terms, pool)) {
+  RowCandidates candidates;
+  for (const text::SparseHit& hit : text::search_sparse(views, query.terms, pool_size(query))) {
     candidates[{hit.segment, hit.row}].scores.sparse = hit.score;
-  }
-  for (auto& [place, candidate] : candidates) {
-    if (!candidate.has_dense) {
-      candidate.scores.dense = vector::dot(vector_of(snapshot, place), query.vector);
-    }
   }
   return candidates;
 }
-
-void count_hit(const Candidate& candidate, SearchFigures& figures) {
-  const bool sparse = candidate.scores.sparse > 0;
-  ++(candidate.has_dense && sparse ? figures.both
-     : sparse                      ? figures.sparse_only
-                                   : figures.dense_only);
-}
-
-void count_candidate(const Candidate& candidate, SearchFigures& figures) {
-  figures.dense_candidates += candidate.has_dense ? 1 : 0;
-  figures.sparse_candidates += candidate.scores.sparse > 0 ? 1 : 0;
-}
-
-}  // namespace
 
 std::size_t Snapshot::live_rows() const {
   std::size_t rows = 0;
@@ -202,8 +199,15 @@ std::shared_ptr<const Snapshot> next_snapshot(const Snapshot& base,
 
 std::vector<RetrievedChunk> retrieve(const Snapshot& snapshot, const RetrieveQuery& query,
                                      SearchFigures* figures) {
-  SearchFigures counted{.candidates_max = pool_of(query)};
-  const std::map<Place, Candidate> candidates = gather(snapshot, query);
+  const std::vector<text::RowSet> allowed = allowed_rows(snapshot, query.filter);
+  RowCandidates candidates = find_by_words(snapshot, query, allowed);
+  add_dense(snapshot, query, allowed, candidates);
+  return rank(snapshot, candidates, query, figures);
+}
+
+std::vector<RetrievedChunk> rank(const Snapshot& snapshot, const RowCandidates& candidates,
+                                 const RetrieveQuery& query, SearchFigures* figures) {
+  SearchFigures counted{.candidates_max = pool_size(query)};
   std::vector<FusionInput> inputs;
   std::vector<Place> places;
   for (const auto& [place, candidate] : candidates) {

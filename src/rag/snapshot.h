@@ -7,12 +7,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "rag/document.h"
+#include "rag/fusion.h"
 #include "rag/metadata_filter.h"
 #include "text/sparse_index.h"
 #include "vector/dense_graph.h"
@@ -90,5 +93,23 @@ struct SearchFigures {
 // Hybrid search, best first; ties by order of insertion. Deterministic.
 std::vector<RetrievedChunk> retrieve(const Snapshot& snapshot, const RetrieveQuery& query,
                                      SearchFigures* figures = nullptr);
+
+// The same in its parts, for whoever has the vectors elsewhere. A place is a segment and a row of
+// it; candidates are those of both sides, in order of insertion.
+using Place = std::pair<std::uint32_t, std::uint32_t>;
+struct RowCandidate {
+  FusionInput scores;
+  bool has_dense = false;  // It is among the nearest by meaning.
+};
+using RowCandidates = std::map<Place, RowCandidate>;
+
+// Candidates taken from each side; enough that the z-scores of a query are stable.
+std::size_t pool_size(const RetrieveQuery& query);
+// Rows that pass the filter, one set a segment; empty if there is no filter.
+std::vector<text::RowSet> allowed_rows(const Snapshot& snapshot, const MetadataFilter& filter);
+RowCandidates find_by_words(const Snapshot& snapshot, const RetrieveQuery& query,
+                            std::span<const text::RowSet> allowed);
+std::vector<RetrievedChunk> rank(const Snapshot& snapshot, const RowCandidates& candidates,
+                                 const RetrieveQuery& query, SearchFigures* figures);
 
 }  // namespace rage::rag

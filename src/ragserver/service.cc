@@ -193,8 +193,9 @@ HttpResponse RagService::report_ready(const Call& call) {
   const std::string ours(collections_.embedder().id());
   codec::Json unavailable = codec::Json::array();
   codec::Json outdated = codec::Json::array();  // Served, and `rage reindex` would change them.
-  const std::vector<std::string> names = collections_.names();
-  for (const std::string& name : names) {
+  const auto names = collections_.names();
+  if (!names) return render_error(names.error());  // Nothing can be answered at the moment.
+  for (const std::string& name : *names) {
     const auto collection = collections_.find(name);
     if (!collection) {
       unavailable.push_back({{"index", name}, {"error", collection.error().message}});
@@ -203,7 +204,7 @@ HttpResponse RagService::report_ready(const Call& call) {
     }
   }
   return json_ok({{"status", "Ready"},
-                  {"indexes", names.size() - unavailable.size()},
+                  {"indexes", names->size() - unavailable.size()},
                   {"unavailable", unavailable},
                   {"outdated", outdated},
                   {"embedder", ours},

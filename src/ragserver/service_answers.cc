@@ -86,7 +86,7 @@ HttpResponse RagService::describe_guardrails() const {
 }
 
 std::string RagService::render_metrics() const {
-  std::string text = metrics_.render();
+  std::string text = metrics_.render() + collections_.render_metrics();
   if (options_.embeddings != nullptr) text += options_.embeddings->render_metrics();
   if (options_.guardrails != nullptr) text += options_.guardrails->render_metrics();
   if (options_.process_metrics != nullptr) text += options_.process_metrics->render();

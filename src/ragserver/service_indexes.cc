@@ -21,8 +21,10 @@ HttpResponse render_failure(Error error, std::string_view what) {
 }  // namespace
 
 HttpResponse RagService::list_indexes() {
+  const auto found = collections_.names();
+  if (!found) return render_error(found.error());
   Json names = Json::array();
-  for (const std::string& name : collections_.names()) names.push_back(name);
+  for (const std::string& name : *found) names.push_back(name);
   return json_ok(names);
 }
 

@@ -72,7 +72,7 @@ TEST_F(ServiceTest, BadBodiesGetTheOriginalsErrors) {
   }
   const auto wrong_type = call("POST", "/index", "{}", "text/plain");
   EXPECT_EQ(wrong_type.json()["detail"][0]["type"], "model_attributes_type");
-  EXPECT_TRUE(collections->names().empty());
+  EXPECT_TRUE(collections->names()->empty());
 }
 
 TEST_F(ServiceTest, NumbersAreReadAsLaxlyAsInTheOriginal) {

@@ -7,17 +7,24 @@
 #include <vector>
 
 #include "base/strings.h"
+#include "obs/log.h"
 
 namespace rage::vectordb {
 namespace {
 
 constexpr std::chrono::milliseconds kStatementMost{60'000};
+constexpr std::chrono::milliseconds kWaitMost{10'000};  // For a free connection.
+constexpr std::chrono::milliseconds kTryAgainAfter{1'000};
 constexpr std::string_view kUndefinedTable = "42P01";
 constexpr std::string_view kQueryCancelled = "57014";  // By statement_timeout.
+// Classes 08 (connection), 53 (resources), 57P (the server goes or comes) pass; so do deadlocks.
+constexpr std::string_view kPassing[] = {"08", "53", "57P", "40"};
 
 std::unexpected<Error> unavailable(const char* why) {
-  return fail(Error{
-      .code = ErrorCode::kUnavailable, .message = "the database does not answer", .detail = why});
+  return fail(Error{.code = ErrorCode::kUnavailable,
+                    .message = "the vector database does not answer: try again",
+                    .detail = why,
+                    .retry_after = kTryAgainAfter});
 }
 
 std::unexpected<Error> error_of(const PGresult* result) {
@@ -32,6 +39,10 @@ std::unexpected<Error> error_of(const PGresult* result) {
                       .message = "the database took too long",
                       .detail = detail});
   }
+  for (const std::string_view passing : kPassing) {
+    if (code.starts_with(passing)) return unavailable(detail.c_str());
+  }
+  obs::log().error("PostgreSQL refused a statement", {{"state", code}, {"error", detail}});
   return fail(Error{.code = ErrorCode::kInternal,
                     .message = "the database refused a statement",
                     .detail = detail});
@@ -71,8 +82,10 @@ PgConnection::~PgConnection() {
 Result<void> PgConnection::connect() {
   if (connection_ != nullptr && PQstatus(connection_) == CONNECTION_OK) return {};
   PQfinish(connection_);
-  std::vector<const char*> keys = {"dbname", "connect_timeout", "application_name"};
-  std::vector<const char*> values = {address_.c_str(), "10", "rage"};
+  // A server that vanished without a word is noticed by TCP within half a minute.
+  std::vector<const char*> keys = {"dbname", "connect_timeout", "application_name",
+                                   "keepalives_idle", "tcp_user_timeout"};
+  std::vector<const char*> values = {address_.c_str(), "10", "rage", "10", "30000"};
   if (!password_.empty()) {
     keys.push_back("password");
     values.push_back(password_.c_str());
@@ -114,8 +127,17 @@ Result<void> PgConnection::limit_time(const Context& context) {
 
 Result<PgRows> PgConnection::run(const Context& context, const Sql& sql) {
   // A transaction that lost its connection is over: going on would lose its first half.
-  if (!in_transaction_) RETURN_IF_ERROR(connect());
-  RETURN_IF_ERROR(limit_time(context));
+  if (in_transaction_) {
+    RETURN_IF_ERROR(limit_time(context));
+    return send(sql);
+  }
+  RETURN_IF_ERROR(connect());
+  Result<void> limited = limit_time(context);
+  if (!limited && PQstatus(connection_) != CONNECTION_OK) {
+    RETURN_IF_ERROR(connect());  // It broke while nobody used it, and nothing was begun.
+    limited = limit_time(context);
+  }
+  RETURN_IF_ERROR(limited);
   return send(sql);
 }
 
@@ -142,6 +164,33 @@ Result<void> PgTransaction::commit() {
   connection_.in_transaction_ = false;
   if (!done) return fail(done.error());
   return {};
+}
+
+PgPool::Lease::~Lease() {
+  if (connection_ == nullptr) return;
+  {
+    MutexLock lock(pool_->mutex_);
+    --pool_->taken_;
+    pool_->idle_.push_back(std::move(connection_));
+  }
+  pool_->freed_.notify_one();
+}
+
+Result<PgPool::Lease> PgPool::take(const Context& context) {
+  RETURN_IF_ERROR(context.check());
+  const SteadyTime until = std::chrono::steady_clock::now() + context.remaining(kWaitMost);
+  MutexLock lock(mutex_);
+  while (idle_.empty() && taken_ >= max_) {
+    if (freed_.wait_until(mutex_, until) == std::cv_status::timeout) {
+      RETURN_IF_ERROR(context.check());
+      return unavailable("all connections are in use");
+    }
+  }
+  ++taken_;
+  if (idle_.empty()) return Lease(*this, std::make_unique<PgConnection>(address_, password_));
+  Lease lease(*this, std::move(idle_.back()));
+  idle_.pop_back();
+  return lease;
 }
 
 }  // namespace rage::vectordb

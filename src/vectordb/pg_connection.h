@@ -1,14 +1,16 @@
 // PostgreSQL over libpq (https://www.postgresql.org/docs/current/libpq.html): statements with
-// parameters, transactions, one connection that is made anew when it broke.
+// parameters, transactions, a few connections, each made anew when it broke.
 #pragma once
 
 #include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/context.h"
 #include "base/error.h"
+#include "base/mutex.h"
 #include "vectordb/pg_sql.h"
 
 struct pg_conn;
@@ -74,6 +76,40 @@ class PgTransaction final {
   explicit PgTransaction(PgConnection& connection) : connection_(connection) {}
   PgConnection& connection_;
   bool open_ = true;
+};
+
+// Resource. Thread-safe. Holds connections that nobody uses, and makes others up to a limit.
+class PgPool final {
+ public:
+  PgPool(std::string address, std::string password, std::size_t connections_max)
+      : address_(std::move(address)), password_(std::move(password)), max_(connections_max) {}
+
+  // One caller's, until it is destroyed; the pool outlives it.
+  class Lease final {
+   public:
+    Lease(PgPool& pool, std::unique_ptr<PgConnection> connection)
+        : pool_(&pool), connection_(std::move(connection)) {}
+    ~Lease();
+    Lease(Lease&&) = default;
+    Lease& operator=(Lease&&) = delete;
+    PgConnection& operator*() { return *connection_; }
+    PgConnection* operator->() { return connection_.get(); }
+
+   private:
+    PgPool* pool_;
+    std::unique_ptr<PgConnection> connection_;  // None: moved from.
+  };
+  // Waits for one that is free. kUnavailable after kWaitMost, or the context's error.
+  Result<Lease> take(const Context& context);
+
+ private:
+  const std::string address_;
+  const std::string password_;
+  const std::size_t max_;
+  Mutex mutex_;
+  CondVar freed_;
+  std::size_t taken_ GUARDED_BY(mutex_) = 0;
+  std::vector<std::unique_ptr<PgConnection>> idle_ GUARDED_BY(mutex_);
 };
 
 }  // namespace rage::vectordb

@@ -1,12 +1,11 @@
 // SQL for PostgreSQL as text and parameters: values never become part of the text.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "vectordb/filter.h"
 
 namespace rage::vectordb {
 
@@ -19,11 +18,9 @@ struct Sql {
   std::string bind(std::string value);
 };
 
-// Appends a condition on the jsonb column `metadata`.
-void append_condition(Sql& sql, const Filter& filter);
-
-// As one parameter: {"a","b"} for text[], [0.1,0.2] for vector.
+// As one parameter: {"a","b"} for text[], {1,2} for bigint[], [0.1,0.2] for vector.
 std::string array_literal(std::span<const std::string> items);
+std::string array_literal(std::span<const std::int64_t> items);
 std::string vector_literal(std::span<const float> vector);
 
 }  // namespace rage::vectordb

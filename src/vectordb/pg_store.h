@@ -1,5 +1,5 @@
 // PostgreSQL with pgvector (https://github.com/pgvector/pgvector): one table an index, an HNSW
-// index on its vectors, a GIN index on its words; filters are SQL on jsonb.
+// index on its vectors. docs/formats/vector-stores.md has the tables.
 #pragma once
 
 #include <memory>
@@ -7,19 +7,20 @@
 #include <string_view>
 #include <vector>
 
-#include "base/mutex.h"
 #include "vectordb/pg_connection.h"
 #include "vectordb/vector_store.h"
 
 namespace rage::vectordb {
 
 struct PgStoreOptions {
-  std::string address;          // As libpq takes it.
-  std::string password = {};    // Empty: none, or in the address.
-  std::string schema = "rage";  // Letters, digits and '_'.
+  std::string address;              // As libpq takes it.
+  std::string password = {};        // Empty: none, or in the address.
+  std::string schema = "rage";      // Letters, digits and '_'.
+  std::size_t connections_max = 8;  // At once.
 };
 
-// Resource. Thread-safe: one statement at a time.
+// Resource. Thread-safe. What it reports of changes holds between any number of programs: writes to
+// one index take turns.
 class PgStore final : public VectorStore {
  public:
   // Makes the schema and the extension if they are not there. kInvalidArgument: the options;
@@ -27,33 +28,34 @@ class PgStore final : public VectorStore {
   static Result<std::unique_ptr<PgStore>> open(const Context& context,
                                                const PgStoreOptions& options);
 
-  Result<void> ensure_index(const Context& context, std::string_view index,
-                            std::size_t dimension) override;
   Result<std::vector<std::string>> indexes(const Context& context) override;
+  Result<void> create_index(const Context& context, std::string_view index,
+                            const StoredIndex& made) override;
+  Result<StoredIndex> find_index(const Context& context, std::string_view index) override;
+  Result<void> set_setting(const Context& context, std::string_view index,
+                           std::string_view setting) override;
   Result<void> drop_index(const Context& context, std::string_view index) override;
-  Result<void> replace(const Context& context, std::string_view index,
-                       std::span<const StoredChunk> chunks) override;
-  Result<std::size_t> remove(const Context& context, std::string_view index,
-                             std::span<const std::string> doc_ids) override;
-  Result<std::vector<StoreHit>> search(const Context& context, std::string_view index,
-                                       const StoreQuery& query) override;
-  Result<std::vector<StoredChunk>> list(const Context& context, std::string_view index,
-                                        const ListPage& page) override;
-  Result<std::size_t> count(const Context& context, std::string_view index,
-                            const codec::Json* filter) override;
+  Result<Written> replace(const Context& context, std::string_view index,
+                          const ReplaceRequest& request) override;
+  Result<std::vector<std::int64_t>> sequences(const Context& context,
+                                              std::string_view index) override;
+  Result<std::vector<StoredChunk>> read(const Context& context, std::string_view index,
+                                        std::span<const std::int64_t> wanted,
+                                        bool with_vectors) override;
+  Result<std::vector<Near>> nearest(const Context& context, std::string_view index,
+                                    const NearQuery& query) override;
 
  private:
   explicit PgStore(const PgStoreOptions& options);
   Result<void> prepare(const Context& context);
-  // The table of an index, quoted. kNotFound with the index's name.
-  Result<std::string> table_of(const Context& context, std::string_view index) REQUIRES(mutex_);
-  Result<std::vector<StoreHit>> search_table(const Context& context, const std::string& table,
-                                             const StoreQuery& query, const Filter& filter)
-      REQUIRES(mutex_);
+  // The quoted table of chunks of the index with this id.
+  std::string table_of(std::string_view id) const;
+  // Likewise, by name. kNotFound with the index's name.
+  Result<std::string> find_table(const Context& context, PgConnection& connection,
+                                 std::string_view index);
 
   const std::string schema_;
-  Mutex mutex_;
-  PgConnection connection_ GUARDED_BY(mutex_);
+  PgPool pool_;
 };
 
 }  // namespace rage::vectordb

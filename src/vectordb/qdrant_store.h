@@ -1,17 +1,14 @@
-// Qdrant over its REST API (https://api.qdrant.tech): one collection an index, a dense and a sparse
-// vector a chunk, both searched and fused by the server.
-//
-// Collections are called PREFIX and the index's name, percent-encoded: what else the server holds
-// is left alone. Point ids are the chunks' node ids; payload keys: doc_id, text, metadata,
-// metadata_text (the order of keys), sequence, write.
+// Qdrant over its REST API (https://api.qdrant.tech): one collection an index, and one more that
+// says what indexes there are. docs/formats/vector-stores.md has names and payloads. What else the
+// server holds is left alone.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/mutex.h"
 #include "net/http_client.h"
 #include "vectordb/vector_store.h"
 
@@ -32,47 +29,60 @@ class WriteStamps {
   virtual std::string next_write() = 0;      // Never the same twice.
 };
 
-// Resource. Thread-safe. Transport and stamps outlive it.
+// Thread-safe. Sequences are the nanoseconds of the clock, so that those of several programs hardly
+// ever meet; writes are UUIDs.
+class ClockStamps final : public WriteStamps {
+ public:
+  std::int64_t next_sequence() override;
+  std::string next_write() override;
+
+ private:
+  Guarded<std::int64_t> last_{0};
+};
+
+// Resource. Thread-safe. Transport and stamps outlive it. It never knows `Written::before`: Qdrant
+// has no transactions.
 class QdrantStore final : public VectorStore {
  public:
   QdrantStore(net::HttpTransport& transport, WriteStamps& stamps, const QdrantOptions& options);
 
-  Result<void> ensure_index(const Context& context, std::string_view index,
-                            std::size_t dimension) override;
   Result<std::vector<std::string>> indexes(const Context& context) override;
+  Result<void> create_index(const Context& context, std::string_view index,
+                            const StoredIndex& made) override;
+  Result<StoredIndex> find_index(const Context& context, std::string_view index) override;
+  Result<void> set_setting(const Context& context, std::string_view index,
+                           std::string_view setting) override;
   Result<void> drop_index(const Context& context, std::string_view index) override;
-  Result<void> replace(const Context& context, std::string_view index,
-                       std::span<const StoredChunk> chunks) override;
-  Result<std::size_t> remove(const Context& context, std::string_view index,
-                             std::span<const std::string> doc_ids) override;
-  Result<std::vector<StoreHit>> search(const Context& context, std::string_view index,
-                                       const StoreQuery& query) override;
-  Result<std::vector<StoredChunk>> list(const Context& context, std::string_view index,
-                                        const ListPage& page) override;
-  Result<std::size_t> count(const Context& context, std::string_view index,
-                            const codec::Json* filter) override;
+  Result<Written> replace(const Context& context, std::string_view index,
+                          const ReplaceRequest& request) override;
+  Result<std::vector<std::int64_t>> sequences(const Context& context,
+                                              std::string_view index) override;
+  Result<std::vector<StoredChunk>> read(const Context& context, std::string_view index,
+                                        std::span<const std::int64_t> wanted,
+                                        bool with_vectors) override;
+  Result<std::vector<Near>> nearest(const Context& context, std::string_view index,
+                                    const NearQuery& query) override;
 
  private:
   // The reply's `result`.
   Result<codec::Json> call(const Context& context, std::string_view method, const std::string& path,
                            const codec::Json& body) const;
   std::string path_of(std::string_view index) const;
-  Result<std::size_t> count_raw(const Context& context, std::string_view index,
-                                const codec::Json& filter) const;
+  std::string registry() const;
+  // The payloads of all indexes; none if there is no registry yet.
+  Result<std::vector<codec::Json>> registered(const Context& context) const;
+  Result<void> ensure_registry(const Context& context) const;
+  // Changes keys of the index's payload in the registry.
+  Result<void> note(const Context& context, std::string_view index, codec::Json changes) const;
+  // All points that match, page by page.
+  Result<std::vector<codec::Json>> scroll(const Context& context, const std::string& path,
+                                          const codec::Json& request) const;
+  Result<bool> is_as_expected(const Context& context, std::string_view index,
+                              std::span<const Expected> expected) const;
 
   net::HttpTransport& transport_;
   WriteStamps& stamps_;
   const QdrantOptions options_;
 };
-
-// A text as a sparse vector of its terms: how often each occurs, levelled as BM25 does (k1 = 1.2,
-// b = 0.75, a mean of 256 terms), which the collection's IDF modifier weighs. A term's index is the
-// lower 32 bits of its XXH3 hash.
-struct SparseText {
-  std::vector<std::uint32_t> indices;  // They rise.
-  std::vector<float> values;
-};
-SparseText sparse_passage(std::string_view text);
-SparseText sparse_question(std::string_view text);
 
 }  // namespace rage::vectordb

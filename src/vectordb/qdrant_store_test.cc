@@ -49,10 +49,16 @@ class Stamps final : public WriteStamps {
 };
 
 constexpr const char* kDone = R"({"result":true,"status":"ok","time":0.1})";
+constexpr const char* kAbsent = R"({"status":{"error":"Not found"},"time":0.0})";
+constexpr const char* kRegistered =
+    R"({"result":{"id":"x","payload":{"name":"talks/ü","created":7,"embedder":"model",
+        "dimension":8,"setting":"","version":"v1"}}})";
 constexpr const char* kPoint =
     R"({"id":"00000000-0000-4000-8000-000000000001","version":3,"score":0.75,
-        "payload":{"doc_id":"doc-1","text":"one","metadata":{"b":1,"a":2},
-                   "metadata_text":"{\"b\":1,\"a\":2}","sequence":1,"write":"w"}})";
+        "payload":{"doc_id":"doc-1","text":"one","document":"","begin":4,
+                   "metadata":{"b":1,"a":2},"metadata_text":"{\"b\":1,\"a\":2}",
+                   "sequence":5,"write":"w"},
+        "vector":{"text-dense":[0.5,0.25]}})";
 
 class QdrantStoreTest : public testing::Test {
  protected:
@@ -62,36 +68,56 @@ class QdrantStoreTest : public testing::Test {
   QdrantStore store_{script_, stamps_, {.url = "http://qdrant:6333", .api_key = "secret"}};
 };
 
-std::vector<Json> exchange(QdrantStore& store, Script& script, const Context& context) {
-  script.reply(404, R"({"status":{"error":"Not found"},"time":0.0})");
+void write_index(QdrantStore& store, Script& script, const Context& context) {
+  for (int i = 0; i < 2; ++i) script.reply(404, kAbsent);  // The index; the registry.
+  script.reply(200, kDone);
+  script.reply(404, kAbsent);  // Its collection.
+  for (int i = 0; i < 4; ++i) script.reply(200, kDone);
+  EXPECT_TRUE(store.create_index(context, "talks/ü",
+                                 {.id = {}, .embedder = "model", .dimension = kTestDimension}));
+  script.reply(200, kRegistered);
+  EXPECT_TRUE(store.set_setting(context, "talks/ü", "assist").error().code ==
+              ErrorCode::kUnavailable);  // Nobody answered the second request.
+  script.reply(200, kRegistered);
+  script.reply(200, std::string(R"({"result":{"points":[)") + kPoint + "]}}");
   for (int i = 0; i < 3; ++i) script.reply(200, kDone);
-  EXPECT_TRUE(store.ensure_index(context, "talks/ü", kTestDimension));
-  for (int i = 0; i < 2; ++i)
-    script.reply(200, R"({"result":{"operation_id":1,"status":"completed"}})");
-  EXPECT_TRUE(store.replace(context, "talks/ü",
-                            std::vector{a_chunk(1, "pods and more pods", {{"day", 2}})}));
-  script.reply(200, R"({"result":{"count":7}})");
-  script.reply(200, R"({"result":{"operation_id":2,"status":"completed"}})");
-  EXPECT_EQ(*store.remove(context, "talks/ü", std::vector<std::string>{"doc-1", "doc-2"}), 7U);
-  const auto filter = codec::parse_json(
-      R"({"day": {"$gte": 2}, "track": null,
-          "$or": [{"name": {"$in": ["a", "b"]}}, {"$not": {"x": {"$contains": "y"}}}]})");
+  const std::vector<std::string> ids = {"doc-1"};
+  const std::vector<StoredChunk> chunks = {a_chunk(1, "pods and more pods", {{"day", 2}})};
+  const std::vector<Expected> expected = {{"doc-1", 5}};
+  EXPECT_TRUE(
+      store.replace(context, "talks/ü", {.doc_ids = ids, .chunks = chunks, .expected = expected}));
+}
+
+void read_index(QdrantStore& store, Script& script, const Context& context) {
+  const std::string first = std::string(R"({"result":{"points":[)") + kPoint +
+                            R"(],"next_page_offset":"00000000-0000-4000-8000-000000000002"}})";
+  const std::string last =
+      std::string(R"({"result":{"points":[)") + kPoint + R"(],"next_page_offset":null}})";
+  script.reply(200, first);
+  script.reply(200, last);
+  EXPECT_THAT(*store.sequences(context, "talks/ü"), testing::ElementsAre(5, 5));
+  script.reply(200, last);
+  const std::vector<std::int64_t> wanted = {5, 6};
+  const auto chunks = store.read(context, "talks/ü", wanted, true);
+  ASSERT_TRUE(chunks);
+  EXPECT_EQ(codec::render_json(chunks->at(0).metadata), R"({"b":1,"a":2})");
+  EXPECT_THAT(chunks->at(0).vector, testing::ElementsAre(0.5F, 0.25F));
+  script.reply(200, std::string(R"({"result":[{"points":[)") + kPoint + R"(]},{"points":[]}]})");
   const auto vector = unit_vector(1);
-  const std::string found = std::string(R"({"result":{"points":[)") + kPoint + "]}}";
-  for (const char* text : {"", "where are pods?"}) {
-    script.reply(200, found);
-    const auto hits =
-        store.search(context, "talks/ü", {.vector = vector, .text = text, .filter = &*filter});
-    EXPECT_TRUE(hits);
-    EXPECT_EQ(hits->at(0).score, 0.75F);
-    EXPECT_EQ(codec::render_json(hits->at(0).chunk.metadata), R"({"b":1,"a":2})");
-  }
-  script.reply(200, std::string(R"({"result":{"points":[)") + kPoint + "," + kPoint +
-                        R"(],"next_page_offset":null}})");
-  EXPECT_EQ(store.list(context, "talks/ü", {.offset = 1, .limit = 10, .filter = &*filter})->size(),
-            1U);
-  script.reply(200, kDone);
-  script.reply(200, kDone);
+  const auto near =
+      store.nearest(context, "talks/ü", {.vector = vector, .among = &wanted, .also = wanted});
+  ASSERT_TRUE(near);
+  EXPECT_EQ(near->at(0).sequence, 5);
+  EXPECT_EQ(near->at(0).cosine, 0.75F);
+  script.reply(200, R"({"result":[]})");
+  EXPECT_TRUE(store.nearest(context, "talks/ü", {.vector = vector})->empty());
+}
+
+std::vector<Json> exchange(QdrantStore& store, Script& script, const Context& context) {
+  write_index(store, script, context);
+  read_index(store, script, context);
+  script.reply(200, kRegistered);
+  for (int i = 0; i < 2; ++i) script.reply(200, kDone);
   EXPECT_TRUE(store.drop_index(context, "talks/ü"));
   std::vector<Json> all;
   for (const auto& request : script.requests) {
@@ -123,43 +149,52 @@ TEST_F(QdrantStoreTest, FailuresSayWhatToDo) {
     int status;
     ErrorCode code;
   };
-  for (const Case& one : {Case{404, ErrorCode::kNotFound}, Case{401, ErrorCode::kUnauthenticated},
+  for (const Case& one : {Case{404, ErrorCode::kNotFound}, Case{401, ErrorCode::kInternal},
                           Case{429, ErrorCode::kUnavailable}, Case{503, ErrorCode::kUnavailable},
                           Case{400, ErrorCode::kInternal}}) {
     script_.reply(one.status, R"({"status":{"error":"because"}})");
-    const auto counted = store_.count(context_, "i", nullptr);
-    ASSERT_FALSE(counted);
-    EXPECT_EQ(counted.error().code, one.code);
-    EXPECT_EQ(counted.error().message.find("secret"), std::string::npos);
+    const auto found = store_.find_index(context_, "i");
+    ASSERT_FALSE(found);
+    EXPECT_EQ(found.error().code, one.code);
+    EXPECT_EQ(found.error().message.find("secret"), std::string::npos);
   }
   script_.reply(200, "<html>");
-  EXPECT_EQ(store_.count(context_, "i", nullptr).error().code, ErrorCode::kDataLoss);
-  EXPECT_EQ(store_.count(context_, "i", nullptr).error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(store_.find_index(context_, "i").error().code, ErrorCode::kDataLoss);
+  EXPECT_EQ(store_.find_index(context_, "i").error().code, ErrorCode::kUnavailable);
 }
 
 // KAITO takes every collection of the server for an index of its own.
-TEST_F(QdrantStoreTest, OtherCollectionsOfTheServerAreLeftAlone) {
-  script_.reply(200,
-                R"({"result":{"collections":[
-          {"name":"somebody's"},{"name":"rage-b%2Fc"},{"name":"rage-a"}]}})");
-  EXPECT_THAT(*store_.indexes(context_), testing::ElementsAre("a", "b/c"));
+TEST_F(QdrantStoreTest, IndexesAreThoseOfTheRegistryInTheOrderOfTheirCreation) {
+  script_.reply(200, R"({"result":{"points":[
+      {"id":"x","payload":{"name":"b/c","created":9}},
+      {"id":"y","payload":{"name":"a","created":10}},
+      {"id":"z","payload":{"name":"first","created":2}}],"next_page_offset":null}})");
+  EXPECT_THAT(*store_.indexes(context_), testing::ElementsAre("first", "b/c", "a"));
+  script_.reply(404, kAbsent);
+  EXPECT_TRUE(store_.indexes(context_)->empty());
 }
 
-TEST_F(QdrantStoreTest, AnotherDimensionIsRefused) {
-  script_.reply(200, R"({"result":{"config":{"params":{"vectors":{"text-dense":{"size":384}}}}}})");
-  EXPECT_EQ(store_.ensure_index(context_, "i", 8).error().code, ErrorCode::kFailedPrecondition);
+// A document that another replica changed meanwhile is not overwritten.
+TEST_F(QdrantStoreTest, NothingIsWrittenOnAWrongBelief) {
+  const std::vector<Expected> expected = {{"doc-1", 4}};
+  script_.reply(200, kRegistered);
+  script_.reply(200, std::string(R"({"result":{"points":[)") + kPoint + "]}}");
+  const auto written =
+      store_.replace(context_, "i", {.doc_ids = {}, .chunks = {}, .expected = expected});
+  ASSERT_TRUE(written);
+  EXPECT_TRUE(written->conflict);
+  EXPECT_EQ(script_.requests.size(), 2U);
 }
 
-TEST(SparseText, CountsStemsAndLevelsThem) {
-  const SparseText passage = sparse_passage("pod pods other");
-  const SparseText question = sparse_question("pods");
-  ASSERT_EQ(question.indices.size(), 1U);
-  ASSERT_EQ(passage.indices.size(), 2U);
-  const auto at = std::ranges::find(passage.indices, question.indices[0]) - passage.indices.begin();
-  ASSERT_LT(at, 2);
-  EXPECT_GT(passage.values[static_cast<std::size_t>(at)],
-            passage.values[static_cast<std::size_t>(1 - at)]);
-  EXPECT_TRUE(sparse_question("the of and").indices.empty());
+TEST(ClockStamps, RiseAndDiffer) {
+  ClockStamps stamps;
+  std::int64_t last = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const std::int64_t next = stamps.next_sequence();
+    EXPECT_GT(next, last);
+    last = next;
+  }
+  EXPECT_NE(stamps.next_write(), stamps.next_write());
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ def start(environment, *flags):
     clean = {
         name: value
         for name, value in os.environ.items()
-        if name not in ("MODEL_ID", "LOCAL_EMBEDDING_MODEL_ID", "VECTOR_DB_TYPE")
+        if name not in ("MODEL_ID", "LOCAL_EMBEDDING_MODEL_ID") and not name.startswith("VECTOR_DB")
     }
     with tempfile.TemporaryDirectory(prefix="rage-environment-") as data:
         process = subprocess.Popen(
@@ -48,13 +48,28 @@ class Environment(unittest.TestCase):
             ({"EMBEDDING_SOURCE_TYPE": "Remote", "EMBEDDING_TYPE": "local",
               "REMOTE_EMBEDDING_URL": "nowhere"}, "must begin with http"),
             ({"EMBEDDING_SOURCE_TYPE": "cloud"}, "Invalid Embedding Type Specified"),
-            ({"VECTOR_DB_TYPE": "qdrant"}, "no adapter for Qdrant"),
             ({"VECTOR_DB_TYPE": "other"}, "Unsupported VECTOR_DB_TYPE: 'other'"),
+            ({"VECTOR_DB_TYPE": "qdrant"}, "VECTOR_DB_TYPE=qdrant needs VECTOR_DB_URL"),
+            ({"VECTOR_DB_TYPE": "qdrant", "VECTOR_DB_URL": "qdrant:6333"}, "begins with http://"),
+            ({"VECTOR_DB_URL": "http://qdrant:6333"}, "does not say of which kind"),
         ]
         for environment, message in cases:
             line, errors = start({"LOCAL_EMBEDDING_MODEL_ID": "hashing", **environment})
             self.assertEqual(line, "")
             self.assertIn(message, errors)
+
+    def test_the_database_that_was_asked_for_is_the_one_that_is_used(self):
+        """One that does not answer is no reason to keep the indexes somewhere else."""
+        for kind, url in (
+            ("Qdrant", "http://127.0.0.1:1"),
+            ("Postgres", "postgresql://user@127.0.0.1:1/database"),
+        ):
+            environment = {"VECTOR_DB_TYPE": kind, "VECTOR_DB_URL": url}
+            line, errors = start({**environment, "VECTOR_DB_ACCESS_SECRET": "hush"},
+                                 "--embedder", "hashing")
+            self.assertEqual(line, "")
+            self.assertIn("the vector database does not answer", errors)
+            self.assertNotIn("hush", errors)
 
     def test_faiss_in_any_case_is_the_built_in_store(self):
         line, errors = start({"LOCAL_EMBEDDING_MODEL_ID": "hashing", "VECTOR_DB_TYPE": "FAISS"})

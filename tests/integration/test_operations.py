@@ -260,6 +260,14 @@ class BackupAndRestore(OperationsTest):
         copy = self.service("elsewhere")
         self.assertEqual(copy.texts("other"), {"stays"})
 
+    def test_a_backup_of_what_a_database_keeps_is_the_databases(self):
+        """A copy of what a data directory still holds of old must not be taken for one."""
+        told = rage("backup", "--all", self.folder / "all.tar", "--data", self.folder / "rag",
+                    environment={"VECTOR_DB_TYPE": "postgres"})
+        self.assertEqual(told.returncode, 1)
+        self.assertIn("pg_dump", told.stderr)
+        self.assertFalse((self.folder / "all.tar").exists())
+
     def test_a_torn_backup_is_refused(self):
         service = self.service("rag")
         self.assertEqual(service.index("fruit", documents(FRUIT))[0], 200)

@@ -1,4 +1,6 @@
-"""Runs a command beside a fresh PostgreSQL with pgvector, whose address is in RAGE_TEST_POSTGRES.
+"""A fresh PostgreSQL with pgvector, for tests.
+
+As a program it runs a command beside one, whose address is in RAGE_TEST_POSTGRES:
 
 usage: postgres.py INSTALLATION COMMAND...
 
@@ -7,58 +9,88 @@ It refuses to run as root: then it runs as "nobody", from a copy of the installa
 """
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
-SETTINGS = ['fsync=off', 'max_connections=20', 'shared_buffers=32MB', 'listen_addresses=']
+# Nothing here crashes but processes: what they wrote the kernel keeps, without fsync.
+SETTINGS = ['fsync=off', 'max_connections=40', 'shared_buffers=32MB', 'listen_addresses=']
 
 
-def as_server_user(root):
-    return ['runuser', '-u', 'nobody', '--'] if root else []
+class Postgres:
+    """A server in a folder of its own; start() again after kill() gets the same data."""
 
+    def __init__(self, installation):
+        root = os.geteuid() == 0
+        self.folder = Path(tempfile.mkdtemp(prefix='rage-pg-'))
+        self.run = ['runuser', '-u', 'nobody', '--'] if root else []
+        self.programs = self._prepare(Path(installation), root) / 'bin'
+        self.data = self.folder / 'data'
+        self.data.mkdir()
+        if root:
+            shutil.chown(self.data, 'nobody')
+        self.environment = {**os.environ, 'LC_ALL': 'C.UTF-8',
+                            'LD_LIBRARY_PATH': str(self.programs.parent / 'lib')}
+        self.address = f'host={self.data} user=rage dbname=postgres'
+        initdb = [*self.run, self.programs / 'initdb', '-D', self.data / 'db', '-U', 'rage',
+                  '-A', 'trust', '-N']
+        subprocess.run(initdb, check=True, env=self.environment, stdout=subprocess.DEVNULL)
+        self.start()
 
-def prepare(installation, folder):
-    """Where the programs are, readable by whoever runs the server."""
-    if os.geteuid() != 0:
-        return installation
-    copy = folder / 'postgres'
-    shutil.copytree(installation, copy, ignore=shutil.ignore_patterns('licenses'))
-    folder.chmod(0o755)
-    return copy
+    def _prepare(self, installation, root):
+        """Where the programs are, readable by whoever runs the server."""
+        if not root:
+            return installation
+        copy = self.folder / 'postgres'
+        shutil.copytree(installation, copy, ignore=shutil.ignore_patterns('licenses'))
+        self.folder.chmod(0o755)
+        return copy
+
+    def start(self):
+        until = time.monotonic() + 20
+        while not self._try_start():
+            # After kill(), processes of the old server may hold its memory for a moment.
+            if time.monotonic() > until:
+                log = (self.folder / 'log').read_text()
+                raise RuntimeError('PostgreSQL did not start:\n' + log)
+            time.sleep(0.1)
+
+    def _try_start(self):
+        settings = [part for setting in [*SETTINGS, f'unix_socket_directories={self.data}']
+                    for part in ('-c', setting)]
+        with open(self.folder / 'log', 'ab') as log:
+            self.server = subprocess.Popen(
+                [*self.run, self.programs / 'postgres', '-D', self.data / 'db', *settings],
+                env=self.environment, stdout=log, stderr=log)
+        ready = [*self.run, self.programs / 'pg_isready', '-q', '-h', self.data, '-U', 'rage']
+        while subprocess.run(ready, env=self.environment).returncode != 0:
+            if self.server.poll() is not None:
+                return False
+            time.sleep(0.05)
+        return True
+
+    def kill(self):
+        """kill -9 of the server; its own processes notice and end."""
+        os.kill(int((self.data / 'db/postmaster.pid').read_text().split()[0]), signal.SIGKILL)
+        self.server.wait(30)
+
+    def stop(self):
+        if self.server.poll() is None:
+            self.server.terminate()
+            self.server.wait(30)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def main(installation, command):
-    root = os.geteuid() == 0
-    with tempfile.TemporaryDirectory(prefix='rage-pg-') as name:
-        folder = Path(name)
-        programs = prepare(Path(installation), folder) / 'bin'
-        data = folder / 'data'
-        data.mkdir()
-        if root:
-            shutil.chown(data, 'nobody')
-        run = as_server_user(root)
-        environment = {**os.environ, 'LC_ALL': 'C.UTF-8',
-                       'LD_LIBRARY_PATH': str(programs.parent / 'lib')}
-        initdb = [*run, programs / 'initdb', '-D', data / 'db', '-U', 'rage', '-A', 'trust', '-N']
-        subprocess.run(initdb, check=True, env=environment, stdout=subprocess.DEVNULL)
-        settings = [part for setting in [*SETTINGS, f'unix_socket_directories={data}']
-                    for part in ('-c', setting)]
-        with open(folder / 'log', 'wb') as log:
-            server = subprocess.Popen([*run, programs / 'postgres', '-D', data / 'db', *settings],
-                                      env=environment, stdout=log, stderr=log)
-        try:
-            ready = [*run, programs / 'pg_isready', '-q', '-h', data, '-U', 'rage']
-            while subprocess.run(ready, env=environment).returncode != 0:
-                if server.poll() is not None:
-                    sys.exit(f"PostgreSQL did not start:\n{(folder / 'log').read_text()}")
-            address = f'host={data} user=rage dbname=postgres'
-            command_environment = {**os.environ, 'RAGE_TEST_POSTGRES': address}
-            return subprocess.run(command, env=command_environment).returncode
-        finally:
-            server.terminate()
-            server.wait(30)
+    postgres = Postgres(installation)
+    try:
+        environment = {**os.environ, 'RAGE_TEST_POSTGRES': postgres.address}
+        return subprocess.run(command, env=environment).returncode
+    finally:
+        postgres.stop()
 
 
 if __name__ == '__main__':

@@ -19,19 +19,22 @@ NAME = r'/collections/[^/?]+'
 # Method and path, and the model of the body; None: there is none.
 ROUTES = [
     ('GET', NAME, None),
+    ('GET', NAME + r'/points/[0-9a-f-]{36}', None),
     ('DELETE', NAME, None),
     ('PUT', NAME, models.CreateCollection),
     ('PUT', NAME + r'/index\?wait=true', models.CreateFieldIndex),
     ('PUT', NAME + r'/points\?wait=true', models.PointsList),
     ('POST', NAME + r'/points/delete\?wait=true', models.FilterSelector),
-    ('POST', NAME + r'/points/count', models.CountRequest),
-    ('POST', NAME + r'/points/query', models.QueryRequest),
+    ('POST', NAME + r'/points/delete\?wait=true', models.PointIdsList),
+    ('POST', NAME + r'/points/payload\?wait=true', models.SetPayload),
+    ('POST', NAME + r'/points/query/batch', models.QueryRequestBatch),
     ('POST', NAME + r'/points/scroll', models.ScrollRequest),
 ]
 
 
 def check(request):
     """What is wrong with it, or an empty string."""
+    problem = 'no such route'
     for method, path, model in ROUTES:
         if method != request['method'] or not re.fullmatch(path, request['path']):
             continue
@@ -40,11 +43,14 @@ def check(request):
         try:
             read = model.model_validate(request['body'])
         except ValidationError as error:
-            return str(error)
+            problem = str(error)
+            continue
         # What the model did not understand it would have left out.
         written = json.loads(read.model_dump_json(exclude_unset=True, by_alias=True))
-        return '' if written == request['body'] else f'read as {json.dumps(written)}'
-    return 'no such route'
+        if written == request['body']:
+            return ''
+        problem = f'read as {json.dumps(written)}'
+    return problem
 
 
 def main(path):

@@ -3,8 +3,8 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "rag/collection.h"
 #include "rag/reindex_staging.h"
+#include "rag/sqlite_collection.h"
 
 namespace rage::rag {
 namespace {
@@ -64,13 +64,13 @@ std::vector<std::int64_t> sequences_of(const Snapshot& snapshot) {
 
 }  // namespace
 
-Result<void> Collection::copy_to(const std::filesystem::path& file) {
+Result<void> SqliteCollection::copy_to(const std::filesystem::path& file) {
   // A connection of its own: the writer's stays free.
   ASSIGN_OR_RETURN(auto reader, store::Database::open(file_));
   return reader->copy_to(file);
 }
 
-Result<void> Collection::take_attached() {
+Result<void> SqliteCollection::take_attached() {
   RETURN_IF_ERROR(check_source(*database_, embedder_));
   ASSIGN_OR_RETURN(auto transaction, store::Transaction::begin(*database_));
   RETURN_IF_ERROR(database_->execute(kTake));
@@ -78,7 +78,7 @@ Result<void> Collection::take_attached() {
   return {};
 }
 
-Result<void> Collection::take_from(const std::filesystem::path& file) {
+Result<void> SqliteCollection::take_from(const std::filesystem::path& file) {
   MutexLock lock(writer_);
   RETURN_IF_ERROR(check_not_retired());
   {
@@ -92,10 +92,10 @@ Result<void> Collection::take_from(const std::filesystem::path& file) {
   return load(sequences_of(*snapshot()));
 }
 
-Result<void> Collection::hand_over(const std::filesystem::path& staging,
-                                   const EmbedderIdentity& embedder,
-                                   const std::shared_ptr<const Snapshot>& seen,
-                                   const std::function<Result<void>()>& finish) {
+Result<void> SqliteCollection::hand_over(const std::filesystem::path& staging,
+                                         const EmbedderIdentity& embedder,
+                                         const std::shared_ptr<const Snapshot>& seen,
+                                         const std::function<Result<void>()>& finish) {
   MutexLock lock(writer_);
   RETURN_IF_ERROR(check_not_retired());
   if (snapshot() != seen) RETURN_IF_ERROR(finish());
@@ -104,7 +104,7 @@ Result<void> Collection::hand_over(const std::filesystem::path& staging,
   return {};
 }
 
-Result<void> Collection::replace_all(std::span<const PreparedDocument> documents) {
+Result<void> SqliteCollection::replace_all(std::span<const PreparedDocument> documents) {
   MutexLock lock(writer_);
   RETURN_IF_ERROR(check_not_retired());
   const std::vector<std::int64_t> removed = sequences_of(*snapshot());
@@ -118,6 +118,38 @@ Result<void> Collection::replace_all(std::span<const PreparedDocument> documents
   RETURN_IF_ERROR(transaction->commit());
   publish(removed, std::move(rows), std::move(vectors));
   return {};
+}
+
+Result<std::vector<PreparedDocument>> SqliteCollection::read_prepared() {
+  MutexLock lock(writer_);
+  ASSIGN_OR_RETURN(auto select,
+                   database_->prepare("SELECT d.doc_id, d.text, d.metadata, c.text, c.vector"
+                                      " FROM chunks c JOIN documents d USING(doc_id)"
+                                      " ORDER BY c.sequence"));
+  std::vector<PreparedDocument> documents;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool more, select.step());
+    if (!more) return documents;
+    if (documents.empty() || documents.back().doc_id != select.text(0)) {
+      auto metadata = codec::parse_json(select.text(2));
+      if (!metadata) return fail(ErrorCode::kDataLoss, "stored metadata is damaged");
+      documents.push_back(
+          {.document = {.text = std::string(select.text(1)), .metadata = *std::move(metadata)},
+           .doc_id = std::string(select.text(0)),
+           .chunk_texts = {},
+           .vectors = {.rows = 0, .dimension = dimension_, .values = {}}});
+    }
+    PreparedDocument& document = documents.back();
+    document.chunk_texts.emplace_back(select.text(3));
+    const auto bytes = select.blob(4);
+    if (bytes.size() != dimension_ * sizeof(float)) {
+      return fail(ErrorCode::kDataLoss, "a stored vector is damaged");
+    }
+    auto& values = document.vectors.values;
+    values.resize(values.size() + dimension_);
+    std::memcpy(&values[values.size() - dimension_], bytes.data(), bytes.size());
+    ++document.vectors.rows;
+  }
 }
 
 Result<std::vector<StoredDocument>> read_documents(const std::filesystem::path& file) {

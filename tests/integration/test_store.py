@@ -14,7 +14,8 @@ import unittest
 
 import test_api
 from support import ROOT, SCHEDULE, Service
-from with_postgres import flags_of, listed, start_postgres
+from mixed_writes import listed
+from with_postgres import flags_of, start_postgres
 
 QUESTIONS = (
     "In which room is the talk about autovacuum?",

@@ -1,7 +1,7 @@
 """A disk that is full, read-only or damaged: an error that says so, and the rest goes on serving.
 
-The small disk is a tmpfs and the one that turns read-only an ext4 of its own, which need root; without it
-limits on the size of files stand for them."""
+The small disk is a tmpfs, the one that turns read-only an ext4 of its own, and both need root;
+without it limits on the size of files stand for them."""
 
 import os
 import resource
@@ -47,7 +47,7 @@ class Disk:
 
 
 class AbortedDisk:
-    """A folder on an ext4 of its own, which becomes read-only under open files as a failing disk does."""
+    """A folder on an ext4 of its own, which turns read-only under open files as a failing disk."""
 
     def __init__(self, mebibytes):
         self.path = Path(tempfile.mkdtemp(prefix="rage-disk-"))
@@ -157,7 +157,7 @@ class FullDisk(FaultsTest):
 
 
 class DiskThatTurnsReadOnly(FaultsTest):
-    """While the service runs: nothing is acknowledged that is not stored, and what is there serves."""
+    """While the service runs: what cannot be stored is refused, and what is there serves."""
 
     def filled(self, data, **options):
         service = self.start(data, **options)

@@ -170,7 +170,6 @@ TEST_F(CollectionsCostTest, ASearchBuildsNoIndex) {
   const double build = processor_seconds([&] { build_segment(rows, vectors); });
   const double search = processor_seconds(
       [&] { EXPECT_TRUE(collections->retrieve({}, *collection, a_text(7, 3), 5)); });
-  fprintf(stderr,"search %g build %g\n",search,build);
   EXPECT_LT(search * 3, build);
 }
 
@@ -187,7 +186,6 @@ TEST_F(CollectionsCostTest, ADeletionDoesNotListAllDocuments) {
   const std::span<const std::string> gone(ids.data(), 20);
   const double removal =
       processor_seconds([&] { EXPECT_TRUE(collections->remove_documents({}, "i", gone)); });
-  fprintf(stderr,"removal %g listing %g\n",removal,listing*20);
   EXPECT_LT(removal, listing * static_cast<double>(gone.size()) / 4);
 }
 

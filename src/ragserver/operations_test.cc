@@ -150,7 +150,8 @@ TEST_F(OperationsTest, AnAnswerEmbedsItsQuestionOnceAndReadsFewChunks) {
   EXPECT_GE(reply.json()["source_nodes"].size(), 1U);
   EXPECT_LE(reply.json()["source_nodes"].size(), ChatOptions().candidates_max);
   EXPECT_LT(ChatOptions().candidates_max, 100U);
-  EXPECT_THAT(call("GET", "/metrics").body, HasSubstr("rage_embeddings_total{kind=\"query\"} 1\n"));
+  EXPECT_THAT(call("GET", "/metrics").body,
+              HasSubstr("rage_embeddings_total{kind=\"query\"} 1.0\n"));
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 # our programs, the shared libraries they need, certificates and time zones. No shell, no package
 # manager. The same inputs give the same digest: names sorted, times and owners fixed.
 #
-#   rage            operator, RAG service, endpoint picker, indexer; the embedding model and git
+#   rage            operator, RAG service, endpoint picker, indexer; embedding model, git, pdftotext
 #   rage-llamacpp   the same base, with llama-server and the small chat model
 #
 # usage: deploy/images/build.sh [FOLDER]     default: build/images

@@ -45,6 +45,14 @@ add_git() { # TARGET
   add_licence "$target" /usr/bin/ssh
 }
 
+# What `rage index` and AutoIndexers read PDF files with.
+add_pdf() { # TARGET
+  mkdir -p "$1/usr/bin"
+  install -m 755 /usr/bin/pdftotext "$1/usr/bin/"
+  add_libraries "$1" /usr/bin/pdftotext
+  add_licence "$1" /usr/bin/pdftotext
+}
+
 # Programs, their libraries, and what every Linux program expects to find.
 fill_base() { # TARGET
   local target=$1 plugin=$cache/openvino/libs/libopenvino_intel_cpu_plugin.so
@@ -72,10 +80,11 @@ add_model() { # TARGET NAME
   rm -f "$1/var/lib/rage/models/packaged/$2/.stamp"
 }
 
-# The embedding model, and git for AutoIndexers.
+# The embedding model, git for AutoIndexers, and what reads PDF files.
 fill_services() { # TARGET
   add_model "$1" all-MiniLM-L6-v2
   add_git "$1"
+  add_pdf "$1"
   remove_what_base_has "$1"
 }
 

@@ -124,6 +124,8 @@ TEST(RagEngineDeployment, RunsOurService) {
   for (const char* probe : {"startupProbe", "livenessProbe", "readinessProbe"}) {
     EXPECT_EQ(container[probe]["httpGet"], Json::parse(R"({"path": "/health", "port": 5000})"));
   }
+  EXPECT_FALSE(
+      container.contains("lifecycle"));  // Nothing has to be saved, nor read back, by hooks.
   apis::RagEngine engine = an_engine();
   engine.grounding_answers = "extractive";
   engine.grounding_mode = "assist";

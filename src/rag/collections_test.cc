@@ -64,7 +64,7 @@ TEST_P(CollectionsTest, WhatWasAddedIsThereAfterAReopen) {
   EXPECT_THAT(*collections->names(), ElementsAre("fruit"));
 }
 
-// KAITO loses four of five concurrent first writes and answers 200 to all (W6).
+// KAITO loses four of five concurrent first writes and answers 200 to all.
 TEST_P(CollectionsTest, ConcurrentFirstWritesAllSurvive) {
   std::vector<std::jthread> writers;
   for (int i = 0; i < 5; ++i) {
@@ -154,7 +154,7 @@ TEST_P(CollectionsTest, RemovedDocumentsStayRemoved) {
   EXPECT_THAT(texts("i"), ElementsAre("two"));
 }
 
-// KAITO's deleted indexes come back after a restart (W15).
+// KAITO's deleted indexes come back after a restart.
 TEST_P(CollectionsTest, ADeletedIndexDoesNotComeBack) {
   ASSERT_TRUE(collections->add({}, "gone", {a_document("text")}));
   ASSERT_TRUE(collections->remove("gone"));
@@ -308,7 +308,7 @@ TEST_P(CollectionsTest, SearchesAndFiltersMeanTheSame) {
   }
 }
 
-// W14: chat with a database must rank, and weigh, as it does without one.
+// Chat with a database must rank, and weigh, as it does without one.
 TEST_P(CollectionsTest, ScoresAreThoseOfTheBuiltInIndex) {
   const std::vector<std::string> texts = {"red apples and pears",
                                           "pods are scheduled by Kubernetes", "a pear tree",
@@ -369,7 +369,7 @@ TEST_P(CollectionsTest, TheGroundingModeIsTheIndexs) {
   EXPECT_EQ((*collections->find("i"))->grounding_mode(), GroundingMode::kAssist);
 }
 
-// KAITO's series never moves (W37).
+// KAITO's series never moves.
 TEST_P(CollectionsTest, TheStoresLatencyIsMeasured) {
   ASSERT_TRUE(collections->add({}, "i", {a_document("one")}));
   search("i", "one");

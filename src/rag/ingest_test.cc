@@ -32,7 +32,7 @@ class NotingEmbedder final : public embed::Embedder {
   embed::HashingEmbedder words_{16};
 };
 
-// W32: the original embeds one document at a time, under its only lock.
+// The original embeds one document at a time, under its only lock.
 TEST(Ingest, DocumentsOfOneRequestShareBatches) {
   NotingEmbedder embedder;
   std::vector<Document> documents;
@@ -43,7 +43,7 @@ TEST(Ingest, DocumentsOfOneRequestShareBatches) {
   EXPECT_EQ(embedder.calls, 2);
 }
 
-// W35: in the original the second half of a full chunk is cut off before it is embedded.
+// In the original the second half of a full chunk is cut off before it is embedded.
 TEST(Ingest, NoPartOfADocumentIsTooLongToBeFound) {
   NotingEmbedder embedder;
   std::string text;

@@ -69,7 +69,7 @@ TEST_P(PersistTest, APersistedIndexLoadsUnderAnyName) {
   EXPECT_THAT(*collections->names(), ElementsAre("fruit", "copy"));
 }
 
-// W21: the original says 500 where it means 409.
+// The original says 500 where it means 409.
 TEST_P(PersistTest, AnExistingIndexIsReplacedOnlyWhenAskedTo) {
   ASSERT_TRUE(collections->persist("fruit", ""));
   ASSERT_TRUE(
@@ -100,6 +100,24 @@ TEST_P(PersistTest, WhatKaitoPersistedIsEmbeddedAnew) {
                                        std::vector{Document{.text = "First document, changed",
                                                             .metadata = {{"type", "text"}}}});
   EXPECT_EQ(presence->front(), Presence::kSame);  // Under the id that clients know.
+}
+
+// The layout that KAITO's hooks leave on a volume, and the calls that they make around it.
+TEST_P(PersistTest, SnapshotsOfKaitosHooksAreWrittenAndLoaded) {
+  const fs::path snapshot = data / "systemsnapshots/2026-03-07T10-00-00_pod-0a1b2c3d";
+  const auto persisted = collections->persist("fruit", (snapshot / "fruit").string());
+  ASSERT_TRUE(persisted) << persisted.error().message;
+  fs::create_directories(snapshot / "old");
+  fs::copy_file(test::source_dir() / "src/rag/testdata/kaito_docstore.json",
+                snapshot / "old/docstore.json");
+  fs::create_directory_symlink("systemsnapshots/2026-03-07T10-00-00_pod-0a1b2c3d", data / "LATEST");
+  ASSERT_TRUE(collections->remove("fruit"));
+  for (const std::string name : {"fruit", "old"}) {
+    const auto loaded = load(name, (data / "LATEST" / name).string(), true);
+    ASSERT_TRUE(loaded) << loaded.error().message;
+  }
+  EXPECT_THAT(texts("fruit"), ElementsAre("red apples", "green pears"));
+  EXPECT_EQ(texts("old").size(), 3U);
 }
 
 TEST_P(PersistTest, AnotherEmbeddersIndexIsEmbeddedAnew) {

@@ -20,7 +20,7 @@ struct PersistedTest : testing::Test {
   }
 };
 
-// KAITO's Python client sends path=storage always; two indexes must not end up in one folder (W20).
+// KAITO's Python client sends path=storage always; two indexes must not end up in one folder.
 TEST_F(PersistedTest, DefaultsJoinTheName) {
   for (const std::string& given :
        {std::string(), std::string("storage"), data.string(), data.string() + "/"})
@@ -34,7 +34,7 @@ TEST_F(PersistedTest, PathsBelowTheDataDirectoryAreTakenAsGiven) {
   EXPECT_EQ(plan_persist_place(data, "./custom", "i")->shown, "./custom");
 }
 
-// Whoever reaches the service must not write or read elsewhere (W20).
+// Whoever reaches the service must not write or read elsewhere.
 TEST_F(PersistedTest, NothingLeadsOutside) {
   fs::create_directory_symlink("/", data / "link");
   for (const std::string& given :

@@ -71,7 +71,7 @@ TEST(Snapshot, MergesSegmentsAndKeepsTheOrderOfInsertion) {
   EXPECT_LE(snapshot->segments.size(), 6U);  // About log2(40).
 }
 
-// KAITO's FAISS store reuses ids after a deletion, so an unrelated document vanishes (W2).
+// KAITO's FAISS store reuses ids after a deletion, so an unrelated document vanishes.
 TEST(Snapshot, ADeletionRemovesItsRowsAndNoOthers) {
   auto snapshot =
       std::make_shared<const Snapshot>(Snapshot{.dimension = kDimension, .segments = {}});
@@ -88,7 +88,7 @@ TEST(Snapshot, ADeletionRemovesItsRowsAndNoOthers) {
   }
 }
 
-// KAITO prefers the farthest vectors (W1): a document's own text must find it first.
+// KAITO prefers the farthest vectors: a document's own text must find it first.
 TEST(Snapshot, TheNearestDocumentComesFirst) {
   auto snapshot =
       next_snapshot({.dimension = kDimension, .segments = {}}, {},
@@ -109,7 +109,7 @@ TEST(Snapshot, TheNearestDocumentComesFirst) {
   }
 }
 
-// A filter applied after the search would return fewer results than exist (W13).
+// A filter applied after the search would return fewer results than exist.
 TEST(Snapshot, TheFilterActsInsideTheSearch) {
   std::vector<std::string> texts;
   for (int i = 0; i < 600; ++i) texts.push_back("common words " + std::to_string(i));

@@ -93,7 +93,7 @@ TEST(Splitting, ABadLanguageStoresNothing) {
   EXPECT_FALSE(collections->find("code"));
 }
 
-// W11: the original forgets its splitter when an index is loaded, and cuts code as sentences.
+// The original forgets its splitter when an index is loaded, and cuts code as sentences.
 TEST(Splitting, CodeIsCutTheSameWayAfterARestart) {
   const auto folder = *TemporaryDirectory::create("rage-split-");
   embed::HashingEmbedder embedder(16);

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "ragserver/answer_log.h"
 #include "ragserver/service_fixture.h"
 
@@ -94,6 +96,26 @@ TEST_F(ChatModesTest, OffIsTheOriginalsBehaviour) {
   EXPECT_THAT(system, HasSubstr("Use the context information below to assist the user."));
   EXPECT_THAT(system, HasSubstr("sampling profiler"));
   EXPECT_EQ(llm.asked[0]["messages"].back()["content"], question);
+}
+
+// Clients of the original read squared distances here, the nearest first, and fused scores in
+// /retrieve.
+TEST_F(ChatModesTest, SourcesOfAChatTellTheOriginalsDistance) {
+  index("near", {{{"text", "sampling profiler spends its time"}},
+                 {{"text", "a sampling profiler spends its time well"}}});
+  const std::string question = "a sampling profiler spends its time";
+  const Json hits =
+      post("/retrieve", {{"index_name", "near"}, {"query", question}}).json()["results"];
+  std::map<std::string, double> cosines;
+  for (const Json& hit : hits) cosines[hit["text"]] = hit["dense_score"];
+  const Json nodes =
+      ask(question, {{"index_name", "near"}, {"grounding_mode", "off"}}).json()["source_nodes"];
+  ASSERT_EQ(nodes.size(), 2U);
+  for (const Json& node : nodes) {
+    EXPECT_NEAR(node["score"].get<double>(), 2 - 2 * cosines[node["text"]], 1e-5);
+    EXPECT_TRUE(node["dense_score"].is_null());
+  }
+  EXPECT_LT(nodes[0]["score"].get<double>(), nodes[1]["score"].get<double>());
 }
 
 TEST_F(ChatModesTest, OffAsksTheBareModelWhereNothingIsNear) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <thread>
 
+#include "rag/hashes.h"
 #include "ragserver/service_fixture.h"
 
 namespace rage::ragserver {
@@ -32,14 +33,16 @@ struct StreamingLlm final : llm::LlmClient {
                        const std::function<bool(std::string_view)>&) override {
     return {};
   }
-  Result<std::vector<llm::ModelInfo>> list_models(const Context&) override {
+  Result<std::vector<llm::ModelInfo>> list_models(const Context& context) override {
     ++listed;
+    listing_deadline = context.deadline;
     if (!is_up) return fail(ErrorCode::kUnavailable, "not there");
     return std::vector<llm::ModelInfo>{{.id = "m", .context_tokens_max = {}}};
   }
   std::function<void(const Json& body, const std::function<bool(const Json&)>& on_chunk)> on_stream;
   bool is_up = true;
   std::atomic<int> listed = 0;
+  std::optional<SteadyTime> listing_deadline;
 };
 
 // A model that is asked whatever the question is, unchecked, so that what reaches it and what it
@@ -61,7 +64,7 @@ struct ChatParametersTest : ServiceFixture {
   }
 };
 
-// W7: the original drops all of these on its way to the model.
+// The original drops all of these on its way to the model.
 TEST_F(ChatParametersTest, EveryParameterReachesTheModel) {
   const Json parameters = {{"model", "m"},
                            {"max_tokens", 7},
@@ -81,7 +84,7 @@ TEST_F(ChatParametersTest, EveryParameterReachesTheModel) {
     EXPECT_FALSE(llm.asked[0].contains(ours)) << ours;
 }
 
-// W10: the original answers 500 after the model was paid for.
+// The original answers 500 after the model was paid for.
 TEST_F(ChatParametersTest, WithoutAModelTheServicesOwnIsAsked) {
   const auto reply = ask();
   ASSERT_EQ(reply.status, 200) << reply.body;
@@ -89,7 +92,7 @@ TEST_F(ChatParametersTest, WithoutAModelTheServicesOwnIsAsked) {
   EXPECT_EQ(llm.asked[0]["model"], "small-model");
 }
 
-// W8: a short answer is no reason to answer without the documents.
+// A short answer is no reason to answer without the documents.
 TEST_F(ChatParametersTest, MaxTokensBoundsTheAnswerAndNotTheContext) {
   ASSERT_EQ(ask({{"max_tokens", 5}}).status, 200);
   ASSERT_EQ(llm.asked.size(), 1U);
@@ -97,7 +100,7 @@ TEST_F(ChatParametersTest, MaxTokensBoundsTheAnswerAndNotTheContext) {
   EXPECT_EQ(llm.asked[0]["max_tokens"], 5);
 }
 
-// W9: a long conversation takes its room from the sources, and never overflows the model's context.
+// A long conversation takes its room from the sources, and never overflows the model's context.
 TEST_F(ChatParametersTest, TheConversationIsBudgeted) {
   ChatRequest request{.body = Json::object(), .index_name = "i", .context_token_ratio = 0.5};
   const ChatOptions options{.context_tokens_max = 4000, .source_tokens_max = 100'000};
@@ -183,31 +186,35 @@ TEST_F(ChatParametersTest, ToolsWithoutAnIndexGoThroughUntouched) {
   EXPECT_EQ(llm.forwarded.at(0), body);
 }
 
-// W5: the original sends every concurrent request with the last one's model and temperature.
+// The original sends every concurrent request with the last one's model and temperature.
 TEST_F(ChatParametersTest, ConcurrentRequestsKeepTheirOwnParameters) {
   StreamingLlm model;
   model.on_stream = [](const Json& body, const std::function<bool(const Json&)>& on_chunk) {
     const std::string said = codec::render_json(body["model"]) + codec::render_json(body["seed"]);
-    (void)on_chunk({{"choices", {{{"index", 0}, {"delta", {{"content", said}}}}}}});
+    (void)on_chunk({{"choices", {{{"index", 0}, {"delta", {{"content", said}}}}}},
+                    {"usage", {{"total_tokens", body["seed"]}}}});
   };
   service = std::make_unique<RagService>(
       *collections, &model, RagServiceOptions{.chat = {.grounding = rag::GroundingMode::kOff}});
   std::vector<std::string> said(8);
+  std::vector<int> used(8);
   std::vector<std::jthread> callers;
   for (int i = 0; i < 8; ++i) {
     callers.emplace_back([&, i] {
       const auto reply = ask({{"model", fmt::format("m{}", i)}, {"seed", i}});
       said[static_cast<std::size_t>(i)] =
           reply.json()["choices"][0]["message"]["content"].get<std::string>();
+      used[static_cast<std::size_t>(i)] = reply.json()["usage"]["total_tokens"];
     });
   }
   callers.clear();
   for (int i = 0; i < 8; ++i) {
     EXPECT_EQ(said[static_cast<std::size_t>(i)], fmt::format("\"m{}\"{}", i, i));
+    EXPECT_EQ(used[static_cast<std::size_t>(i)], i);
   }
 }
 
-// W34: a failure to learn the model's name must not last, nor be asked for with each request.
+// A failure to learn the model's name must not last, nor be asked for with each request.
 TEST_F(ChatParametersTest, TheModelsNameIsAskedOnceItCanBeTold) {
   StreamingLlm model;
   model.on_stream = [](const Json&, const std::function<bool(const Json&)>& on_chunk) {
@@ -223,7 +230,49 @@ TEST_F(ChatParametersTest, TheModelsNameIsAskedOnceItCanBeTold) {
   EXPECT_EQ(model.listed, 2);
 }
 
-// W18: the original puts the documents wherever a message says {context_str}.
+// The original waits for it without end, and lets everybody else wait, too.
+TEST_F(ChatParametersTest, TheModelsNameIsAskedWithinTheRequestsTime) {
+  StreamingLlm model;
+  model.on_stream = [](const Json&, const std::function<bool(const Json&)>&) {};
+  service = std::make_unique<RagService>(
+      *collections, &model, RagServiceOptions{.chat = {.grounding = rag::GroundingMode::kOff}});
+  const Json body = {{"index_name", "i"},
+                     {"messages", {{{"role", "user"}, {"content", kQuestion}}}}};
+  const net::HttpRequest request{.method = "POST",
+                                 .path = kPath,
+                                 .query = {},
+                                 .headers = {{"content-type", "application/json"}},
+                                 .body = codec::render_json(body)};
+  const Context context = Context::with_timeout(std::chrono::seconds(5));
+  RecordingWriter writer;
+  service->handle(context, request, writer);
+  EXPECT_EQ(model.listing_deadline, context.deadline);
+}
+
+// The original shows the metadata of documents that created an index to the model, and hides that
+// of those that came later.
+TEST_F(ChatParametersTest, DocumentsLookTheSameToTheModelHoweverTheyWereStored) {
+  const auto document = [](const std::string& text) {
+    return Json{{"text", text}, {"metadata", {{"path", "/srv/internal"}}}};
+  };
+  index("mixed", {document("The red valve opens at noon."), document("The old valve opens.")});
+  index("mixed", {document("The blue valve opens at night.")});
+  const auto updated =
+      post("/indexes/mixed/documents", {{"documents",
+                                         {{{"doc_id", rag::document_id("The old valve opens.")},
+                                           {"text", "The red valve opens at night."},
+                                           {"metadata", {{"path", "/srv/internal"}}}}}}});
+  ASSERT_EQ(updated.json()["updated_documents"].size(), 1U) << updated.body;
+  ASSERT_EQ(ask({{"index_name", "mixed"}}).status, 200);
+  const std::string prompt = llm.asked.at(0)["messages"][0]["content"];
+  for (const char* text : {"The red valve opens at noon.", "The blue valve opens at night.",
+                           "The red valve opens at night."}) {
+    EXPECT_THAT(prompt, HasSubstr(std::string("\n") + text + "\n"));
+  }
+  EXPECT_THAT(prompt, Not(HasSubstr("/srv/internal")));
+}
+
+// The original puts the documents wherever a message says {context_str}.
 TEST_F(ChatParametersTest, BracesInMessagesStayWhatTheyAre) {
   (void)post(kPath, {{"index_name", "i"},
                      {"messages",
@@ -236,7 +285,7 @@ TEST_F(ChatParametersTest, BracesInMessagesStayWhatTheyAre) {
   EXPECT_EQ(messages[2]["content"], "No {context_str}.");
 }
 
-// W31: in the original nothing can be written or found while a model speaks.
+// In the original nothing can be written or found while a model speaks.
 TEST_F(ChatParametersTest, AModelThatSpeaksHoldsNoLock) {
   StreamingLlm model;
   int status = 0;
@@ -251,7 +300,7 @@ TEST_F(ChatParametersTest, AModelThatSpeaksHoldsNoLock) {
   EXPECT_EQ(status, 200);
 }
 
-// W21: an upstream's refusal keeps its status and its words.
+// An upstream's refusal keeps its status and its words.
 TEST_F(ChatParametersTest, UpstreamErrorsKeepTheirStatus) {
   for (const int status : {402, 413, 422, 500, 502}) {
     llm.failure =

@@ -197,7 +197,7 @@ TEST_F(ChatTest, TheGateRefusesInTheOriginalsWords) {
   EXPECT_THAT(llm.forwarded, IsEmpty());
 }
 
-// W22: valid OpenAI inputs that the original answers with 400 or 500.
+// Valid OpenAI inputs that the original answers with 400 or 500.
 TEST_F(ChatTest, AcceptsPartsAndNulls) {
   index_talks();
   const auto reply =
@@ -208,6 +208,23 @@ TEST_F(ChatTest, AcceptsPartsAndNulls) {
                                "text":"In which room is Profiling a Profiler?"}]}]})");
   ASSERT_EQ(reply.status, 200) << reply.body;
   EXPECT_THAT(content_of(reply), HasSubstr("Ballroom F"));
+  const std::string object =
+      R"({"index_name":"talks","messages":[{"role":"user","content":{"a":1}}]})";
+  EXPECT_EQ(call("POST", kPath, object).status, 200);
+  EXPECT_EQ(llm.forwarded.at(0), object);  // The model may know what it means.
+}
+
+// The original blames the caller, with 400, for what the model server says wrongly.
+TEST_F(ChatTest, WhatTheModelServerGetsWrongIsNotTheCallersFault) {
+  llm.reply.body = "Internal error";
+  const auto broken = call("POST", kPath, R"({"messages":[]})");
+  EXPECT_EQ(broken.status, 502);
+  EXPECT_THAT(broken.json()["detail"].get<std::string>(), HasSubstr("not a JSON object"));
+  llm.reply.body = R"({"choices":[{"finish_reason":"abort","message":{"stop_reason":7}}]})";
+  const auto unusual = call("POST", kPath, R"({"messages":[]})");
+  EXPECT_EQ(unusual.status, 200);
+  EXPECT_EQ(unusual.json()["choices"][0]["finish_reason"], "abort");
+  EXPECT_EQ(unusual.json()["choices"][0]["message"]["stop_reason"], 7);
 }
 
 TEST_F(ChatTest, WithoutAnIndexTheBodyGoesThroughUntouched) {

@@ -58,6 +58,18 @@ TEST_F(GuardrailsTest, ThePassedThroughReplyIsHeldToThePolicy) {
   EXPECT_THAT(metrics(), HasSubstr("response_actions_total{final_action=\"redact\"} 1"));
 }
 
+// The original fails with 500 once a message of the request is a list of parts.
+TEST_F(GuardrailsTest, WhatIsAskedMayHaveParts) {
+  hold_to(kRedact);
+  answer({{"role", "assistant"}, {"content", "ann@example.com"}});
+  const Json parts = Json::array({{{"type", "text"}, {"text", "Be brief."}}});
+  const auto reply =
+      ask({{"messages",
+            {{{"role", "system"}, {"content", parts}}, {{"role", "user"}, {"content", parts}}}}});
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(reply.json()["choices"][0]["message"]["content"], "<EMAIL>");
+}
+
 TEST_F(GuardrailsTest, ABlockedReplySaysTheBlockMessage) {
   hold_to(kBlock);
   answer({{"role", "assistant"}, {"content", "ann@example.com"}});

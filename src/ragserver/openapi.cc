@@ -37,19 +37,19 @@ constexpr Operation kOperations[] = {
      "Adds documents to an index, which is created if it does not exist. What is stored already "
      "under "
      "the same text is left alone. All or nothing",
-     "IndexRequest", "[Document]", "400"},
+     "IndexRequest", "[Document]", "400 412"},
     {"get", "/indexes", "list_indexes", "Index", "Names of all indexes, oldest first", "", "[]"},
     {"get", "/indexes/{index_name}/documents", "list_documents_in_index", "Index",
      "Rows of an index, in the order of insertion. A row is a chunk: a long document has several, "
      "with "
      "one doc_id",
-     "", "ListDocumentsResponse", "400 404"},
+     "", "ListDocumentsResponse", "400 404 412"},
     {"post", "/indexes/{index_name}/documents", "update_documents_in_index", "Index",
      "Replaces documents by their doc_id", "UpdateDocumentRequest", "UpdateDocumentResponse",
-     "400 404"},
+     "400 404 412"},
     {"post", "/indexes/{index_name}/documents/delete", "delete_documents_in_index", "Index",
      "Deletes documents by their doc_id, with all their chunks", "DeleteDocumentRequest",
-     "DeleteDocumentResponse", "404"},
+     "DeleteDocumentResponse", "404 412"},
     {"post", "/indexes/{index_name}/reindex", "reindex_index", "Index",
      "Embeds all documents of an index anew with the embedder that the service runs, while it "
      "serves. "
@@ -59,21 +59,21 @@ constexpr Operation kOperations[] = {
     {"post", "/persist/{index_name}", "persist_index", "Index",
      "Writes a consistent copy of an index below the data directory. Indexes are durable without "
      "it",
-     "", "Message", "400 404"},
+     "", "Message", "400 404 412"},
     {"post", "/load/{index_name}", "load_index", "Index",
      "Loads an index from a folder below the data directory: one that /persist wrote, here or in "
      "KAITO",
-     "", "Message", "400 404 409"},
+     "", "Message", "400 404 409 412"},
     {"post", "/retrieve", "retrieve_index", "Index",
      "Hybrid search: the rows nearest in meaning and in words, best first", "RetrieveRequest",
-     "RetrieveResponse", "400 404"},
+     "RetrieveResponse", "400 404 412"},
     {"delete", "/indexes/{index_name}", "delete_index", "Index", "Deletes an index and its files",
      "", "Message", "404"},
     {"post", "/v1/chat/completions", "chat", "Chat",
      "OpenAI's chat completions. With index_name the answer stays with the documents of the index "
      "and "
      "names them; without, the request goes to the model as it is",
-     "ChatRequest", "ChatCompletionResponse", "400 401 403 404 429 502"},
+     "ChatRequest", "ChatCompletionResponse", "400 401 403 404 412 429 502"},
     {"get", "/v1/models", "list_models", "OpenAI", "Models of the inference service", "",
      "ModelList", "401 403 404 429"},
     {"post", "/v1/embeddings", "create_embeddings", "OpenAI",
@@ -82,17 +82,19 @@ constexpr Operation kOperations[] = {
     {"post", "/v1/rerank", "rerank", "OpenAI",
      "Orders texts by how well they answer a query, by the reranker that is configured; 404 while "
      "none is",
-     "RerankRequest", "", "400 401 404 429"},
+     "RerankRequest", "RerankResponse", "400 401 404 429"},
     {"get", "/indexes/{index_name}/settings", "read_settings", "Settings", "Settings of an index",
-     "", "IndexSettings", "404"},
+     "", "IndexSettings", "404 412"},
     {"put", "/indexes/{index_name}/settings", "write_settings", "Settings",
      "Sets how answers from an index are held to their sources", "IndexSettings", "IndexSettings",
-     "400 404"},
-    {"get", "/answers", "list_answers", "Answers", "The last answers, newest first", "", "", "404"},
+     "400 404 412"},
+    {"get", "/answers", "list_answers", "Answers", "The last answers, newest first", "",
+     "[AnswerSummary]", "404"},
     {"get", "/answers/{answer_id}", "explain_answer", "Answers",
-     "How an answer came about: question, candidates, verdicts", "", "", "404"},
-    {"get", "/guardrails/policy", "get_guardrails_policy", "Monitoring",
-     "What a model's words are held to, and what is wrong with the policy's file"},
+     "How an answer came about: question, candidates, verdicts", "", "AnswerTrace", "404"},
+    {"get", "/guardrails/policy", "get_guardrails_policy", "Guardrails",
+     "What a model's words are held to, and what is wrong with the policy's file", "",
+     "GuardrailsPolicy"},
 };
 
 constexpr std::string_view kParameters = R"({
@@ -139,9 +141,16 @@ Json response_schema(std::string_view name) {
   return {{"type", "array"}, {"items", item.empty() ? Json{{"type", "string"}} : reference(item)}};
 }
 
-std::string_view reason_of(std::string_view status) {
+// `passes_on`: the operation gives back what another service answers.
+std::string_view reason_of(std::string_view status, bool passes_on) {
+  if (passes_on && (status == "401" || status == "403" || status == "429")) {
+    return "The API key does not allow it, or the service that was asked for it refuses";
+  }
   if (status == "400") return "The request asks for what cannot be done; detail says what";
-  if (status == "401" || status == "403" || status == "429") return "The inference service refuses";
+  if (status == "401") return "No API key, or none that is known";
+  if (status == "403") return "The API key does not allow this";
+  if (status == "412") return "The index has another embedder; detail says how it gets this one";
+  if (status == "429") return "Too many requests; Retry-After says when to come back";
   if (status == "404") return "There is no such index, folder or answer";
   if (status == "409") return "The index exists already, or is being embedded anew already";
   if (status == "502") return "The inference service's reply cannot be read";
@@ -165,8 +174,9 @@ Json success(const Operation& operation) {
 
 Json render_responses(const Operation& operation, bool has_input) {
   Json responses = {{"200", success(operation)}};
+  const bool passes_on = operation.tag == "Chat" || operation.tag == "OpenAI";
   const auto add_error = [&](std::string_view status) {
-    responses[std::string(status)] = {{"description", reason_of(status)},
+    responses[std::string(status)] = {{"description", reason_of(status, passes_on)},
                                       {"content", json_content(reference("ErrorDetail"))}};
   };
   std::string_view rest = operation.errors;

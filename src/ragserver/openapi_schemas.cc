@@ -162,7 +162,33 @@ constexpr std::string_view kChatSchemas = R"({
   "properties": {
   "model": {"type": "string"}, "query": {"type": "string"},
   "documents": {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "object"}]}},
-  "top_n": {"type": "integer", "minimum": 1}, "return_documents": {"type": "boolean"}}}
+  "top_n": {"type": "integer", "minimum": 1}, "return_documents": {"type": "boolean"}}},
+"RerankResponse": {"title": "RerankResponse", "type": "object", "required": ["model", "results"],
+  "properties": {
+  "model": {"type": "string"},
+  "results": {"type": "array", "description": "Best first", "items": {"type": "object",
+    "required": ["index", "relevance_score"], "properties": {
+    "index": {"type": "integer", "description": "Of the document in the request"},
+    "relevance_score": {"type": "number"},
+    "document": {"type": "object", "properties": {"text": {"type": "string"}}}}}}}},
+"AnswerSummary": {"title": "AnswerSummary", "type": "object", "required": ["id"],
+  "additionalProperties": true, "properties": {
+  "id": {"type": "string"}, "created": {"type": "integer"}, "index_name": {"type": "string"},
+  "question": {"type": "string"}, "mode": {"type": "string"}}},
+"AnswerTrace": {"title": "AnswerTrace", "type": "object", "required": ["id"],
+  "additionalProperties": true, "description":
+    "The summary, and what the answer was made of: candidates, constraints, verdicts",
+  "properties": {"id": {"type": "string"}}},
+"GuardrailsPolicy": {"title": "GuardrailsPolicy", "type": "object", "required": ["enabled"],
+  "properties": {
+  "enabled": {"type": "boolean"}, "path": {"type": "string"}, "sha256": {"type": "string"},
+  "loaded_at": {"type": "integer"}, "block_message": {"type": "string"},
+  "scanners": {"type": "array", "items": {"type": "object", "properties": {
+    "type": {"type": "string"}, "action": {"type": "string"}}}},
+  "warnings": {"type": "array", "items": {"type": "string"}},
+  "hot_reload": {"type": "boolean"},
+  "problem": {"anyOf": [{"type": "string"}, {"type": "null"}], "description":
+    "Why the file cannot be used; the last good policy is in force then"}}}
 })";
 
 }  // namespace

@@ -130,5 +130,29 @@ TEST_F(OperationsTest, TheEmbeddersSeriesAreThere) {
   EXPECT_THAT(call("GET", "/metrics").body, HasSubstr("rage_embeddings_total{kind=\"passage\"} 1"));
 }
 
+// The original makes an SQL database for each chat, and reads at least 100 chunks for it.
+TEST_F(OperationsTest, AnAnswerEmbedsItsQuestionOnceAndReadsFewChunks) {
+  embed::MeteredEmbedder metered(embedder, "local");
+  const auto other = TemporaryDirectory::create("rage-metered-");
+  const auto indexes = *rag::Collections::open((*other)->path(), metered, {});
+  service = std::make_unique<RagService>(*indexes, &llm, RagServiceOptions{.embeddings = &metered});
+  std::vector<Json> valves;
+  for (int i = 0; i < 120; ++i) {
+    valves.push_back({{"text", fmt::format("Valve number {} opens at noon.", i)}});
+  }
+  index("i", valves);
+  llm.pieces = {"At noon."};
+  const Json question = {{"role", "user"}, {"content", "Valve number 7 opens at noon."}};
+  const auto reply =
+      post("/v1/chat/completions",
+           {{"index_name", "i"}, {"grounding_mode", "off"}, {"messages", Json::array({question})}});
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  EXPECT_GE(reply.json()["source_nodes"].size(), 1U);
+  EXPECT_LE(reply.json()["source_nodes"].size(), ChatOptions().candidates_max);
+  EXPECT_LT(ChatOptions().candidates_max, 100U);
+  EXPECT_THAT(call("GET", "/metrics").body,
+              HasSubstr("rage_embeddings_total{kind=\"query\"} 1.0\n"));
+}
+
 }  // namespace
 }  // namespace rage::ragserver

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 #include <filesystem>
+#include <set>
 
 #include "base/base64.h"
 #include "base/sha256.h"
@@ -61,7 +62,7 @@ TEST_F(RoutesTest, PersistAndLoadSayWhatTheOriginalSays) {
   EXPECT_EQ(bad.json()["detail"][0]["type"], "bool_parsing");
 }
 
-TEST_F(RoutesTest, NothingIsWrittenOutside) {  // W20.
+TEST_F(RoutesTest, NothingIsWrittenOutside) {
   index("i", {{{"text", "abc"}}});
   for (const char* path : {"/etc", "../x", "%2Ftmp%2Fx", "indexes", "a%00b"}) {
     const auto reply = call("POST", std::string("/persist/i?path=") + path);
@@ -110,7 +111,7 @@ TEST_F(RoutesTest, DocumentsAreCheckedFieldByField) {
   EXPECT_EQ(lax.status, 200) << lax.body;
 }
 
-// W12: list, change the text, send it back, as the original's README does, and the rest of the
+// List, change the text, send it back, as the original's README does, and the rest of the
 // document is gone.
 TEST_F(RoutesTest, AListedRowIsNotTakenForItsDocument) {
   std::string text;
@@ -243,6 +244,28 @@ TEST_F(RoutesTest, TheDescriptionHasTheOperationsThatClientsAreGeneratedFrom) {
   EXPECT_EQ(openapi["components"]["schemas"]["RetrieveRequest"]["properties"]["max_node_count"]
                    ["maximum"],
             300);
+}
+
+// What is not described is not found by who looks there, and tried by no test.
+TEST_F(RoutesTest, EveryRouteIsDescribed) {
+  std::set<RouteKind> described = {RouteKind::kOpenApi, RouteKind::kDocs};
+  for (const auto& [path, operations] : call("GET", "/openapi.json").json()["paths"].items()) {
+    std::string one = path;
+    if (const std::size_t at = one.find('{'); at != std::string::npos)
+      one.replace(at, one.find('}') - at + 1, "x");
+    for (const auto& [method, operation] : operations.items()) {
+      std::string upper = method;
+      for (char& c : upper) c = static_cast<char>(c - 'a' + 'A');
+      const auto found =
+          find_route({.method = upper, .path = one, .query = {}, .headers = {}, .body = {}});
+      ASSERT_TRUE(found.route) << method << " " << path;
+      described.insert(found.route->kind);
+      EXPECT_FALSE(operation["responses"]["200"]["content"].empty()) << path;
+    }
+  }
+  for (int kind = 0; kind <= static_cast<int>(RouteKind::kReindex); ++kind) {
+    EXPECT_TRUE(described.contains(static_cast<RouteKind>(kind))) << kind;
+  }
 }
 
 // Behind a firewall a page that fetches its script from elsewhere stays blank.

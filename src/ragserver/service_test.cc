@@ -124,7 +124,7 @@ TEST_F(ServiceTest, RetrieveErrors) {
   EXPECT_EQ(empty.body, R"({"detail":"Query string cannot be empty."})");
 }
 
-TEST_F(ServiceTest, MetadataFilterWorksOnRetrieve) {  // W13: 500 in the original.
+TEST_F(ServiceTest, MetadataFilterWorksOnRetrieve) {  // 500 in the original.
   index("i", {{{"text", "talk one"}, {"metadata", {{"day", 1}}}},
               {{"text", "talk two"}, {"metadata", {{"day", 2}}}}});
   const auto reply = post(
@@ -213,11 +213,11 @@ TEST_F(ServiceTest, MetricsCountWithTheOriginalsNames) {
   EXPECT_THAT(page, HasSubstr("rag_index_requests_total{status=\"success\"} 1.0\n"));
   EXPECT_THAT(page, HasSubstr("rag_indexes_retrieve_requests_total{status=\"failure\"} 1.0\n"));
   EXPECT_THAT(page,
-              HasSubstr("e2e_request_total{status=\"failure\"} 1.0\n"));  // W37: success there.
+              HasSubstr("e2e_request_total{status=\"failure\"} 1.0\n"));  // Success there.
   EXPECT_THAT(page, HasSubstr("num_requests_running 0"));
 }
 
-// W37: these never move in the original.
+// These never move in the original.
 TEST_F(ServiceTest, MetricsOfARetrievalAreThoseOfItsResults) {
   index("i", {{{"text", "red apples"}}, {{"text", "a heavy lorry"}}});
   (void)post("/retrieve", {{"index_name", "i"}, {"query", "red apples"}});

@@ -1,11 +1,47 @@
 """The service over real HTTP: limits, bad input, concurrency."""
 
 import concurrent.futures
+import re
 import socket
 import threading
 import time
 
 from support import ServiceTest
+
+# What dashboards made for KAITO's service ask for: names of its series, and their labels.
+STATUSES = [{"status": "success"}, {"status": "failure"}]
+OPERATIONS = ("index", "indexes", "indexes_document", "indexes_update_document", "indexes_retrieve",
+              "indexes_delete_document", "persist", "load", "delete_index", "chat")
+HISTOGRAMS = """rag_retrieve_result_count rag_lowest_source_score rag_avg_source_score
+    rag_hybrid_retrieve_latency_seconds rag_hybrid_top_score rag_hybrid_median_score
+    rag_hybrid_score_spread rag_hybrid_top_k_requested rag_hybrid_sparse_top_k
+    rag_hybrid_dense_candidates rag_hybrid_sparse_candidates rag_hybrid_overlap_count
+    rag_hybrid_dense_only_count rag_hybrid_sparse_only_count""".split()
+SERIES = [
+    *((f"rag_{name}_requests_total", labels) for name in OPERATIONS for labels in STATUSES),
+    *((f"rag_{name}_latency_seconds_count", labels) for name in OPERATIONS for labels in STATUSES),
+    *(("e2e_request_total", labels) for labels in STATUSES),
+    *(("e2e_request_latency_seconds_count", labels) for labels in STATUSES),
+    *((f"{name}_count", {}) for name in HISTOGRAMS),
+    ("num_requests_running", {}),
+    ("rag_embedding_requests_total", {"status": "success", "mode": "local"}),
+    ("rag_embedding_latency_seconds_count", {"status": "success", "mode": "local"}),
+    *(("rag_vector_store_operation_latency_seconds_count", {"operation": o, "status": s})
+      for o in ("insert", "query", "delete") for s in ("success", "error")),
+    ("rag_hybrid_search_mode_total", {"search_mode": "hybrid"}),
+    ("rag_hybrid_retrieve_latency_avg_seconds", {}),
+    *(("output_guardrails_policy_load_total", {"policy_status": s})
+      for s in ("success", "missing", "invalid", "load_failed")),
+    ("output_guardrails_actions_total", {"action": "redact"}),
+    *(("guardrails_policy_reload_total", {"result": r}) for r in ("success", "failure", "noop")),
+    *(("ragengine_guardrails_response_actions_total", {"final_action": a})
+      for a in ("allow", "redact", "block", "fail_closed")),
+    ("output_guardrails_scanner_build_total", {"type": "regex", "status": "success"}),
+    ("ragengine_guardrails_response_scanner_hits_total",
+     {"scanner_type": "regex", "action": "redact"}),
+    ("guardrails_policy_loaded_timestamp_seconds", {}),
+    ("guardrails_active_policy_info", {"enabled": "false", "sha256": "none", "scanner_count": "0"}),
+]
 
 
 class Api(ServiceTest):
@@ -32,6 +68,16 @@ class Api(ServiceTest):
             self.assertEqual(status, expected, body[:60])
             self.assertIn("detail", reply)
         self.assertEqual(self.service.texts("kept"), {"kept"})
+
+    def test_dashboards_of_the_original_find_every_series(self):
+        found = {}
+        for line in self.service.call("GET", "/metrics")[1].splitlines():
+            if match := re.match(r"([a-z0-9_]+)(?:\{(.*)\})? [0-9.e+-]+$", line):
+                labels = dict(re.findall(r'(\w+)="([^"]*)"', match[2] or ""))
+                found.setdefault(match[1], []).append(labels)
+        missing = [(name, labels) for name, labels in SERIES
+                   if not any(labels.items() <= other.items() for other in found.get(name, []))]
+        self.assertEqual(missing, [])
 
     def test_a_huge_body_is_refused_before_it_arrives(self):
         with socket.create_connection(("127.0.0.1", self.service.port), timeout=10) as connection:

@@ -2,12 +2,13 @@
 
 import json
 import os
+import subprocess
 import tempfile
 import unittest
 import zipfile
 from pathlib import Path
 
-from support import Service
+from support import ROOT, Service
 from test_cli import rage
 
 WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
@@ -50,6 +51,20 @@ PYTHON = "import os\n\n\nclass Pool:\n" + "".join(
     f"    # Takes {i}.\n    def take{i}(self):\n        self.used += {i}\n        return self\n\n"
     for i in range(60)
 )
+
+
+class Images(unittest.TestCase):
+    # An AutoIndexer runs in a pod, where nothing can be installed.
+    @unittest.skipUnless(os.geteuid() == 0, "needs chroot, and that needs root")
+    def test_what_reads_pdf_files_is_complete_in_an_image(self):
+        with tempfile.TemporaryDirectory() as root:
+            script = 'source deps/lib.sh; source deploy/images/rootfs.sh; add_pdf "$1"'
+            subprocess.run(["bash", "-euo", "pipefail", "-c", script, "bash", root],
+                           cwd=ROOT, check=True)
+            read = subprocess.run(["/usr/bin/pdftotext", "-enc", "UTF-8", "-", "-"],
+                                  input=pdf("Delta is the fourth letter"), capture_output=True,
+                                  cwd="/", preexec_fn=lambda: os.chroot(root))
+        self.assertEqual(read.stdout.split(b"\n")[0], b"Delta is the fourth letter", read.stderr)
 
 
 class Documents(unittest.TestCase):
@@ -129,7 +144,7 @@ class Documents(unittest.TestCase):
         self.assertIn("longer than 1 s", late.stderr)
         self.assertEqual(json.loads(late.stdout)["documents"], 1)
 
-    # W11, over HTTP: the errors of the original, and the same rows after a restart.
+    # Over HTTP: the errors of the original, and the same rows after a restart.
     def test_code_by_its_metadata(self):
         for metadata, detail in (
             ({"split_type": "code"}, "Language not specified in node metadata."),

@@ -1,6 +1,7 @@
 """A disk that is full, read-only or damaged: an error that says so, and the rest goes on serving.
 
-The small disk is a tmpfs, which needs root; without it a limit on a file's size stands for it."""
+The small disk is a tmpfs, the one that turns read-only an ext4 of its own, and both need root;
+without it limits on the size of files stand for them."""
 
 import os
 import resource
@@ -43,6 +44,42 @@ class Disk:
         if self.mounted:
             subprocess.run(["umount", "-l", str(self.path)], check=True)
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+class AbortedDisk:
+    """A folder on an ext4 of its own, which turns read-only under open files as a failing disk."""
+
+    def __init__(self, mebibytes):
+        self.path = Path(tempfile.mkdtemp(prefix="rage-disk-"))
+        self.image = self.path.with_suffix(".img")
+        self.image.write_bytes(b"")
+        os.truncate(self.image, mebibytes << 20)
+        self.mounted = self.run("mkfs.ext4", "-q", self.image) and self.mount()
+
+    def run(self, *words):
+        try:
+            return subprocess.run([*map(str, words)], capture_output=True).returncode == 0
+        except FileNotFoundError:
+            return False
+
+    def mount(self):
+        return self.run("mount", "-o", "loop", self.image, self.path)
+
+    def abort(self):
+        if not self.run("mount", "-o", "remount,abort", self.path):
+            raise RuntimeError(f"{self.path} stays writable")
+
+    def replace(self):
+        """Another disk with what the first one had, as after a repair."""
+        self.run("umount", self.path)
+        self.run("e2fsck", "-fy", self.image)
+        self.mounted = self.mount()
+
+    def close(self):
+        if self.mounted:
+            self.run("umount", "-l", self.path)
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.image.unlink()
 
 
 def limit_files():
@@ -117,6 +154,67 @@ class FullDisk(FaultsTest):
                                str(disk.path)], capture_output=True, text=True, timeout=60)
         self.assertEqual(told.returncode, 1)
         self.assertRegex(told.stderr, "(?i)read-only")
+
+
+class DiskThatTurnsReadOnly(FaultsTest):
+    """While the service runs: what cannot be stored is refused, and what is there serves."""
+
+    def filled(self, data, **options):
+        service = self.start(data, **options)
+        self.assertEqual(service.index("fruit", documents(FRUIT))[0], 200)
+        self.assertEqual(service.index("other", documents(["stays"]))[0], 200)
+        return service, service.call("GET", "/indexes/fruit/documents")[1]["documents"]
+
+    def check_refusals(self, service, rows):
+        gone = {"doc_ids": [row["doc_id"] for row in rows]}
+        update = {"documents": [{"doc_id": rows[0]["doc_id"], "text": "plums are blue"}]}
+        for what, (status, reply) in {
+            "append": service.index("fruit", documents(["a fourth"])),
+            "create": service.index("new", documents(["a first"])),
+            "update": service.call("POST", "/indexes/fruit/documents", update),
+            "delete": service.call("POST", "/indexes/fruit/documents/delete", gone),
+            "settings": service.call("PUT", "/indexes/fruit/settings", {"grounding_mode": "off"}),
+            "persist": service.call("POST", "/persist/fruit"),
+        }.items():
+            self.assertEqual(status, 503, (what, reply))
+            self.assertIn("disk", reply["detail"], what)
+        self.check_content(service)
+        self.assertEqual(service.call("GET", "/indexes")[1], ["fruit", "other"])
+        self.assertEqual(service.call("GET", "/readyz")[0], 200)
+        self.assertIsNone(service.call("GET", "/indexes/fruit/settings")[1]["grounding_mode"])
+
+    def check_content(self, service):
+        self.assertEqual(service.texts("fruit"), set(FRUIT))
+        for text in FRUIT:
+            self.assertEqual(self.first_hit(service, "fruit", text), text)
+        self.assertEqual(service.texts("other"), {"stays"})
+
+    def test_of_a_disk_that_fails(self):
+        disk = AbortedDisk(32)
+        self.addCleanup(disk.close)
+        if not disk.mounted:
+            self.skipTest("a disk of its own needs root, mkfs.ext4 and a loop device")
+        service, rows = self.filled(disk.path)
+        disk.abort()
+        status, reply = service.call("DELETE", "/indexes/other")
+        self.assertEqual(status, 503, reply)
+        self.assertIn("Read-only file system", reply["detail"])
+        self.check_refusals(service, rows)
+        self.end(service)
+        disk.replace()
+        service = self.start(disk.path)
+        self.check_content(service)
+        self.assertEqual(service.index("fruit", documents(["a fourth"]))[0], 200)
+
+    def test_without_rights_to_grow_a_file(self):
+        service, rows = self.filled(
+            self.folder(), preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN))
+        no_end = resource.RLIM_INFINITY
+        resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE, (0, no_end))
+        self.check_refusals(service, rows)
+        resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE, (no_end, no_end))
+        self.check_content(service)
+        self.assertEqual(service.index("fruit", documents(["a fourth"]))[0], 200)  # No restart.
 
 
 class Damage(FaultsTest):

@@ -95,7 +95,7 @@ class OperationsTest(unittest.TestCase):
 
 class RemoteEmbedder(OperationsTest):
     def test_another_rag_service_embeds(self):
-        """KAITO's own remote embedder cannot start (W3)."""
+        """KAITO's own remote embedder cannot start."""
         port = free_port()
         embedding = self.service("embedding", port=port, stop=False)
         remote = {"EMBEDDING_TYPE": "remote",
@@ -344,6 +344,51 @@ class Rerank(OperationsTest):
         for bad in ({"query": "x"}, {"documents": ["a"]}, {"query": "x", "documents": [1]},
                     {"query": "x", "documents": ["a"], "top_n": 0}):
             self.assertEqual(service.call("POST", "/v1/rerank", bad)[0], 400)
+
+
+class PassThrough(OperationsTest):
+    def test_the_first_words_do_not_wait_for_the_last(self):
+        """What a model streams arrives byte by byte as it was sent, and when it was sent."""
+        go_on = threading.Event()
+        asked = []
+        events = [b'data: {"choices": [{"delta":  {"content":"Hel"}}]}\n\n: still here\n\n',
+                  b'data: {"choices":[{"delta":{"content":"lo"}}],"odd":1}\n\ndata: [DONE]\n\n']
+
+        class Model(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                asked.append(self.rfile.read(int(self.headers["Content-Length"])))
+                self.send_response(200)
+                self.send_header("Content-Type", "text/event-stream")
+                self.end_headers()
+                self.wfile.write(events[0])
+                self.wfile.flush()
+                go_on.wait(60)
+                self.wfile.write(events[1])
+
+            def log_message(self, *_):
+                pass
+
+        model = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Model)
+        threading.Thread(target=model.serve_forever, daemon=True).start()
+        self.addCleanup(lambda: (go_on.set(), model.shutdown(), model.server_close()))
+        service = self.service("rag", "--llm-url",
+                               f"http://127.0.0.1:{model.server_port}/v1/chat/completions")
+        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
+        body = b'{"stream":true, "messages":[{"role":"user","content":"hi"}],"n":1}'
+        connection.request("POST", "/v1/chat/completions", body,
+                           {"Content-Type": "application/json"})
+        reply = connection.getresponse()
+        first = b""
+        while len(first) < len(events[0]):
+            piece = reply.read1(4096)
+            self.assertTrue(piece, first)
+            first += piece
+        self.assertEqual(first, events[0])  # The model has not said the rest yet.
+        self.assertFalse(go_on.is_set())
+        go_on.set()
+        self.assertEqual(reply.read(), events[1])
+        self.assertEqual(asked, [body])
+        connection.close()
 
 
 class Overload(OperationsTest):

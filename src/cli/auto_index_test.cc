@@ -102,7 +102,7 @@ class AutoIndex : public testing::Test {
  protected:
   apis::IndexReport run() {
     RagClient client(world_, {.base_url = "http://rag"});
-    return run_auto_index(Context{}, clock_, client, world_, command_);
+    return run_auto_index(Context{}, clock_, client, world_, command_).report;
   }
   void publish(int from, int to) {
     command_.urls.clear();

@@ -1,6 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
 #include <map>
 
 #include "base/mutex.h"
@@ -25,10 +28,13 @@ class InstantClock final : public Clock {
   SteadyTime now() const override { return {}; }
   WallTime wall_now() const override { return {}; }
   bool sleep_for(std::chrono::nanoseconds duration, std::stop_token) override {
-    slept += duration;
+    slept_ += duration.count();
     return true;
   }
-  std::chrono::nanoseconds slept{0};
+  std::chrono::nanoseconds slept() const { return std::chrono::nanoseconds(slept_); }
+
+ private:
+  std::atomic<std::int64_t> slept_ = 0;
 };
 
 struct Page {
@@ -98,7 +104,8 @@ class SiteSource : public testing::Test {
   Result<SourceListing> read() {
     web_.asked.clear();
     web_.downloaded.clear();
-    return read_site_source(Context{}, clock_, web_, request_, index_, {.owner = kOwner});
+    return read_site_source(Context{}, clock_, web_, request_, index_,
+                            {.owner = kOwner, .limits = limits_});
   }
 
   // Reads, and makes the index what it is to be, but for what is not to be written any more.
@@ -133,6 +140,7 @@ class SiteSource : public testing::Test {
 
   Web web_;
   InstantClock clock_;
+  SourceLimits limits_;
   SiteRequest request_{.url = "https://e.org/", .prefix = {}, .include = {}, .exclude = {}};
   std::vector<IndexedDocument> index_;
   SourceListing last_;
@@ -208,7 +216,7 @@ TEST_F(SiteSource, KeepsToRobotsTxt) {
   EXPECT_THAT(places(), ElementsAre("/", "/b"));
   EXPECT_THAT(web_.asked, Not(Contains("https://e.org/private/a")));
   EXPECT_THAT(last_.skipped, Contains(HasSubstr("robots.txt does not allow it")));
-  EXPECT_GE(clock_.slept, std::chrono::seconds(3));  // Between four requests.
+  EXPECT_GE(clock_.slept(), std::chrono::seconds(3));  // Between four requests.
   // Rules that cannot be read may forbid everything.
   at("/robots.txt").status = 503;
   EXPECT_EQ(read().error().code, ErrorCode::kUnavailable);
@@ -329,6 +337,31 @@ TEST_F(SiteSource, KeepsWhatCannotBeReadNow) {
   EXPECT_EQ(read().error().code, ErrorCode::kInvalidArgument);
   web_.down = true;
   EXPECT_EQ(read().error().code, ErrorCode::kUnavailable);
+}
+
+TEST_F(SiteSource, KeepsWhatHasBecomeTooLarge) {
+  put("/", {html("home", {"/a", "/b"})});
+  put("/a", {html("a")});
+  put("/b", {html("b")});
+  run();
+  limits_.file_bytes_max = 2000;
+  at("/a").body = html(std::string(3000, 'x'));
+  at("/b") = {html(std::string(3000, 'x')), 200, "text/html", {{"content-length", "3100"}}};
+  EXPECT_THAT(run().places_removed, IsEmpty());
+  EXPECT_THAT(last_.failures, ElementsAre(HasSubstr("/a: it is larger"), HasSubstr("/b: it is")));
+  EXPECT_THAT(places(), ElementsAre("/", "/a", "/b"));
+}
+
+// A server that asks for patience gets it, within reason.
+TEST_F(SiteSource, AsksAgainWhenTold) {
+  put("/", {html("home", {"/busy", "/later"})});
+  put("/busy", {"", 429, "text/html", {{"retry-after", "20"}}});
+  put("/later", {"", 503, "text/html", {{"retry-after", "3600"}}});
+  run();
+  EXPECT_EQ(std::ranges::count(web_.asked, "https://e.org/busy"), 2);
+  EXPECT_EQ(std::ranges::count(web_.asked, "https://e.org/later"), 1);
+  EXPECT_GE(clock_.slept(), std::chrono::seconds(20));
+  EXPECT_THAT(last_.failures, SizeIs(2));
 }
 
 // A server in trouble is left alone.

@@ -42,9 +42,9 @@ TEST(Sitemap, RefusesWhatIsNone) {
   EXPECT_FALSE(parse_sitemap("\x1f\x8b\x08"));
   EXPECT_FALSE(parse_sitemap("<urlset><url><loc>https://e.org/a"));
   EXPECT_FALSE(parse_sitemap("<!DOCTYPE d [<!ENTITY a 'x'>]><urlset>&a;</urlset>"));
-  std::string many = "<urlset>";
-  for (std::size_t i = 0; i < kSitemapUrlsMax + 10; ++i) many += "<url><loc>http://e/</loc></url>";
-  EXPECT_EQ(parse_sitemap(many + "</urlset>")->pages.size(), kSitemapUrlsMax);
+  std::string many;
+  for (std::size_t i = 0; i < kSitemapUrlsMax + 10; ++i) many += "http://e/\n";
+  EXPECT_EQ(parse_sitemap(many)->pages.size(), kSitemapUrlsMax);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// `rage auto-index`: what the pods of an AutoIndexer run; of use by hand as well.
+// `rage auto-index`: what the pods of an AutoIndexer run; of use by hand as well, also as
+// `rage ingest folder`, `git` and `site`.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -33,6 +34,8 @@ struct Flags {
   cli::AutoIndexCommand command;
   cli::GitRequest git;
   cli::FolderRequest folder;
+  cli::SiteRequest site;
+  double pause_s = 0.5;  // Of the site.
   RagConnection service;
   cli::RagClientOptions client;  // Of it.
   std::string credentials;
@@ -55,11 +58,18 @@ Result<void> write_report(const std::string& path, const apis::IndexReport& repo
 
 Result<void> complete(Flags& flags) {
   const int sources = (flags.git.url.empty() ? 0 : 1) + (flags.command.urls.empty() ? 0 : 1) +
-                      (flags.folder.folder.empty() ? 0 : 1) + (flags.remove_all ? 1 : 0);
+                      (flags.folder.folder.empty() ? 0 : 1) + (flags.site.url.empty() ? 0 : 1) +
+                      (flags.remove_all ? 1 : 0);
   if (sources != 1) {
     return fail(ErrorCode::kInvalidArgument, "give one of --git, --url and --remove-all");
   }
   if (!flags.git.url.empty()) flags.command.git = flags.git;
+  if (!flags.site.url.empty()) {
+    flags.site.include = flags.git.include;
+    flags.site.exclude = flags.git.exclude;
+    flags.site.pause = std::chrono::milliseconds(static_cast<long>(flags.pause_s * 1000));
+    flags.command.site = flags.site;
+  }
   if (!flags.folder.folder.empty()) {
     flags.folder.include = flags.git.include;
     flags.folder.exclude = flags.git.exclude;
@@ -73,7 +83,7 @@ Result<void> complete(Flags& flags) {
   return {};
 }
 
-apis::IndexReport run(const Flags& flags) {
+cli::IndexRun run(const Flags& flags) {
   const ShutdownSignal shutdown;  // A pod that is asked to go stops between two requests.
   std::stop_source ending;
   const std::jthread signals([&](const std::stop_token& stop) {
@@ -99,19 +109,16 @@ int run_auto_index(Flags flags) {
     }
     return 3;
   }
-  const apis::IndexReport report = run(flags);
-  if (flags.json) {
-    fmt::print("{}\n", codec::render_json(apis::index_report_json(report)));
-  } else {
-    fmt::print("{}", cli::render_for_people(report));
-  }
+  const cli::IndexRun done = run(flags);
+  fmt::print("{}", flags.json ? codec::render_json(cli::run_json(done)) + "\n"
+                              : cli::render_for_people(done));
   std::fflush(stdout);
   if (!flags.report.empty()) {
-    if (const auto written = write_report(flags.report, report); !written) {
+    if (const auto written = write_report(flags.report, done.report); !written) {
       (void)exit_code_of(written);
     }
   }
-  return cli::exit_code_of(report);
+  return cli::exit_code_of(done.report);
 }
 
 void add_globs(CLI::App& command, Flags& flags) {
@@ -158,12 +165,67 @@ void add_index_options(CLI::App& command, Flags& flags) {
                   "A run that would remove more removes nothing and fails")
       ->check(CLI::Range(0, 100))
       ->capture_default_str();
+  command.add_flag("--force", flags.command.force, "Remove as many as are gone");
   command.add_flag("--dry-run", flags.command.dry_run, "Says what it would do");
   command.add_option("--timeout", flags.timeout_s, "Seconds for all of it")
       ->check(CLI::Range(1, 7 * 24 * 3600))
       ->capture_default_str();
   command.add_option("--report", flags.report, "File for the report, as JSON of at most 4 KiB");
   command.add_flag("--json", flags.json, "Print the report as JSON");
+}
+
+void add_site_options(CLI::App& command, Flags& flags) {
+  command.add_option("url", flags.site.url, "http:// or https://, where reading begins")
+      ->required();
+  command.add_option("--prefix", flags.site.prefix,
+                     "Read what is below this path, such as / for all of the site. Default: the "
+                     "address and what is below it");
+  command.add_option("--include", flags.git.include,
+                     "Glob of paths to index, as in .gitignore; may be repeated. Other pages are "
+                     "read for their links alone");
+  command.add_option("--exclude", flags.git.exclude,
+                     "Glob of paths that are not asked for; may be repeated");
+  command.add_option("--depth", flags.site.depth_max, "Links from the first page at most")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+  command.add_option("--max-pages", flags.site.pages_max, "Pages to ask for at most")
+      ->check(CLI::Range(1, 20'000))
+      ->capture_default_str();
+  command
+      .add_option("--pause", flags.pause_s,
+                  "Seconds between two requests; more if robots.txt asks for it")
+      ->check(CLI::Range(0.0, 60.0))
+      ->capture_default_str();
+  command.add_option("--parallel", flags.site.parallel, "Requests that wait for a reply at a time")
+      ->check(CLI::Range(1, 8))
+      ->capture_default_str();
+  command
+      .add_option("--credentials", flags.credentials,
+                  "Folder with files username and password, or token; sent over https only")
+      ->envname("RAGE_CREDENTIALS");
+  command.add_flag("--allow-local", flags.command.source.allow_local,
+                   "The site's name may lead to this host or to link-local addresses; needless "
+                   "for localhost and IP addresses. Credentials travel over http as well");
+}
+
+void add_ingest_site(CLI::App& ingest, int& exit_code) {
+  CLI::App* site = ingest.add_subcommand("site", "A web site: pages, PDF, Word, Markdown, text");
+  auto flags = std::make_shared<Flags>();
+  add_site_options(*site, *flags);
+  add_index_options(*site, *flags);
+  site->footer(
+      "Follows links and sitemaps within the site, as its robots.txt, rel=nofollow, <meta\n"
+      "name=robots> and rel=canonical allow; asks no other host. Adds what is new, replaces what\n"
+      "changed, removes what answers 404; a page that fails keeps its old text, and what is\n"
+      "unchanged costs no embedding and, where the server sends ETag or Last-Modified, no "
+      "download.\n"
+      "Exit codes: 0 the index holds the site; 1 trying again may help; 3 somebody has to act.\n"
+      "Examples:\n"
+      "  rage ingest site https://docs.example.org/guide/ --index guide --owner me --dry-run\n"
+      "  rage ingest site https://example.org/blog --prefix / --exclude 'tags/**' --index blog \\\n"
+      "    --owner me --max-pages 2000 --pause 1\n"
+      "  rage ingest site http://localhost:8000/ --index draft --owner me --pause 0");
+  site->callback([flags, &exit_code] { exit_code = run_auto_index(std::move(*flags)); });
 }
 
 }  // namespace
@@ -212,6 +274,7 @@ void add_ingest_sources(CLI::App& ingest, int& exit_code) {
     command->footer(kFooter);
     command->callback([flags, &exit_code] { exit_code = run_auto_index(std::move(*flags)); });
   }
+  add_ingest_site(ingest, exit_code);
 }
 
 void add_auto_index(CLI::App& app, int& exit_code) {

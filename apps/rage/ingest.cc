@@ -139,6 +139,14 @@ void add_steps(CLI::App& schedule, const std::shared_ptr<IngestFlags>& flags, in
 void add_ingest(CLI::App& app, int& exit_code) {
   CLI::App* ingest = app.add_subcommand("ingest", "Make an index equal to what somebody publishes");
   ingest->require_subcommand(1);
+  ingest->footer(
+      "All of them add what is new, replace what changed and remove what has gone, and a run that "
+      "would\n"
+      "remove too much removes nothing unless --force says so; what is unchanged costs nothing.\n"
+      "Examples:\n"
+      "  rage ingest folder ~/handbook --index handbook --owner me\n"
+      "  rage ingest site https://docs.example.org/guide/ --index guide --owner me --dry-run\n"
+      "  rage ingest schedule https://www.socallinuxexpo.org/scale/23x/signs");
   add_ingest_sources(*ingest, exit_code);
   CLI::App* schedule =
       ingest->add_subcommand("schedule", "A conference's schedule: a site, a feed, a file");

@@ -1,4 +1,5 @@
-// What `rage ingest` reads besides schedules: `folder` and `git`, as `rage auto-index` does.
+// What `rage ingest` reads besides schedules: `folder`, `git` and `site`, as `rage auto-index`
+// does.
 #pragma once
 
 #include <CLI/CLI.hpp>

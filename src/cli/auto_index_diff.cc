@@ -21,8 +21,7 @@ bool same_metadata(const Json& left, const Json& right) {
   const auto comparable = [](const Json& metadata) {
     nlohmann::json sorted = metadata;
     if (sorted.is_object()) {
-      sorted.erase(kEtagKey);
-      sorted.erase(kModifiedKey);
+      for (const char* key : {kEtagKey, kModifiedKey, kLinkNoteKey, kDepthKey}) sorted.erase(key);
     }
     return sorted;
   };
@@ -77,7 +76,8 @@ IndexDiff diff_index(std::span<const SourceDocument> source, const Places& kept_
       continue;
     }
     diff.write.push_back(at);
-    ++(indexed != nullptr || places_before.contains(source[at].place) ? diff.changed : diff.added);
+    const bool before = indexed != nullptr || places_before.contains(source[at].place);
+    (before ? diff.places_changed : diff.places_added).push_back(source[at].place);
   }
   std::ranges::sort(diff.write);
   for (const IndexedDocument& document : index) {
@@ -86,8 +86,13 @@ IndexDiff diff_index(std::span<const SourceDocument> source, const Places& kept_
     if (kept_places.contains(place)) {
       ++diff.unchanged;
     } else {
-      (places.contains(place) ? diff.replaced : diff.removed).push_back(document.doc_id);
+      const bool replaced = places.contains(place);
+      (replaced ? diff.replaced : diff.removed).push_back(document.doc_id);
+      if (!replaced) diff.places_removed.push_back(place);
     }
+  }
+  for (auto* list : {&diff.places_added, &diff.places_changed, &diff.places_removed}) {
+    std::ranges::sort(*list);
   }
   return diff;
 }

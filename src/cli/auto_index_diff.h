@@ -20,9 +20,11 @@ namespace rage::cli {
 inline constexpr const char* kOwnerKey = "indexed_by";
 inline constexpr const char* kPathKey = "file_path";
 inline constexpr const char* kUrlKey = "url";
-// For the next conditional request; that they changed is no reason to write.
+// For the next reading; that they changed is no reason to write.
 inline constexpr const char* kEtagKey = "etag";
 inline constexpr const char* kModifiedKey = "last_modified";
+inline constexpr const char* kLinkNoteKey = "etag_links";  // cli/site_link_note.h
+inline constexpr const char* kDepthKey = "path_depth";     // Links from a site's first page to it.
 
 struct IndexedDocument {
   std::string doc_id;
@@ -39,10 +41,12 @@ struct IndexDiff {
   std::vector<std::size_t> write;  // Of the source's documents: not there, or with other metadata.
   std::vector<std::string> replaced;  // Ids: older texts of places that are still there.
   std::vector<std::string> removed;   // Ids of documents whose place left the source.
-  std::size_t added = 0;              // Of `write`: at places that had no document.
-  std::size_t changed = 0;            // Of `write`: the others.
   std::size_t unchanged = 0;
   std::size_t owned = 0;  // Documents of this owner in the index.
+  // Places, in order: of `write`, those that had no document and the others, and of `removed`.
+  std::vector<std::string> places_added;
+  std::vector<std::string> places_changed;
+  std::vector<std::string> places_removed;
 
   bool empty() const { return write.empty() && replaced.empty() && removed.empty(); }
 };

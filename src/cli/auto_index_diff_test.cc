@@ -64,8 +64,8 @@ TEST(IndexDiff, TellsAdditionsChangesRenamesAndRemovalsApart) {
                                               doc("new-name.md", "moved"), doc("new.md", "added")};
   const IndexDiff diff = diff_index(source, {}, index.list(), kOwner);
   EXPECT_THAT(diff.write, ElementsAre(1, 2, 3));
-  EXPECT_EQ(diff.added, 1U);
-  EXPECT_EQ(diff.changed, 2U);  // The new text, and the new name.
+  EXPECT_THAT(diff.places_added, testing::SizeIs(1));
+  EXPECT_THAT(diff.places_changed, testing::SizeIs(2));  // The new text, and the new name.
   EXPECT_EQ(diff.unchanged, 1U);
   EXPECT_THAT(diff.replaced, ElementsAre(sha256_hex("old")));
   EXPECT_THAT(diff.removed, ElementsAre(sha256_hex("x")));

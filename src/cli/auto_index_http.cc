@@ -2,13 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <utility>
 
 #include "base/sha256.h"
 #include "base/strings.h"
 #include "cli/auto_index_source.h"
+#include "cli/detail/web_source.h"
 #include "cli/document_files.h"
 #include "net/http.h"
 
@@ -19,30 +19,6 @@ using codec::Json;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kOneUrl{60'000};
-
-// What the index says of one URL.
-struct Known {
-  std::vector<const IndexedDocument*> documents;
-
-  // What the server gave with it. Only a URL that is one document may be answered by "unchanged":
-  // of several, some might be missing after a run that was cut short.
-  const IndexedDocument* whole() const {
-    const bool single = documents.size() == 1 && (documents[0]->metadata.contains(kEtagKey) ||
-                                                  documents[0]->metadata.contains(kModifiedKey));
-    return single ? documents[0] : nullptr;
-  }
-};
-
-using KnownUrls = std::map<std::string, Known, std::less<>>;
-
-KnownUrls known_urls(std::span<const IndexedDocument> index, std::string_view owner) {
-  KnownUrls known;
-  for (const IndexedDocument& document : index) {
-    if (codec::string_or(document.metadata, kOwnerKey, "") != owner) continue;
-    known[place_of(document.metadata)].documents.push_back(&document);
-  }
-  return known;
-}
 
 // None: fine.
 std::optional<std::string> objection(const std::string& url) {
@@ -63,19 +39,13 @@ std::optional<std::string> objection(const std::string& url) {
 
 // How `rage index` would have called the file: by its type, else by the URL's path.
 std::string file_name(const std::string& url, const net::Headers& headers) {
-  const std::string_view header = headers.find("content-type");
-  const std::string type = to_lower_ascii(trim(header.substr(0, header.find(';'))));
+  const std::string type = detail::media_type(headers);
   if (type == "application/x-ndjson" || type == "application/jsonl") return "x.jsonl";
-  const std::size_t host = url.find("://") + 3;
-  const std::string path = url.substr(host, url.find_first_of("?#", host) - host);
-  const std::size_t slash = path.rfind('/');
-  std::string name = slash == std::string::npos ? "" : path.substr(slash + 1);
-  if (type == "application/pdf") return "x.pdf";
-  if (type == "application/vnd.openxmlformats-officedocument.wordprocessingml.document") {
-    return "x.docx";
-  }
-  if (type == "text/html" || type == "application/xhtml+xml") return "x.html";
-  if (is_document_name(name) && name.find('.') != std::string::npos) return name;
+  std::string name = detail::last_part(url);
+  const bool document = is_document_name(name) && name.find('.') != std::string::npos;
+  const std::string_view known = detail::file_name_of_type(type);
+  if (!known.empty() && !(document && known == "x.md")) return std::string(known);
+  if (document) return name;
   if (type == "application/json" || type.ends_with("+json")) return "x.json";
   return type.empty() || type.starts_with("text/") ? "x.txt" : name;
 }
@@ -88,8 +58,7 @@ class Reading final {
       : context_(context),
         transport_(transport),
         options_(options),
-        known_(known_urls(index, options.owner)),
-        authorization_(authorization_of(options.credentials)) {}
+        known_(detail::known_urls(index, options.owner)) {}
 
   Result<void> read(const std::string& url) {
     RETURN_IF_ERROR(context_.check());
@@ -123,23 +92,10 @@ class Reading final {
 
  private:
   net::ClientRequest request_for(const std::string& url, const IndexedDocument* before) const {
-    net::ClientRequest request{.url = url};
+    net::ClientRequest request = detail::web_request(url, before, options_);
     request.follow_redirects = true;
-    request.body_bytes_max = options_.limits.file_bytes_max;
-    request.idle_timeout = kOneUrl;
-    request.peers = options_.allow_local ? net::Peers::kAny : net::Peers::kNotLocal;
     request.headers.set("accept",
                         "text/markdown, text/plain, text/html;q=0.8, application/json, */*;q=0.1");
-    // Nobody on the way may read a secret.
-    const bool sealed = to_lower_ascii(url.substr(0, 8)) == "https://";
-    if (!authorization_.empty() && (sealed || options_.allow_local)) {
-      request.headers.set("authorization", authorization_);
-    }
-    if (before == nullptr) return request;
-    const std::string etag = codec::string_or(before->metadata, kEtagKey, "");
-    const std::string modified = codec::string_or(before->metadata, kModifiedKey, "");
-    if (!etag.empty()) request.headers.set("if-none-match", etag);
-    if (!modified.empty()) request.headers.set("if-modified-since", modified);
     return request;
   }
 
@@ -159,11 +115,7 @@ class Reading final {
                   options_.limits.total_bytes_max >> 20U);
     }
     if (documents->size() == 1) {
-      for (const auto& [header, key] :
-           {std::pair{"etag", kEtagKey}, std::pair{"last-modified", kModifiedKey}}) {
-        const std::string_view value = reply.headers.find(header);
-        if (!value.empty() && value.size() <= 256) (*documents)[0].metadata[key] = value;
-      }
+      detail::remember_version(reply.headers, documents->front().metadata);
     }
     for (SourceDocument& document : *documents) {
       answers_ += url + "\n" + sha256_hex(document.text) + "\n";
@@ -175,8 +127,7 @@ class Reading final {
   const Context& context_;
   net::HttpTransport& transport_;
   const SourceOptions& options_;
-  const KnownUrls known_;
-  const std::string authorization_;
+  const detail::KnownUrls known_;
   std::uint64_t total_ = 0;
   std::string answers_;  // What the revision is a digest of.
   SourceListing listing_;

@@ -1,4 +1,5 @@
-// What a source holds now: a git repository, a list of URLs, or a folder of this machine.
+// What a source holds now: a git repository, a list of URLs, a web site, or a folder of this
+// machine.
 //
 // Sources are written by others. A repository is never checked out, so its links, hooks, filters
 // and submodules do nothing; a URL reaches nothing local to this host or its network, whatever name
@@ -15,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/context.h"
 #include "base/error.h"
 #include "cli/auto_index_diff.h"
@@ -64,6 +66,7 @@ struct SourceListing {
   std::string revision;               // The commit, or a digest of what the URLs answered.
   std::vector<std::string> failures;  // "place: why", of what was asked for by name.
   std::vector<std::string> skipped;   // The same, of what merely lies beside.
+  std::string notice;                 // What is not read because of a limit; empty: nothing.
 };
 
 struct GitRequest {
@@ -90,6 +93,36 @@ Result<SourceListing> read_folder_source(const Context& context, const FolderReq
 // Asks with If-None-Match for what `index` says of the owner. One URL's failure is not the others'.
 Result<SourceListing> read_http_source(const Context& context, net::HttpTransport& transport,
                                        const std::vector<std::string>& urls,
+                                       std::span<const IndexedDocument> index,
+                                       const SourceOptions& options);
+
+struct SiteRequest {
+  std::string url;     // Where reading begins. Its scheme, host and port are the site.
+  std::string prefix;  // Paths below it are read; empty: the address itself and what is below it.
+  // Globs of paths. Pages that `include` leaves out are read for their links; those of `exclude`
+  // are not asked for.
+  std::vector<std::string> include;
+  std::vector<std::string> exclude;
+  int depth_max = 10;  // Links from the first page.
+  std::size_t pages_max = 500;
+  std::chrono::milliseconds pause{500};  // Between the beginnings of two requests.
+  int parallel = 2;                      // Requests that wait for their reply.
+};
+// Follows links and sitemaps of one site as robots.txt (RFC 9309), <meta name=robots>,
+// X-Robots-Tag, rel=nofollow and rel=canonical allow, and asks no other host for anything. Places
+// are addresses in one spelling (cli/site_url.h).
+//
+// Every page that `index` has of the owner is asked for, linked or not, with If-None-Match where
+// that tells enough. 404 and 410 are gone; what fails otherwise stays. An address of this host
+// (localhost, any IP address) may be read, since `url` says so; a name that leads there may not,
+// unless options.allow_local.
+//
+// kInvalidArgument and kPermissionDenied: the first page is none, leads to another site, or
+// robots.txt forbids it. kUnavailable: robots.txt or the first page cannot be read now, or ten
+// pages in a row. The time is three quarters of what `context` has left; what is not read then
+// stays.
+Result<SourceListing> read_site_source(const Context& context, Clock& clock,
+                                       net::HttpTransport& transport, const SiteRequest& request,
                                        std::span<const IndexedDocument> index,
                                        const SourceOptions& options);
 

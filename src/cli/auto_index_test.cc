@@ -102,7 +102,7 @@ class AutoIndex : public testing::Test {
  protected:
   apis::IndexReport run() {
     RagClient client(world_, {.base_url = "http://rag"});
-    return run_auto_index(Context{}, clock_, client, world_, command_);
+    return run_auto_index(Context{}, clock_, client, world_, command_).report;
   }
   void publish(int from, int to) {
     command_.urls.clear();
@@ -185,6 +185,31 @@ TEST_F(AutoIndex, RemovesNothingIfTooMuchIsGone) {
   command_.removed_percent_max = 60;
   EXPECT_EQ(run().removed, 11);
   EXPECT_EQ(world_.index.size(), 9U);
+  command_.removed_percent_max = 0;
+  publish(0, 2);
+  EXPECT_EQ(run().removed, 0);
+  command_.force = true;
+  EXPECT_EQ(run().removed, 7);
+}
+
+// Whoever is told of 3 removals wants to know which.
+TEST_F(AutoIndex, NamesWhatItDid) {
+  publish(0, 3);
+  run();
+  world_.web["https://example.com/1.md"].body = "new text";
+  world_.web.erase("https://example.com/2.md");
+  RagClient client(world_, {.base_url = "http://rag"});
+  const IndexRun done = run_auto_index(Context{}, clock_, client, world_, command_);
+  EXPECT_THAT(done.details.added, IsEmpty());
+  EXPECT_THAT(done.details.changed, ElementsAre("https://example.com/1.md"));
+  EXPECT_THAT(done.details.removed, ElementsAre("https://example.com/2.md"));
+  EXPECT_EQ(render_for_people(done),
+            "~ https://example.com/1.md\n- https://example.com/2.md\n"
+            "skipped: https://example.com/2.md: the server answered 404\n"
+            "2 documents: 0 added, 1 changed, 1 removed, 1 unchanged, 0 failed, 1 skipped "
+            "(revision " +
+                done.report.revision + ")\n");
+  EXPECT_EQ(run_json(done)["details"]["removed"], Json::array({"https://example.com/2.md"}));
 }
 
 TEST_F(AutoIndex, KeepsWhatCannotBeReadNowAndSaysSo) {

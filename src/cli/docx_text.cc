@@ -1,13 +1,11 @@
 #include "cli/docx_text.h"
 
-#include <expat.h>
-
 #include <algorithm>
 #include <map>
-#include <memory>
 #include <vector>
 
 #include "base/strings.h"
+#include "cli/detail/xml_reading.h"
 #include "cli/markdown_text.h"
 #include "cli/zip_member.h"
 
@@ -17,87 +15,25 @@ namespace {
 constexpr std::size_t kDocumentBytesMax = std::size_t{64} << 20;
 constexpr std::size_t kStylesBytesMax = std::size_t{8} << 20;
 constexpr std::size_t kTextBytesMax = std::size_t{64} << 20;
-constexpr std::size_t kDepthMax = 400;
 constexpr int kHeadingLevels = 6;
 constexpr std::size_t kListLevels = 9;
 
-// "w:p" is "p": prefixes are the writer's choice, but nobody mixes names of other vocabularies in.
-std::string_view local_name(const char* name) {
-  const std::string_view whole(name);
-  const std::size_t colon = whole.rfind(':');
-  return colon == std::string_view::npos ? whole : whole.substr(colon + 1);
-}
-
-std::string_view attribute(const char** attributes, std::string_view wanted) {
-  for (; attributes != nullptr && attributes[0] != nullptr; attributes += 2) {
-    if (local_name(attributes[0]) == wanted) return attributes[1];
-  }
-  return {};
-}
-
-// Base of both readings: elements begin and end, to a certain depth. One thread.
-class XmlReading {
- public:
-  virtual ~XmlReading() = default;
-  virtual void begin(std::string_view name, const char** attributes) = 0;
-  virtual void end(std::string_view name) = 0;
-  virtual void text(std::string_view words) = 0;
-
-  Result<void> run(std::string_view xml) {
-    const std::unique_ptr<XML_ParserStruct, decltype(&XML_ParserFree)> parser(
-        XML_ParserCreate("UTF-8"), &XML_ParserFree);
-    if (parser == nullptr) return fail(ErrorCode::kResourceExhausted, "no memory to read XML");
-    parser_ = parser.get();
-    XML_SetUserData(parser_, this);
-    XML_SetElementHandler(parser_, &XmlReading::on_begin, &XmlReading::on_end);
-    XML_SetCharacterDataHandler(parser_, &XmlReading::on_text);
-    // Word writes none; entities are how a small file becomes a large one.
-    XML_SetStartDoctypeDeclHandler(parser_, &XmlReading::on_doctype);
-    const auto status = XML_Parse(parser_, xml.data(), static_cast<int>(xml.size()), XML_TRUE);
-    if (status == XML_STATUS_OK) return {};
-    return fail(ErrorCode::kInvalidArgument, "not a Word document: its XML is damaged (line {})",
-                XML_GetCurrentLineNumber(parser_));
-  }
-
- protected:
-  void stop() { XML_StopParser(parser_, XML_FALSE); }
-
- private:
-  static void on_begin(void* self, const char* name, const char** attributes) {
-    auto& reading = *static_cast<XmlReading*>(self);
-    if (++reading.depth_ > kDepthMax) return reading.stop();
-    reading.begin(local_name(name), attributes);
-  }
-  static void on_end(void* self, const char* name) {
-    auto& reading = *static_cast<XmlReading*>(self);
-    --reading.depth_;
-    reading.end(local_name(name));
-  }
-  static void on_text(void* self, const char* words, int size) {
-    static_cast<XmlReading*>(self)->text({words, static_cast<std::size_t>(size)});
-  }
-  static void on_doctype(void* self, const char*, const char*, const char*, int) {
-    static_cast<XmlReading*>(self)->stop();
-  }
-
-  XML_Parser parser_ = nullptr;
-  std::size_t depth_ = 0;
-};
+using detail::xml_attribute;
 
 using Levels = std::map<std::string, int, std::less<>>;
 
 // Which styles are headings: names are English in every language's Word, ids are not.
-class StyleReading final : public XmlReading {
+class StyleReading final : public detail::XmlReading {
  public:
   void begin(std::string_view name, const char** attributes) override {
     if (name == "style") {
-      style_ = attribute(attributes, "styleId");
+      style_ = xml_attribute(attributes, "styleId");
     } else if (name == "name" && !style_.empty()) {
-      const std::string title = to_lower_ascii(attribute(attributes, "val"));
+      const std::string title = to_lower_ascii(xml_attribute(attributes, "val"));
       if (title == "title") levels[style_] = 1;
       if (title.size() == 9 && title.starts_with("heading ")) levels[style_] = title[8] - '0';
     } else if (name == "outlineLvl" && !style_.empty()) {
-      const auto level = parse_uint(attribute(attributes, "val"));
+      const auto level = parse_uint(xml_attribute(attributes, "val"));
       if (level && *level < kHeadingLevels)
         levels.try_emplace(style_, static_cast<int>(*level) + 1);
     }
@@ -120,7 +56,7 @@ struct Paragraph {
   std::size_t level = 0;  // Of the list.
 };
 
-class BodyReading final : public XmlReading {
+class BodyReading final : public detail::XmlReading {
  public:
   explicit BodyReading(Levels levels) : levels_(std::move(levels)) {}
 
@@ -175,13 +111,13 @@ class BodyReading final : public XmlReading {
     } else if (name == "noBreakHyphen") {
       paragraph.text += '-';
     } else if (name == "pStyle") {
-      const auto found = levels_.find(attribute(attributes, "val"));
+      const auto found = levels_.find(xml_attribute(attributes, "val"));
       if (found != levels_.end()) paragraph.heading = found->second;
     } else if (name == "numPr") {
       paragraph.item = true;
     } else if (name == "ilvl") {
-      paragraph.level =
-          std::min<std::size_t>(parse_uint(attribute(attributes, "val")).value_or(0), kListLevels);
+      paragraph.level = std::min<std::size_t>(
+          parse_uint(xml_attribute(attributes, "val")).value_or(0), kListLevels);
     }
   }
 
@@ -235,7 +171,9 @@ Result<std::string> read_docx(std::string_view bytes) {
     (void)styles.run(*xml);  // Without them there are no headings, but there is text.
   }
   BodyReading body(std::move(styles.levels));
-  RETURN_IF_ERROR(body.run(*document));
+  if (auto read = body.run(*document); !read) {
+    return fail(std::move(read).error().with_context("not a Word document"));
+  }
   return std::move(body.markdown).finish();
 }
 

@@ -178,7 +178,10 @@ class FromGit(AutoIndexTest):
         self.assertEqual(report["revision"], commit)
         self.assertEqual(report["added"], 4)
         self.assertEqual(report["skipped"], 1)  # main.c
+        details = report.pop("details")
         self.assertEqual(json.loads((self.folder / "report").read_text()), report)
+        self.assertEqual(details["added"],
+                         ["README.md", "data.json", "guide/start.md", "guide/stop.md"])
         self.assertEqual(
             set(self.places()), {"README.md", "guide/start.md", "guide/stop.md", "data.json"}
         )

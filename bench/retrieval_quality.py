@@ -5,7 +5,8 @@ usage: bench/retrieval_quality.py FOLDER|EXAMPLE [--binary build/release/rage]
 
 EXAMPLE is one of bench/grounding_quality.py's sets. FOLDER holds corpus.jsonl
 ({"id","title","text"}), queries.jsonl ({"id","text"}) and qrels.tsv (query, document, grade; a
-header line is skipped). Gains are 2^grade - 1.
+header line is skipped). Gains are 2^grade - 1. `hybrid` is what /retrieve ranks; BM25 is that of
+the words it searched for, typing errors put right where the documents are records.
 """
 
 import argparse
@@ -59,13 +60,16 @@ def folder_of(path):
 def example_of(name):
     """The same of an example: the records that a question expects are its relevant ones."""
     index, questions = (ROOT / "examples" / part for part in SETS[name])
-    documents = [
-        {"text": d["text"], "metadata": {"id": d["metadata"].get("url", str(number))}}
-        for number, d in enumerate(json.loads(index.read_text())["documents"])
-    ]
+    documents = json.loads(index.read_text())["documents"]
     asked = [q for q in read_lines(questions) if q["answerable"] and not q.get("history")]
     grades = {q["id"]: {url: 1 for url in q["expected_urls"]} for q in asked}
     return documents, [(q["id"], q["question"]) for q in asked], grades
+
+
+def identity_of(hit):
+    """As the grades name it; what has neither is not in them."""
+    metadata = hit["metadata"]
+    return metadata.get("id") or metadata.get("url") or hit["doc_id"]
 
 
 def rankings(results):
@@ -75,7 +79,7 @@ def rankings(results):
         scored = [hit for hit in results if hit[key] is not None]
         found[how] = sorted(scored, key=lambda hit: -hit[key])
     return {
-        how: list(dict.fromkeys(hit["metadata"]["id"] for hit in hits))
+        how: list(dict.fromkeys(identity_of(hit) for hit in hits))
         for how, hits in found.items()
     }
 
@@ -85,16 +89,22 @@ def search(service, text, hits_max):
     return service.call("POST", "/retrieve", body)["results"]
 
 
+def score(queries, grades, ask):
+    """{how: the nDCG@10 of each query}; `ask` gives the hits of a text."""
+    scores = {"hybrid": [], "dense": [], "bm25": []}
+    for identity, text in queries:
+        for how, ranking in rankings(ask(text)).items():
+            one = ndcg(ranking, grades.get(identity, {}))
+            if one is not None:
+                scores[how].append(one)
+    return scores
+
+
 def measure(service, documents, queries, grades):
     for first in range(0, len(documents), 64):
         batch = documents[first : first + 64]
         service.call("POST", "/index", {"index_name": "q", "documents": batch})
-    scores = {"hybrid": [], "dense": [], "bm25": []}
-    for identity, text in queries:
-        for how, ranking in rankings(search(service, text, HITS)).items():
-            score = ndcg(ranking, grades.get(identity, {}))
-            if score is not None:
-                scores[how].append(score)
+    scores = score(queries, grades, lambda text: search(service, text, HITS))
     texts = {document["text"] for document in documents if document["text"]}
     exact = sum(search(service, text, 1)[0]["text"] in text for text in texts)
     mean = {how: round(sum(values) / len(values), 4) for how, values in scores.items()}

@@ -3,8 +3,27 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "rag/corpus.h"
 
 namespace rage::rag {
+
+namespace {
+
+// A corpus without its texts is read in a tenth of the time, and tells.
+bool holds_records(const Snapshot& snapshot) {
+  std::vector<Chunk> chunks;
+  snapshot.for_each_row([&](const Row& row) {
+    // The chunks of a document follow each other and have its metadata each.
+    if (!chunks.empty() && chunks.back().doc_id == row.chunk->doc_id) return true;
+    Chunk& chunk = chunks.emplace_back();
+    chunk.doc_id = row.chunk->doc_id;
+    chunk.metadata = row.chunk->metadata;
+    return true;
+  });
+  return CorpusIndex(std::move(chunks)).structured();
+}
+
+}  // namespace
 
 const EmbedderIdentity& identity_for(std::span<const EmbedderIdentity> ours, std::string_view id) {
   CHECK(!ours.empty());
@@ -45,6 +64,17 @@ std::shared_ptr<const Corpus> CorpusCache::of(std::shared_ptr<const Snapshot> sn
     return true;
   });
   return build_corpus(std::move(chunks));
+}
+
+std::shared_ptr<const Corpus> CorpusCache::fields(const std::shared_ptr<const Snapshot>& snapshot) {
+  if (snapshot->live_rows() > kFieldChunksMax) return nullptr;
+  const auto copy = [](const Cached& cache) { return cache; };
+  if (const Cached known = fields_.with(copy); known.of == snapshot) return known.corpus;
+  MutexLock lock(reading_);
+  if (const Cached known = fields_.with(copy); known.of == snapshot) return known.corpus;
+  auto corpus = holds_records(*snapshot) ? of(snapshot) : nullptr;
+  fields_.with([&](Cached& cache) { cache = {.of = snapshot, .corpus = corpus}; });
+  return corpus;
 }
 
 }  // namespace rage::rag

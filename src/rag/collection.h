@@ -69,6 +69,10 @@ class Collection {
   virtual std::shared_ptr<const Corpus> corpus() = 0;
   // Of the chunks that the filter lets through; built anew each time.
   virtual std::shared_ptr<const Corpus> corpus(const MetadataFilter& filter) = 0;
+  // corpus(), for the demands of a question (demands.h); null where documents are no records, and
+  // where there are more than kFieldChunksMax chunks: a search does not wait for that after each
+  // change.
+  virtual std::shared_ptr<const Corpus> fields() = 0;
 
   // How answers from this index are held to their sources; none: as the service does.
   virtual std::optional<GroundingMode> grounding_mode() const = 0;
@@ -96,6 +100,8 @@ class Collection {
   virtual Result<void> replace_all(std::span<const PreparedDocument> documents) = 0;
 };
 
+inline constexpr std::size_t kFieldChunksMax = 1'000;  // About 0.2 ms each, once per change.
+
 // The corpus of the snapshot last asked for. Resource. Thread-safe.
 class CorpusCache final {
  public:
@@ -103,6 +109,8 @@ class CorpusCache final {
   // Of what the filter lets through.
   std::shared_ptr<const Corpus> of(std::shared_ptr<const Snapshot> snapshot,
                                    const MetadataFilter& filter);
+  // As Collection::fields().
+  std::shared_ptr<const Corpus> fields(const std::shared_ptr<const Snapshot>& snapshot);
 
  private:
   struct Cached {
@@ -110,6 +118,8 @@ class CorpusCache final {
     std::shared_ptr<const Corpus> corpus;
   };
   Guarded<Cached> cached_;
+  Guarded<Cached> fields_;
+  Mutex reading_;  // Of whoever reads the fields: others that ask wait for it.
 };
 
 }  // namespace rage::rag

@@ -15,6 +15,7 @@
 #include "embed/embedder.h"
 #include "embed/vector_cache.h"
 #include "rag/collection.h"
+#include "rag/demands.h"
 #include "rag/index_home.h"
 #include "rag/store_metrics.h"
 #include "vectordb/vector_store.h"
@@ -90,11 +91,12 @@ class Collections final {
   Result<ReindexOutcome> reindex(const Context& context, std::string_view name, bool if_needed,
                                  const std::function<bool(const ReindexProgress&)>& progress);
 
-  // Hybrid search; embeds the question.
+  // Hybrid search; embeds the question. `demands`: read_demands() of it and Collection::fields().
   Result<std::vector<RetrievedChunk>> retrieve(const Context& context, Collection& collection,
                                                const std::string& question, std::size_t hits_max,
                                                const MetadataFilter& filter = {},
-                                               SearchFigures* figures = nullptr);
+                                               SearchFigures* figures = nullptr,
+                                               const Demands& demands = {});
   // Sets the similarity of each sentence to the question.
   Result<void> compare(const Context& context, const std::string& question,
                        std::vector<SourceSentence>& sentences);

@@ -32,7 +32,8 @@ std::vector<float> fuse(std::span<const FusionInput> candidates) {
   const Scale sparse = scale_of(candidates, [](const FusionInput& c) { return double{c.sparse}; });
   scores.reserve(candidates.size());
   for (const FusionInput& candidate : candidates) {
-    const double sum = dense.z(candidate.dense) + kSparseWeight * sparse.z(candidate.sparse);
+    const double sum = dense.z(candidate.dense) + kSparseWeight * sparse.z(candidate.sparse) +
+                       double{kDemandWeight} * candidate.met;
     scores.push_back(static_cast<float>(1.0 / (1.0 + std::exp(-sum / 2))));
   }
   return scores;

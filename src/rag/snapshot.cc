@@ -62,9 +62,33 @@ void add_dense(const Snapshot& snapshot, const RetrieveQuery& query,
 
 void count_hit(const RowCandidate& candidate, SearchFigures& figures) {
   const bool sparse = candidate.scores.sparse > 0;
+  if (!sparse && !candidate.has_dense) return;
   ++(candidate.has_dense && sparse ? figures.both
      : sparse                      ? figures.sparse_only
                                    : figures.dense_only);
+}
+
+float met_by(const RetrieveQuery& query, const Chunk& chunk) {
+  if (query.demands == nullptr) return 0;
+  const auto found = query.demands->met.find(chunk.doc_id);
+  return found == query.demands->met.end() ? 0 : found->second;
+}
+
+void add_by_fields(const Snapshot& snapshot, const RetrieveQuery& query,
+                   std::span<const text::RowSet> allowed, RowCandidates& candidates) {
+  if (query.demands == nullptr || query.demands->met.empty()) return;
+  if (query.demands->met.size() > pool_size(query)) return;  // So are their rows.
+  std::vector<Place> places;
+  for (std::uint32_t s = 0; s < snapshot.segments.size(); ++s) {
+    const SegmentRef& ref = snapshot.segments[s];
+    for (text::RowId r = 0; r < ref.segment->rows.size(); ++r) {
+      if (ref.deleted && ref.deleted->contains(r)) continue;
+      if (!allowed.empty() && !allowed[s].contains(r)) continue;
+      if (met_by(query, *ref.segment->rows[r].chunk) > 0) places.emplace_back(s, r);
+    }
+  }
+  if (places.size() > pool_size(query)) return;
+  for (const Place& place : places) candidates.try_emplace(place);
 }
 
 void count_candidate(const RowCandidate& candidate, SearchFigures& figures) {
@@ -92,8 +116,8 @@ std::vector<text::RowSet> allowed_rows(const Snapshot& snapshot, const MetadataF
   return allowed;
 }
 
-RowCandidates find_by_words(const Snapshot& snapshot, const RetrieveQuery& query,
-                            std::span<const text::RowSet> allowed) {
+RowCandidates find_by_words_and_fields(const Snapshot& snapshot, const RetrieveQuery& query,
+                                       std::span<const text::RowSet> allowed) {
   std::vector<text::SegmentView> views;
   for (std::size_t s = 0; s < snapshot.segments.size(); ++s) {
     const SegmentRef& ref = snapshot.segments[s];
@@ -105,6 +129,7 @@ RowCandidates find_by_words(const Snapshot& snapshot, const RetrieveQuery& query
   for (const text::SparseHit& hit : text::search_sparse(views, query.terms, pool_size(query))) {
     candidates[{hit.segment, hit.row}].scores.sparse = hit.score;
   }
+  add_by_fields(snapshot, query, allowed, candidates);
   return candidates;
 }
 
@@ -200,7 +225,7 @@ std::shared_ptr<const Snapshot> next_snapshot(const Snapshot& base,
 std::vector<RetrievedChunk> retrieve(const Snapshot& snapshot, const RetrieveQuery& query,
                                      SearchFigures* figures) {
   const std::vector<text::RowSet> allowed = allowed_rows(snapshot, query.filter);
-  RowCandidates candidates = find_by_words(snapshot, query, allowed);
+  RowCandidates candidates = find_by_words_and_fields(snapshot, query, allowed);
   add_dense(snapshot, query, allowed, candidates);
   return rank(snapshot, candidates, query, figures);
 }
@@ -210,15 +235,16 @@ std::vector<RetrievedChunk> rank(const Snapshot& snapshot, const RowCandidates& 
   SearchFigures counted{.candidates_max = pool_size(query)};
   std::vector<FusionInput> inputs;
   std::vector<Place> places;
+  const auto chunk_at = [&](std::size_t i) -> const Chunk& {
+    return *snapshot.segments[places[i].first].segment->rows[places[i].second].chunk;
+  };
   for (const auto& [place, candidate] : candidates) {
     places.push_back(place);
     count_candidate(candidate, counted);
     inputs.push_back(candidate.scores);
+    inputs.back().met = met_by(query, chunk_at(places.size() - 1));
   }
   std::vector<float> scores = fuse(inputs);
-  const auto chunk_at = [&](std::size_t i) -> const Chunk& {
-    return *snapshot.segments[places[i].first].segment->rows[places[i].second].chunk;
-  };
   for (std::size_t i = 0; i < scores.size() && !query.exact_doc_id.empty(); ++i) {
     if (chunk_at(i).doc_id == query.exact_doc_id) scores[i] = 1.0F;
   }

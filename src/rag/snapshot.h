@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "rag/demands.h"
 #include "rag/document.h"
 #include "rag/fusion.h"
 #include "rag/metadata_filter.h"
@@ -78,6 +79,7 @@ struct RetrieveQuery {
   MetadataFilter filter = {};                 // Rows it does not match are not searched.
   const vector::DenseGraph* graph = nullptr;  // Of the index; null: the dense side is exact.
   std::string_view exact_doc_id = {};         // SHA-256 of the question: that document comes first.
+  const Demands* demands = nullptr;           // Of the question; null: none are known.
 };
 
 // How a search came to its hits, for metrics.
@@ -85,7 +87,8 @@ struct SearchFigures {
   std::size_t candidates_max = 0;     // Of each side.
   std::size_t dense_candidates = 0;   // Rows among the nearest by meaning,
   std::size_t sparse_candidates = 0;  // and those that share words with the question.
-  std::size_t both = 0;               // Hits that were candidates of both sides, or of one.
+  std::size_t both = 0;               // Hits that were candidates of both sides, or of one;
+                                      // a hit by its fields alone was of none.
   std::size_t dense_only = 0;
   std::size_t sparse_only = 0;
 };
@@ -95,7 +98,7 @@ std::vector<RetrievedChunk> retrieve(const Snapshot& snapshot, const RetrieveQue
                                      SearchFigures* figures = nullptr);
 
 // The same in its parts, for whoever has the vectors elsewhere. A place is a segment and a row of
-// it; candidates are those of both sides, in order of insertion.
+// it; candidates are those of both sides and of the fields, in order of insertion.
 using Place = std::pair<std::uint32_t, std::uint32_t>;
 struct RowCandidate {
   FusionInput scores;
@@ -107,8 +110,10 @@ using RowCandidates = std::map<Place, RowCandidate>;
 std::size_t pool_size(const RetrieveQuery& query);
 // Rows that pass the filter, one set a segment; empty if there is no filter.
 std::vector<text::RowSet> allowed_rows(const Snapshot& snapshot, const MetadataFilter& filter);
-RowCandidates find_by_words(const Snapshot& snapshot, const RetrieveQuery& query,
-                            std::span<const text::RowSet> allowed);
+// Those that share words with the question, and those that meet its demands. Demands that more
+// rows meet than are taken of a side tell little: such rows must be found otherwise.
+RowCandidates find_by_words_and_fields(const Snapshot& snapshot, const RetrieveQuery& query,
+                                       std::span<const text::RowSet> allowed);
 std::vector<RetrievedChunk> rank(const Snapshot& snapshot, const RowCandidates& candidates,
                                  const RetrieveQuery& query, SearchFigures* figures);
 

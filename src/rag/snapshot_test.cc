@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numeric>
 #include <random>
 
 #include "rag/fusion.h"
@@ -122,6 +123,41 @@ TEST(Snapshot, TheFilterActsInsideTheSearch) {
   for (const auto& hit : hits) EXPECT_EQ(hit.chunk.metadata["even"], true);
 }
 
+// 300 rows share the words and 200 are nearer in meaning: only its fields tell that it is wanted.
+TEST(Snapshot, ARowThatMeetsADemandIsFoundThoughBothSidesPassItOver) {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 600; ++i) texts.push_back(i % 2 == 0 ? "other" : "common words");
+  auto snapshot = next_snapshot({.dimension = kDimension, .segments = {}}, {}, a_segment(1, texts));
+  const auto terms = text::analyze("common words");
+  std::vector<float> vector = unit(7);
+  const std::vector<float> row = unit(301);
+  const float along = std::inner_product(row.begin(), row.end(), vector.begin(), 0.0F);
+  for (std::size_t i = 0; i < vector.size(); ++i) vector[i] -= along * row[i];  // Not alike at all.
+  Demands demands;
+  RetrieveQuery query{.vector = vector, .terms = terms, .hits_max = 3, .demands = &demands};
+  const auto plain = retrieve(*snapshot, query);
+  EXPECT_THAT(ids(plain), testing::Not(testing::Contains("doc-301")));
+  demands.met["doc-301"] = 1;
+  SearchFigures figures;
+  EXPECT_EQ(ids(retrieve(*snapshot, query, &figures)).front(), "doc-301");
+  EXPECT_EQ(figures.both + figures.dense_only + figures.sparse_only, 2U);  // It was of no side.
+  query.filter = *MetadataFilter::parse({{"even", true}});                 // A filter rules.
+  EXPECT_THAT(ids(retrieve(*snapshot, query)), testing::Not(testing::Contains("doc-301")));
+}
+
+// "Which talks are in English?": where nearly all rows meet it, the other words decide.
+TEST(Snapshot, ADemandThatMostRowsMeetAddsNone) {
+  std::vector<std::string> texts(600, "common words");
+  auto snapshot = next_snapshot({.dimension = kDimension, .segments = {}}, {}, a_segment(1, texts));
+  const auto terms = text::analyze("common words");
+  Demands demands;
+  const auto vector = unit(7);
+  const RetrieveQuery query{.vector = vector, .terms = terms, .demands = &demands};
+  const auto before = find_by_words_and_fields(*snapshot, query, {}).size();
+  for (int i = 1; i <= 600; ++i) demands.met["doc-" + std::to_string(i)] = 1;
+  EXPECT_EQ(find_by_words_and_fields(*snapshot, query, {}).size(), before);
+}
+
 TEST(Snapshot, AnEmptyIndexFindsNothing) {
   const Snapshot empty{.dimension = kDimension, .segments = {}};
   const auto terms = text::analyze("anything");
@@ -136,6 +172,10 @@ TEST(Fusion, RisesWithBothSidesAndStaysWithinBounds) {
   EXPECT_GT(scores[3], 0);
   const FusionInput alone[] = {{0.4F, 0}};
   EXPECT_FLOAT_EQ(fuse(alone)[0], 0.5F);
+  const FusionInput demanded[] = {{0.2F, 0, 1}, {0.9F, 12, 0}, {0.2F, 0, 0.1F}, {0.2F, 0, 0}};
+  const auto told = fuse(demanded);
+  for (std::size_t i = 1; i < told.size(); ++i) EXPECT_GT(told[i - 1], told[i]);
+  EXPECT_LT(told[0], 1);
   EXPECT_TRUE(fuse({}).empty());
 }
 

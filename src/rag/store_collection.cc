@@ -332,9 +332,9 @@ Result<std::vector<RetrievedChunk>> StoreCollection::search(const Context& conte
                                                             SearchFigures* figures) {
   const auto current = snapshot();
   const std::vector<text::RowSet> allowed = allowed_rows(*current, query.filter);
-  const RowCandidates by_words = find_by_words(*current, query, allowed);
+  const RowCandidates found = find_by_words_and_fields(*current, query, allowed);
   Sequences also;
-  for (const auto& [place, candidate] : by_words) {
+  for (const auto& [place, candidate] : found) {
     also.push_back(current->segments[place.first].segment->rows[place.second].sequence);
   }
   const bool filtered = !query.filter.matches_all();
@@ -344,7 +344,7 @@ Result<std::vector<RetrievedChunk>> StoreCollection::search(const Context& conte
                                               .hits_max = pool_size(query),
                                               .among = filtered ? &among : nullptr,
                                               .also = also}));
-  // Those that words found came along: the nearest are the best of all, as many as were asked for.
+  // Those that were found came along: the nearest are the best of all, as many as were asked for.
   std::ranges::sort(near, std::ranges::greater(), &vectordb::Near::cosine);
   RowCandidates candidates;
   for (const vectordb::Near& hit : near) {
@@ -352,10 +352,10 @@ Result<std::vector<RetrievedChunk>> StoreCollection::search(const Context& conte
     // The store is ahead of this snapshot, or tells a row twice.
     if (!place || candidates.contains(*place)) continue;
     const bool nearest = candidates.size() < pool_size(query);
-    const auto worded = by_words.find(*place);
+    const auto known = found.find(*place);
     candidates[*place] = {
         .scores = {.dense = hit.cosine,
-                   .sparse = worded == by_words.end() ? 0 : worded->second.scores.sparse},
+                   .sparse = known == found.end() ? 0 : known->second.scores.sparse},
         .has_dense = nearest};
   }
   return rank(*current, candidates, query, figures);

@@ -40,6 +40,7 @@ class StoreCollection final : public Collection {
   std::shared_ptr<const Corpus> corpus(const MetadataFilter& filter) override {
     return corpus_.of(snapshot(), filter);
   }
+  std::shared_ptr<const Corpus> fields() override { return corpus_.fields(snapshot()); }
   std::optional<GroundingMode> grounding_mode() const override;
   Result<void> set_grounding_mode(std::optional<GroundingMode> mode) override;
   Result<std::vector<Presence>> presence(std::span<const std::string> doc_ids,

@@ -90,3 +90,24 @@ class Retrieval(ServiceTest):
         self.assertGreater(report["ndcg10"], 0.8)
         self.grade("catalogue", folder / "questions-heldout.jsonl")
         self.grade("catalogue", folder / "questions-unseen.jsonl")
+
+    # Whoever asks with the room's name would be better off with words alone, if meaning spoilt it.
+    @unittest.skipIf(EMBEDDER == "hashing", "paraphrases need a model of meaning")
+    def test_the_ranking_is_as_good_as_its_better_half(self):
+        sys.path.insert(0, str(ROOT / "bench"))
+        import retrieval_quality
+
+        for name in ("scale23x", "heldout-schedule", "unseen-schedule", "catalogue", "heldout",
+                     "unseen"):
+            documents, queries, grades = retrieval_quality.example_of(name)
+            index = f"ranked-{len(documents)}"  # The same for all questions about it.
+            self.service.index(index, documents)
+
+            def ask(text, index=index):
+                body = {"index_name": index, "query": text, "max_node_count": 300}
+                return self.service.call("POST", "/retrieve", body)[1]["results"]
+
+            scores = retrieval_quality.score(queries, grades, ask)
+            mean = {how: sum(values) / len(values) for how, values in scores.items()}
+            better = max(mean["dense"], mean["bm25"])
+            self.assertGreaterEqual(mean["hybrid"], better - 0.005, (name, mean))

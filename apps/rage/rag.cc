@@ -287,6 +287,13 @@ void add_rag(CLI::App& app, int& exit_code) {
       ->envname("RAG_CONTEXT_TOKEN_FILL_RATIO")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
+  command
+      ->add_option("--distance-max", service.chat.distance_max,
+                   "Grounding mode off alone: chunks whose squared distance from the question is "
+                   "larger are not used; 0: all are")
+      ->envname("RAG_SIMILARITY_THRESHOLD")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command->add_option("--top-k-max", service.top_k_max, "Largest max_node_count")
       ->envname("RAG_MAX_TOP_K")
       ->check(CLI::PositiveNumber)

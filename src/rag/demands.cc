@@ -26,8 +26,9 @@ std::vector<std::string> corrected_terms(const Query& query) {
   std::vector<std::string> terms;
   for (std::size_t i = 0; i < query.tokens.size(); ++i) {
     if (!query.corrected[i]) continue;
-    for (std::string& term : text::analyze(query.tokens[i].folded))
+    for (std::string& term : text::analyze(query.tokens[i].folded)) {
       terms.push_back(std::move(term));
+    }
   }
   return terms;
 }
@@ -51,8 +52,9 @@ Demands read_demands(std::string_view question, const Corpus* corpus) {
     }
   }
   std::vector<RecordId> titled;
-  for (const TitleMention& mention : query.titles)
+  for (const TitleMention& mention : query.titles) {
     titled.insert(titled.end(), mention.records.begin(), mention.records.end());
+  }
   std::ranges::sort(titled);
   titled.erase(std::ranges::unique(titled).begin(), titled.end());
   std::ranges::for_each(titled, meets);

@@ -8,6 +8,7 @@
 #include "rag/corpus.h"
 #include "rag/grounding_prompt.h"
 #include "rag/plan_trace.h"
+#include "rag/plan_unchecked.h"
 #include "rag/question_history.h"
 #include "rag/question_select.h"
 #include "rag/question_sentences.h"
@@ -190,33 +191,6 @@ AnswerPlan plan_of(const Decision& decision, const std::vector<ChatTurn>& turns,
   return plan;
 }
 
-// KAITO's: the squared distance of unit vectors, 2 - 2 cos, is at most 0.85.
-constexpr float kPlainSimilarityMin = 0.575F;
-
-AnswerPlan plan_unchecked(const std::vector<ChatTurn>& turns,
-                          const std::vector<RetrievedChunk>& retrieved,
-                          const GroundingOptions& options) {
-  AnswerPlan plan;
-  plan.grounding = GroundingMode::kOff;
-  plan.standalone_question = open_question(turns);
-  plan.kind = PlanKind::kBareModel;
-  plan.trace.finding = "not checked";
-  std::vector<const RetrievedChunk*> near;
-  for (const RetrievedChunk& hit : retrieved) {
-    if (hit.dense_score.value_or(0) >= kPlainSimilarityMin) near.push_back(&hit);
-  }
-  std::ranges::sort(near, [](const RetrievedChunk* a, const RetrievedChunk* b) {
-    if (*a->dense_score != *b->dense_score) return *a->dense_score > *b->dense_score;
-    return a < b;  // As retrieved.
-  });
-  for (const RetrievedChunk* hit : near) plan.sources.push_back(*hit);
-  if (plan.sources.empty()) return plan;
-  plan.sources.resize(count_fitting(plan.sources, options.context_tokens_max));
-  plan.kind = PlanKind::kAskModel;
-  plan.prompt = render_plain_prompt(turns, plan.standalone_question, plan.sources);
-  return plan;
-}
-
 }  // namespace
 
 std::string standalone_question(const std::vector<ChatTurn>& turns, const Corpus& corpus) {
@@ -235,7 +209,9 @@ std::string open_question(const std::vector<ChatTurn>& turns) {
 
 AnswerPlan plan_answer(const std::vector<ChatTurn>& turns, std::vector<RetrievedChunk> retrieved,
                        const Corpus& corpus, const GroundingOptions& options) {
-  if (options.grounding == GroundingMode::kOff) return plan_unchecked(turns, retrieved, options);
+  if (options.grounding == GroundingMode::kOff) {
+    return plan_unchecked(turns, retrieved, {.context_tokens_max = options.context_tokens_max});
+  }
   const CorpusIndex& index = index_of(corpus);
   Situation now;
   now.conversation = read_conversation(turns, index);

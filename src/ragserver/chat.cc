@@ -126,6 +126,11 @@ Result<rag::AnswerPlan> ChatEndpoint::plan(const Context& context, const ChatReq
                    collections_.retrieve(context, collection, question,
                                          request.candidates_max.value_or(options_.candidates_max),
                                          request.filter));
+  if (off) {
+    return rag::plan_unchecked(request.turns, hits,
+                               {.context_tokens_max = grounding.context_tokens_max,
+                                .distance_max = options_.distance_max});
+  }
   rag::AnswerPlan plan = rag::plan_answer(request.turns, hits, corpus, grounding);
   if (!plan.undecided) return plan;
   grounding.sentences = rag::near_sentences(hits, corpus);

@@ -118,6 +118,18 @@ TEST_F(ChatModesTest, SourcesOfAChatTellTheOriginalsDistance) {
   EXPECT_LT(nodes[0]["score"].get<double>(), nodes[1]["score"].get<double>());
 }
 
+// RAG_SIMILARITY_THRESHOLD of the original.
+TEST_F(ChatModesTest, HowFarASourceMayBeIsTheServicesInModeOff) {
+  const std::string question = "Where does a profiler spend its time?";
+  const auto nodes = [&](float distance_max) {
+    serve({.distance_max = distance_max});
+    return ask(question, {{"grounding_mode", "off"}}).json()["source_nodes"].size();
+  };
+  EXPECT_EQ(nodes(0.1F), 0U);
+  EXPECT_EQ(nodes(1.9F), 1U);
+  EXPECT_EQ(nodes(0), 1U);
+}
+
 TEST_F(ChatModesTest, OffAsksTheBareModelWhereNothingIsNear) {
   const auto reply = ask("zebra", {{"grounding_mode", "compat"}});
   EXPECT_EQ(reply.status, 200);

@@ -48,6 +48,7 @@ class Environment(unittest.TestCase):
             ({"EMBEDDING_SOURCE_TYPE": "Remote", "EMBEDDING_TYPE": "local",
               "REMOTE_EMBEDDING_URL": "nowhere"}, "must begin with http"),
             ({"EMBEDDING_SOURCE_TYPE": "cloud"}, "Invalid Embedding Type Specified"),
+            ({"RAG_SIMILARITY_THRESHOLD": "near"}, "--distance-max"),
             ({"VECTOR_DB_TYPE": "other"}, "Unsupported VECTOR_DB_TYPE: 'other'"),
             ({"VECTOR_DB_TYPE": "qdrant"}, "VECTOR_DB_TYPE=qdrant needs VECTOR_DB_URL"),
             ({"VECTOR_DB_TYPE": "qdrant", "VECTOR_DB_URL": "qdrant:6333"}, "begins with http://"),

@@ -40,11 +40,15 @@ class HistoryStore {
   // cannot be read are left out.
   virtual Result<std::vector<Message>> load(const Context& context, const std::string& session,
                                             std::size_t messages_max) = 0;
-  // All or nothing, in order. Makes the session if need be, called after its first question.
+  // All or nothing, in order. Makes the session if need be, called after its first question. What
+  // is there when it returns survives the end of this process; of a power failure, settle() alone.
   virtual Result<void> append(const Context& context, const std::string& session,
                               std::span<const Message> messages) = 0;
+  // Everything that was appended before is as safe as the store can make it. An error: it may not
+  // be.
+  virtual Result<void> settle(const Context& context) = 0;
   virtual Result<SessionList> list(const Context& context, std::size_t sessions_max) = 0;
-  // kNotFound: no such session; also of remove().
+  // kNotFound: no such session; also of remove(). Both changes are settled.
   virtual Result<SessionInfo> find(const Context& context, const std::string& session) = 0;
   virtual Result<void> rename(const Context& context, const std::string& session,
                               const std::string& title) = 0;

@@ -26,6 +26,8 @@ class RedisStore final : public HistoryStore {
                                     std::size_t messages_max) override;
   Result<void> append(const Context& context, const std::string& session,
                       std::span<const Message> messages) override;
+  // Redis' own configuration says when it writes to its disk.
+  Result<void> settle(const Context&) override { return {}; }
   Result<SessionList> list(const Context& context, std::size_t sessions_max) override;
   Result<SessionInfo> find(const Context& context, const std::string& session) override;
   Result<void> rename(const Context& context, const std::string& session,

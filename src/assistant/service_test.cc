@@ -29,6 +29,7 @@ class FlakyStore final : public HistoryStore {
     if (down || (no_answers && messages.front().role == kAssistant)) return failure();
     return store_.append(context, session, messages);
   }
+  Result<void> settle(const Context& context) override { return store_.settle(context); }
   Result<SessionList> list(const Context& context, std::size_t most) override {
     return store_.list(context, most);
   }

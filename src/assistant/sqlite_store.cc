@@ -40,9 +40,11 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::pa
   if (file.has_parent_path()) RETURN_IF_ERROR(ensure_directory(file.parent_path()));
   ASSIGN_OR_RETURN(auto writer, store::Database::open(file));
   RETURN_IF_ERROR(writer->execute(kSchema));
+  // A commit is in the log when it returns, and no crash of this process loses it; settle() syncs.
+  RETURN_IF_ERROR(writer->execute("PRAGMA synchronous=NORMAL"));
   ASSIGN_OR_RETURN(auto reader, store::Database::open(file));
   return std::unique_ptr<SqliteStore>(
-      new SqliteStore(std::move(writer), std::move(reader), clock, options));
+      new SqliteStore(file, std::move(writer), std::move(reader), clock, options));
 }
 
 std::int64_t SqliteStore::now_ms() const {
@@ -76,51 +78,46 @@ Result<std::vector<Message>> SqliteStore::load(const Context&, const std::string
   return messages;
 }
 
-// Whoever comes while nobody writes does so for all who wait. The others sleep until theirs is
-// written and need no lock that the next writer holds.
 Result<void> SqliteStore::append(const Context&, const std::string& session,
                                  std::span<const Message> messages) {
-  Waiting mine{.session = session, .messages = messages};
-  {
-    MutexLock lock(queue_);
-    waiting_.push_back(&mine);
-  }
-  while (true) {
-    std::vector<Waiting*> batch;
-    {
-      MutexLock lock(queue_);
-      while (somebody_writes_ && !mine.written) written_.wait(queue_);
-      if (mine.written) return mine.outcome;
-      somebody_writes_ = true;
-      batch.swap(waiting_);
-    }
-    write_all(batch);
-    {
-      MutexLock lock(queue_);
-      for (Waiting* one : batch) one->written = true;
-      somebody_writes_ = false;
-    }
-    written_.notify_all();
-  }
-}
-
-// In one transaction; each by itself if that cannot be.
-void SqliteStore::write_all(std::span<Waiting* const> batch) {
   MutexLock lock(writing_);
-  const auto together = write(batch);
-  for (Waiting* const& one : batch) {
-    one->outcome = together || batch.size() == 1 ? together : write(std::span(&one, 1));
-  }
-}
-
-Result<void> SqliteStore::write(std::span<Waiting* const> batch) {
   ASSIGN_OR_RETURN(const auto transaction, store::Transaction::begin(*writer_));
   RETURN_IF_ERROR(remove_expired());
-  for (const Waiting* one : batch) RETURN_IF_ERROR(write_one(one->session, one->messages));
+  RETURN_IF_ERROR(write(session, messages));
   return transaction->commit();
 }
 
-Result<void> SqliteStore::write_one(const std::string& session, std::span<const Message> messages) {
+// Whoever comes while nobody syncs does so for all who came before; who comes meanwhile waits for
+// the next sync, which one of them does. Nobody who only writes waits for the disk.
+Result<void> SqliteStore::settle(const Context&) {
+  std::uint64_t covers = 0;
+  bool log_is_new = false;
+  {
+    MutexLock lock(settling_);
+    const std::uint64_t mine = ++asked_;
+    while (somebody_syncs_ && done_ < mine) settled_.wait(settling_);
+    if (broken_) return fail(*broken_);
+    if (done_ >= mine) return {};
+    somebody_syncs_ = true;
+    covers = asked_;
+    log_is_new = done_ == 0;
+  }
+  auto synced = store::sync_path(file_.string() + "-wal");
+  if (synced && log_is_new) {
+    synced = store::sync_path(file_.has_parent_path() ? file_.parent_path() : ".");
+  }
+  MutexLock lock(settling_);
+  somebody_syncs_ = false;
+  if (synced) {
+    done_ = covers;
+  } else {
+    broken_ = synced.error();
+  }
+  settled_.notify_all();
+  return synced;
+}
+
+Result<void> SqliteStore::write(const std::string& session, std::span<const Message> messages) {
   std::int64_t position = 0;
   const auto known = find_in(*writer_, session);
   if (known) {
@@ -190,16 +187,24 @@ Result<SessionInfo> SqliteStore::find_in(store::Database& database,
   return session_of(rows);
 }
 
-Result<void> SqliteStore::rename(const Context&, const std::string& session,
+Result<void> SqliteStore::rename(const Context& context, const std::string& session,
                                  const std::string& title) {
-  MutexLock lock(writing_);
-  RETURN_IF_ERROR(find_in(*writer_, session));
-  ASSIGN_OR_RETURN(auto rename, writer_->prepare("UPDATE sessions SET title = ?2 WHERE id = ?1"));
-  rename.bind(1, session).bind(2, title);
-  return rename.run();
+  {
+    MutexLock lock(writing_);
+    RETURN_IF_ERROR(find_in(*writer_, session));
+    ASSIGN_OR_RETURN(auto rename, writer_->prepare("UPDATE sessions SET title = ?2 WHERE id = ?1"));
+    rename.bind(1, session).bind(2, title);
+    RETURN_IF_ERROR(rename.run());
+  }
+  return settle(context);
 }
 
-Result<void> SqliteStore::remove(const Context&, const std::string& session) {
+Result<void> SqliteStore::remove(const Context& context, const std::string& session) {
+  RETURN_IF_ERROR(remove_unsettled(session));
+  return settle(context);
+}
+
+Result<void> SqliteStore::remove_unsettled(const std::string& session) {
   MutexLock lock(writing_);
   RETURN_IF_ERROR(find_in(*writer_, session));
   ASSIGN_OR_RETURN(const auto transaction, store::Transaction::begin(*writer_));

@@ -48,13 +48,16 @@ TEST_F(SqliteStoreTest, KeepsConversationsAcrossRestarts) {
   EXPECT_TRUE(store->list({}, 1)->truncated);
 }
 
-// Appends of many at once share writes; each must be there, in its own session, in order.
+// Many at once share syncs; each message must be there, in its own session, in order.
 TEST_F(SqliteStoreTest, ManyAtOnceLoseNothing) {
   {
     std::vector<std::jthread> writers;
     for (int writer = 0; writer < 8; ++writer) {
       writers.emplace_back([this, writer] {
-        for (int i = 0; i < 5; ++i) say("s" + std::to_string(writer), std::to_string(i));
+        for (int i = 0; i < 5; ++i) {
+          say("s" + std::to_string(writer), std::to_string(i));
+          EXPECT_TRUE(store->settle({}));
+        }
       });
     }
   }

@@ -178,10 +178,11 @@ Result<TurnOutcome> Turns::answer(const Context& context, const Turn& turn, cons
     if (!outcome.mode.empty()) extras[kModeExtra] = outcome.mode;
     if (outcome.bare) extras[kBareExtra] = bare_json(*outcome.bare);
     keep_stopped(turn.session, asked, std::move(extras));
+    settle(turn.session);
     return fail(std::move(asked.answer).error());
   }
   outcome.answer = *std::move(asked.answer);
-  outcome.saved = keep_answer(turn.session, outcome);
+  outcome.saved = keep_answer(turn.session, outcome) && settle(turn.session);
   metrics_.own(clock_.now() - began - asked.took);
   return outcome;
 }
@@ -221,6 +222,14 @@ bool Turns::keep(const std::string& session, Message answer) {
   obs::log().warn(full ? "the history took no answer; too many wait already, this one is lost"
                        : "the history took no answer; it will be offered again",
                   {{"session", session}, {"error", kept.error().message}});
+  return false;
+}
+
+bool Turns::settle(const std::string& session) {
+  const auto settled = store_.settle(store_context());
+  if (settled) return true;
+  obs::log().warn("a conversation may not survive a power failure",
+                  {{"session", session}, {"error", settled.error().message}});
   return false;
 }
 

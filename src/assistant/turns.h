@@ -100,6 +100,7 @@ class Turns final {
   bool keep_answer(const std::string& session, const TurnOutcome& outcome);
   void keep_stopped(const std::string& session, const Asked& asked, codec::Json extras);
   bool keep(const std::string& session, Message answer);
+  bool settle(const std::string& session);
   Result<void> store_answer(const std::string& session, const Message& answer);
   codec::Json stamp() const;
 

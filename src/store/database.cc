@@ -55,7 +55,8 @@ std::unexpected<Error> fail_sqlite(sqlite3* handle, std::string_view what) {
   return fail(code_of(code), "{}: {}{}", what, sqlite3_errmsg(handle), advice_for(code));
 }
 
-// Of a file or a directory.
+}  // namespace
+
 Result<void> sync_path(const std::filesystem::path& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   const bool synced = fd >= 0 && ::fsync(fd) == 0;
@@ -63,8 +64,6 @@ Result<void> sync_path(const std::filesystem::path& path) {
   if (!synced) return fail(ErrorCode::kUnavailable, "cannot sync {}", path.string());
   return {};
 }
-
-}  // namespace
 
 Statement::~Statement() {
   sqlite3_finalize(statement_);

@@ -82,4 +82,8 @@ class Transaction final {
   bool open_ = true;
 };
 
+// What was written to a file, or which files are in a directory, is on the disk when it returns.
+// kUnavailable: it may not be, and no later call tells.
+Result<void> sync_path(const std::filesystem::path& path);
+
 }  // namespace rage::store

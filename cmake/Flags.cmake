@@ -13,7 +13,8 @@ find_program(MOLD mold)
 add_library(rage_flags INTERFACE)
 target_compile_options(rage_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
-  -Wswitch -Wextra-semi -fno-omit-frame-pointer)
+  -Wswitch -Wextra-semi -fno-omit-frame-pointer
+  -pthread)  # Of some libraries anyway; all alike, for precompiled headers.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(rage_flags INTERFACE -Wthread-safety -Wno-missing-designated-field-initializers)
 else()

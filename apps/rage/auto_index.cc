@@ -78,6 +78,11 @@ Result<void> complete(Flags& flags) {
   std::error_code error;
   const auto program = std::filesystem::read_symlink(kOwnProgram, error);
   if (!error) flags.command.source.ssh_program = program.string();
+  if (::isatty(STDERR_FILENO) == 1) {
+    flags.command.source.progress = [](const std::string& line) {
+      fmt::print(stderr, "\r{}\x1b[K", line);
+    };
+  }
   ASSIGN_OR_RETURN(flags.client, flags.service.options());
   ASSIGN_OR_RETURN(flags.command.source.credentials, cli::load_credentials(flags.credentials));
   return {};
@@ -110,6 +115,7 @@ int run_auto_index(Flags flags) {
     return 3;
   }
   const cli::IndexRun done = run(flags);
+  if (flags.command.source.progress) flags.command.source.progress("");
   fmt::print("{}", flags.json ? codec::render_json(cli::run_json(done)) + "\n"
                               : cli::render_for_people(done));
   std::fflush(stdout);

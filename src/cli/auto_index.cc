@@ -151,6 +151,9 @@ IndexRun run_auto_index(const Context& context, Clock& clock, RagClient& client,
   run.details = details_of(*listing, diff, remove);
   if (command.dry_run) return run;
   if (diff.write.empty() && diff.replaced.empty() && !remove) return run;
+  if (command.source.progress) {
+    command.source.progress(fmt::format("writing {} documents", diff.write.size()));
+  }
   const auto carried = carry_out(service, *listing, diff, remove);
   const auto after = service.list();
   if (after) {

@@ -167,8 +167,12 @@ class Crawl final {
   }
 
   Result<void> read_pages() {
-    while (!reading_.done()) {
+    while (reading_.waiting() > 0) {
       RETURN_IF_ERROR(context_.check());
+      if (options_.progress) {
+        options_.progress(
+            fmt::format("{} pages read, {} known to wait", pages_read_, reading_.waiting()));
+      }
       if (const std::string why = limit(); !why.empty()) {
         reading_.stop(why);
         return {};

@@ -105,7 +105,9 @@ class SiteSource : public testing::Test {
     web_.asked.clear();
     web_.downloaded.clear();
     return read_site_source(Context{}, clock_, web_, request_, index_,
-                            {.owner = kOwner, .limits = limits_});
+                            {.owner = kOwner,
+                             .limits = limits_,
+                             .progress = [this](const auto& line) { told_.push_back(line); }});
   }
 
   // Reads, and makes the index what it is to be, but for what is not to be written any more.
@@ -144,6 +146,7 @@ class SiteSource : public testing::Test {
   SiteRequest request_{.url = "https://e.org/", .prefix = {}, .include = {}, .exclude = {}};
   std::vector<IndexedDocument> index_;
   SourceListing last_;
+  std::vector<std::string> told_;
 };
 
 TEST_F(SiteSource, FollowsLinksWithinTheSite) {
@@ -163,6 +166,14 @@ TEST_F(SiteSource, FollowsLinksWithinTheSite) {
     EXPECT_EQ(document.metadata["split_type"], "markdown");
     EXPECT_EQ(document.metadata["url"], document.place);
   }
+}
+
+// Hundreds of pages with a pause between them take minutes.
+TEST_F(SiteSource, SaysHowFarItIs) {
+  put("/", {html("home", {"a"})});
+  put("/a", {html("a", {})});
+  run();
+  EXPECT_THAT(told_, ElementsAre("1 pages read, 1 known to wait"));
 }
 
 // A server may choose whom we ask only if it is the one the user named.

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <set>
 #include <span>
@@ -57,6 +58,8 @@ struct SourceOptions {
   // Called by git as ssh is, with the two variables above in its environment.
   std::string ssh_program = "ssh";
   SourceLimits limits;
+  // A line for whoever waits, now and then; may be empty.
+  std::function<void(const std::string&)> progress = {};
 };
 
 struct SourceListing {

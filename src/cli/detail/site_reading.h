@@ -47,7 +47,7 @@ class SiteReading final {
 
   // At most `most`, as robots.txt allows.
   std::vector<FrontierPage> next(std::size_t most);
-  bool done() const { return frontier_.waiting() == 0; }
+  std::size_t waiting() const { return frontier_.waiting(); }
   // The reply to wish_for(page.url). kUnavailable after ten failures in a row.
   Result<void> take(const FrontierPage& page, const Fetched& fetched);
   std::uint64_t bytes() const { return total_; }

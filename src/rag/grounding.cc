@@ -209,9 +209,7 @@ std::string open_question(const std::vector<ChatTurn>& turns) {
 
 AnswerPlan plan_answer(const std::vector<ChatTurn>& turns, std::vector<RetrievedChunk> retrieved,
                        const Corpus& corpus, const GroundingOptions& options) {
-  if (options.grounding == GroundingMode::kOff) {
-    return plan_unchecked(turns, retrieved, {.context_tokens_max = options.context_tokens_max});
-  }
+  if (options.grounding == GroundingMode::kOff) return plan_unchecked(turns, retrieved, options);
   const CorpusIndex& index = index_of(corpus);
   Situation now;
   now.conversation = read_conversation(turns, index);

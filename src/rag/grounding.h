@@ -58,11 +58,16 @@ struct SourceSentence {
   float similarity = 0;  // Cosine of `title: text` and the question, once compared.
 };
 
+// KAITO's RAG_SIMILARITY_THRESHOLD: the squared distance of unit vectors, 2 - 2 cos.
+inline constexpr float kPlainDistanceMax = 0.85F;
+
 struct GroundingOptions {
   AnswerMode mode = AnswerMode::kAuto;
   std::size_t context_tokens_max = 1500;  // For sources in the prompt, about 4 bytes a token.
   GroundingMode grounding = GroundingMode::kStrict;
   std::vector<SourceSentence> sentences = {};  // Compared; empty: none were.
+  // kOff alone: chunks further from the question are not used; 0: all.
+  float distance_max = kPlainDistanceMax;
 };
 
 // kBareModel: GroundingMode::kOff alone, with nothing near enough.

@@ -8,7 +8,7 @@ namespace rage::rag {
 
 AnswerPlan plan_unchecked(const std::vector<ChatTurn>& turns,
                           const std::vector<RetrievedChunk>& retrieved,
-                          const UncheckedOptions& options) {
+                          const GroundingOptions& options) {
   AnswerPlan plan;
   plan.grounding = GroundingMode::kOff;
   plan.standalone_question = open_question(turns);

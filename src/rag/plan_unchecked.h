@@ -8,17 +8,9 @@
 
 namespace rage::rag {
 
-// KAITO's RAG_SIMILARITY_THRESHOLD: the squared distance of unit vectors, 2 - 2 cos.
-inline constexpr float kPlainDistanceMax = 0.85F;
-
-struct UncheckedOptions {
-  std::size_t context_tokens_max = 1500;   // For sources in the prompt, about 4 bytes a token.
-  float distance_max = kPlainDistanceMax;  // Chunks further from the question are not used; 0: all.
-};
-
 // Sources are the nearest first. kBareModel if none is near enough.
 AnswerPlan plan_unchecked(const std::vector<ChatTurn>& turns,
                           const std::vector<RetrievedChunk>& retrieved,
-                          const UncheckedOptions& options);
+                          const GroundingOptions& options);
 
 }  // namespace rage::rag

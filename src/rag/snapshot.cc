@@ -79,14 +79,9 @@ void add_by_fields(const Snapshot& snapshot, const RetrieveQuery& query,
   if (query.demands == nullptr || query.demands->met.empty()) return;
   if (query.demands->met.size() > pool_size(query)) return;  // So are their rows.
   std::vector<Place> places;
-  for (std::uint32_t s = 0; s < snapshot.segments.size(); ++s) {
-    const SegmentRef& ref = snapshot.segments[s];
-    for (text::RowId r = 0; r < ref.segment->rows.size(); ++r) {
-      if (ref.deleted && ref.deleted->contains(r)) continue;
-      if (!allowed.empty() && !allowed[s].contains(r)) continue;
-      if (met_by(query, *ref.segment->rows[r].chunk) > 0) places.emplace_back(s, r);
-    }
-  }
+  for_each_allowed(snapshot, allowed, [&](Place place, const Row& row) {
+    if (met_by(query, *row.chunk) > 0) places.push_back(place);
+  });
   if (places.size() > pool_size(query)) return;
   for (const Place& place : places) candidates.try_emplace(place);
 }

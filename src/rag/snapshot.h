@@ -110,6 +110,19 @@ using RowCandidates = std::map<Place, RowCandidate>;
 std::size_t pool_size(const RetrieveQuery& query);
 // Rows that pass the filter, one set a segment; empty if there is no filter.
 std::vector<text::RowSet> allowed_rows(const Snapshot& snapshot, const MetadataFilter& filter);
+// Calls visit(place, row) for each live row that passes, in order.
+template <class Visit>
+void for_each_allowed(const Snapshot& snapshot, std::span<const text::RowSet> allowed,
+                      Visit visit) {
+  for (std::uint32_t s = 0; s < snapshot.segments.size(); ++s) {
+    const SegmentRef& ref = snapshot.segments[s];
+    for (text::RowId r = 0; r < ref.segment->rows.size(); ++r) {
+      if (ref.deleted && ref.deleted->contains(r)) continue;
+      if (!allowed.empty() && !allowed[s].contains(r)) continue;
+      visit(Place(s, r), ref.segment->rows[r]);
+    }
+  }
+}
 // Those that share words with the question, and those that meet its demands. Demands that more
 // rows meet than are taken of a side tell little: such rows must be found otherwise.
 RowCandidates find_by_words_and_fields(const Snapshot& snapshot, const RetrieveQuery& query,

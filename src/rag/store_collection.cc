@@ -42,14 +42,8 @@ Sequences live_sequences(const Snapshot& snapshot) {
 // Rows that the filter allows.
 Sequences allowed_sequences(const Snapshot& snapshot, std::span<const text::RowSet> allowed) {
   Sequences sequences;
-  for (std::size_t s = 0; s < snapshot.segments.size(); ++s) {
-    const SegmentRef& ref = snapshot.segments[s];
-    for (std::size_t r = 0; r < ref.segment->rows.size(); ++r) {
-      const auto row = static_cast<text::RowId>(r);
-      if (!allowed[s].contains(row) || (ref.deleted && ref.deleted->contains(row))) continue;
-      sequences.push_back(ref.segment->rows[r].sequence);
-    }
-  }
+  for_each_allowed(snapshot, allowed,
+                   [&](Place, const Row& row) { sequences.push_back(row.sequence); });
   return sequences;
 }
 

@@ -118,7 +118,8 @@ Result<rag::AnswerPlan> ChatEndpoint::plan(const Context& context, const ChatReq
   rag::GroundingOptions grounding{.mode = options_.answer_mode,
                                   .context_tokens_max = source_tokens(request, options_),
                                   .grounding = request.grounding.value_or(
-                                      collection.grounding_mode().value_or(options_.grounding))};
+                                      collection.grounding_mode().value_or(options_.grounding)),
+                                  .distance_max = options_.distance_max};
   const bool off = grounding.grounding == rag::GroundingMode::kOff;
   const std::string question =
       off ? rag::open_question(request.turns) : rag::standalone_question(request.turns, corpus);
@@ -126,11 +127,6 @@ Result<rag::AnswerPlan> ChatEndpoint::plan(const Context& context, const ChatReq
                    collections_.retrieve(context, collection, question,
                                          request.candidates_max.value_or(options_.candidates_max),
                                          request.filter));
-  if (off) {
-    return rag::plan_unchecked(request.turns, hits,
-                               {.context_tokens_max = grounding.context_tokens_max,
-                                .distance_max = options_.distance_max});
-  }
   rag::AnswerPlan plan = rag::plan_answer(request.turns, hits, corpus, grounding);
   if (!plan.undecided) return plan;
   grounding.sentences = rag::near_sentences(hits, corpus);

@@ -14,7 +14,6 @@
 #include "net/http_server.h"
 #include "rag/collections.h"
 #include "rag/grounding.h"
-#include "rag/plan_unchecked.h"
 #include "ragserver/answer_log.h"
 
 namespace rage::ragserver {
@@ -24,7 +23,7 @@ struct ChatOptions {
   double context_token_ratio = 0.5;             // RAG_CONTEXT_TOKEN_FILL_RATIO
   std::size_t candidates_max = 24;              // Chunks retrieved for one answer.
   std::size_t top_k_max = 300;                  // Largest max_node_count of a request.
-  float distance_max = rag::kPlainDistanceMax;  // Mode off: rag::UncheckedOptions.
+  float distance_max = rag::kPlainDistanceMax;  // Mode off: rag::GroundingOptions.
   // Sources in a prompt, whatever the window: a small model on a CPU reads about 300 tokens a
   // second.
   std::size_t source_tokens_max = 1500;

@@ -1,5 +1,6 @@
 // Embedding throughput, latency, start and memory; prints one JSON object.
-// Usage: embed_bench [--model FOLDER] [--precision auto|f32|bf16] [--seconds S] [--texts-out FILE]
+// Usage: embed_bench [--model FOLDER] [--precision auto|f32|bf16|int8] [--seconds S] [--texts-out
+// FILE]
 // --texts-out writes the texts as JSON lines, so that a peer measures the same ones
 // (embed_peer.py).
 #include <fmt/format.h>
@@ -10,7 +11,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <map>
 #include <mutex>
 #include <random>
 #include <string>
@@ -158,19 +158,22 @@ void write_texts(const Texts& texts, const std::string& path) {
   }
 }
 
+rage::embed::Precision precision_of(const std::string& wanted) {
+  for (const auto& [name, precision] : rage::embed::kPrecisionNames) {
+    if (name == wanted) return precision;
+  }
+  stop_with("unknown precision " + wanted);
+}
+
 Options parse_options(int count, char** arguments) {
   Options options;
-  const std::map<std::string, rage::embed::Precision> precisions = {
-      {"auto", rage::embed::Precision::kAuto},
-      {"f32", rage::embed::Precision::kF32},
-      {"bf16", rage::embed::Precision::kBf16}};
   for (int i = 1; i + 1 < count; i += 2) {
     const std::string name = arguments[i];
     const std::string value = arguments[i + 1];
     if (name == "--model")
       options.model = value;
-    else if (name == "--precision" && precisions.contains(value))
-      options.precision = precisions.at(value);
+    else if (name == "--precision")
+      options.precision = precision_of(value);
     else if (name == "--seconds")
       options.seconds = std::atof(value.c_str());
     else if (name == "--texts-out")

@@ -1,7 +1,6 @@
 #include "embed/bert_encoder.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
@@ -13,6 +12,8 @@
 
 #include "base/check.h"
 #include "embed/detail/bert_graph.h"
+#include "embed/detail/bert_weights.h"
+#include "embed/detail/pooling.h"
 #include "embed/safetensors.h"
 
 namespace rage::embed {
@@ -56,24 +57,6 @@ ov::AnyMap runtime_options(Precision precision, std::size_t threads) {
   };
 }
 
-// False for a vector without a direction (all zero, or not finite).
-bool scale_to_unit_length(std::span<float> vector) {
-  double squares = 0;
-  for (const float value : vector) squares += static_cast<double>(value) * value;
-  if (!(squares > 0) || !std::isfinite(squares)) return false;
-  const double scale = 1.0 / std::sqrt(squares);
-  for (float& value : vector) value = static_cast<float>(value * scale);
-  return true;
-}
-
-// The sum points where the mean does, and only the direction is kept.
-void add_tokens(std::span<const float> hidden_states, std::span<float> vector) {
-  std::ranges::fill(vector, 0.0F);
-  for (std::size_t at = 0; at < hidden_states.size(); at += vector.size()) {
-    for (std::size_t i = 0; i < vector.size(); ++i) vector[i] += hidden_states[at + i];
-  }
-}
-
 }  // namespace
 
 struct BertEncoder::State {
@@ -91,13 +74,14 @@ Precision BertEncoder::precision() const {
 
 Result<std::unique_ptr<BertEncoder>> BertEncoder::load(const std::filesystem::path& folder,
                                                        const BertConfig& config,
-                                                       const BertEncoderOptions& options) {
+                                                       const TextEncoderOptions& options) {
   ASSIGN_OR_RETURN(const auto weights, SafetensorsFile::open(folder / "model.safetensors"));
   auto state = std::make_unique<State>();
   state->config = config;
   state->precision = resolve(options.precision);
   try {
-    ASSIGN_OR_RETURN(const auto graph, detail::build_bert_graph(weights, config));
+    ASSIGN_OR_RETURN(const auto graph,
+                     detail::build_bert_graph(detail::BertWeights(weights), config));
     prepare_for_sanitizers();
     ov::Core core;
     state->model =
@@ -173,10 +157,7 @@ Result<void> BertEncoder::pool(const MicroBatch& batch) const {
     CHECK(text.vector.size() == hidden);
     const std::size_t pooled = state_->config.pooling == Pooling::kCls ? 1 : text.ids.size();
     const std::size_t first = text.row * batch.row_tokens + text.column;
-    add_tokens(all.subspan(first * hidden, pooled * hidden), text.vector);
-    if (!scale_to_unit_length(text.vector)) {
-      return fail(ErrorCode::kInternal, "the model gave a vector without a direction");
-    }
+    RETURN_IF_ERROR(detail::pool_tokens(all.subspan(first * hidden, pooled * hidden), text.vector));
   }
   return {};
 }

@@ -38,16 +38,16 @@ Result<std::unique_ptr<LocalEmbedder>> LocalEmbedder::load(const std::filesystem
                 "the tokenizer knows {} tokens, config.json says 'vocab_size' {}",
                 tokenizer->vocabulary_size(), config.vocabulary);
   }
-  ASSIGN_OR_RETURN(auto encoder,
-                   BertEncoder::load(folder, config,
-                                     {.precision = options.precision, .threads = options.threads}));
+  ASSIGN_OR_RETURN(
+      auto encoder,
+      load_encoder(folder, config, {.precision = options.precision, .threads = options.threads}));
   return std::unique_ptr<LocalEmbedder>(new LocalEmbedder(
       std::move(id), std::move(config), std::move(tokenizer), std::move(encoder), options.batcher));
 }
 
 LocalEmbedder::LocalEmbedder(std::string id, BertConfig config,
                              std::unique_ptr<text::WordPieceTokenizer> tokenizer,
-                             std::unique_ptr<BertEncoder> encoder, const BatcherOptions& options)
+                             std::unique_ptr<TextEncoder> encoder, const BatcherOptions& options)
     : id_(std::move(id)),
       config_(std::move(config)),
       tokenizer_(std::move(tokenizer)),

@@ -11,9 +11,9 @@
 
 #include "embed/batcher.h"
 #include "embed/bert_config.h"
-#include "embed/bert_encoder.h"
 #include "embed/embedder.h"
 #include "embed/precision.h"
+#include "embed/text_encoder.h"
 #include "text/wordpiece.h"
 
 namespace rage::embed {
@@ -44,13 +44,13 @@ class LocalEmbedder final : public Embedder {
  private:
   LocalEmbedder(std::string id, BertConfig config,
                 std::unique_ptr<text::WordPieceTokenizer> tokenizer,
-                std::unique_ptr<BertEncoder> encoder, const BatcherOptions& options);
+                std::unique_ptr<TextEncoder> encoder, const BatcherOptions& options);
   TokenIds tokenize(const std::string& text, TextKind kind) const;
 
   const std::string id_;
   const BertConfig config_;
   const std::unique_ptr<text::WordPieceTokenizer> tokenizer_;
-  const std::unique_ptr<BertEncoder> encoder_;
+  const std::unique_ptr<TextEncoder> encoder_;
   Batcher batcher_;
 };
 

@@ -1,6 +1,6 @@
 #include "embed/detail/bert_graph.h"
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -20,18 +20,9 @@ using Value = ov::Output<ov::Node>;
 // Far below any score, yet finite: a row of padding alone must not become NaN.
 constexpr float kMasked = -1e9F;
 
-std::optional<ov::element::Type> element_type(TensorType type) {
-  switch (type) {
-    case TensorType::kF32:
-      return ov::element::f32;
-    case TensorType::kF16:
-      return ov::element::f16;
-    case TensorType::kBf16:
-      return ov::element::bf16;
-    case TensorType::kOther:
-      return std::nullopt;
-  }
-  return std::nullopt;
+ov::element::Type element_type(TensorType type) {
+  if (type == TensorType::kF16) return ov::element::f16;
+  return type == TensorType::kBf16 ? ov::element::bf16 : ov::element::f32;
 }
 
 Value integers(std::vector<std::int64_t> values) {
@@ -52,11 +43,8 @@ std::shared_ptr<op::Parameter> token_input(const char* name) {
 // keeps the description of the architecture below free of error paths.
 class Builder final {
  public:
-  Builder(const std::shared_ptr<const SafetensorsFile>& weights, const BertConfig& config)
-      : weights_(weights), config_(config) {
-    // Files of a bare BertModel have no prefix, those of a model with a head have one.
-    if (weights->find("embeddings.word_embeddings.weight") == nullptr) prefix_ = "bert.";
-  }
+  Builder(const BertWeights& weights, const BertConfig& config)
+      : weights_(weights), config_(config) {}
 
   Result<std::shared_ptr<ov::Model>> build() {
     const ov::ParameterVector inputs = {token_input("ids"), token_input("positions"),
@@ -73,31 +61,20 @@ class Builder final {
 
  private:
   Value weight(const std::string& name, const ov::Shape& shape) {
-    const TensorInfo* tensor = weights_->find(prefix_ + name);
-    const auto type = tensor == nullptr ? std::nullopt : element_type(tensor->type);
-    if (!type || !std::ranges::equal(tensor->shape, shape)) {
-      if (!error_) error_ = weight_error(name, shape, tensor);
+    const auto found = weights_.find(name, {shape.begin(), shape.end()});
+    if (!found) {
+      if (!error_) error_ = found.error();
       return op::Constant::create(ov::element::f32, shape, {0.0F});
     }
-    const std::byte* bytes = weights_->bytes_of(*tensor).data();
-    const bool aligned = reinterpret_cast<std::uintptr_t>(bytes) % type->size() == 0;
-    const auto owner = std::const_pointer_cast<SafetensorsFile>(weights_);
-    const auto constant = aligned ? std::make_shared<op::Constant>(*type, shape, bytes, owner)
-                                  : std::make_shared<op::Constant>(*type, shape, bytes);
-    if (*type == ov::element::f32) return constant;
+    const TensorInfo& tensor = **found;
+    const ov::element::Type type = element_type(tensor.type);
+    const std::byte* bytes = weights_.file()->bytes_of(tensor).data();
+    const bool aligned = reinterpret_cast<std::uintptr_t>(bytes) % type.size() == 0;
+    const auto owner = std::const_pointer_cast<SafetensorsFile>(weights_.file());
+    const auto constant = aligned ? std::make_shared<op::Constant>(type, shape, bytes, owner)
+                                  : std::make_shared<op::Constant>(type, shape, bytes);
+    if (type == ov::element::f32) return constant;
     return std::make_shared<op::Convert>(constant, ov::element::f32);
-  }
-
-  Error weight_error(const std::string& name, const ov::Shape& shape,
-                     const TensorInfo* tensor) const {
-    const std::string why =
-        tensor == nullptr ? "is missing"
-        : !element_type(tensor->type)
-            ? "has an element type other than F32, F16, BF16"
-            : fmt::format("has shape [{}], config.json says [{}]", fmt::join(tensor->shape, ", "),
-                          fmt::join(shape, ", "));
-    return Error{.code = ErrorCode::kDataLoss,
-                 .message = fmt::format("model.safetensors: tensor '{}{}' {}", prefix_, name, why)};
   }
 
   Value linear(const Value& input, const std::string& name, std::size_t from, std::size_t to) {
@@ -170,16 +147,15 @@ class Builder final {
     return layer_norm(std::make_shared<op::Add>(narrow, middle), name + "output.LayerNorm");
   }
 
-  const std::shared_ptr<const SafetensorsFile> weights_;
+  const BertWeights& weights_;
   const BertConfig& config_;
-  std::string prefix_;
   std::optional<Error> error_;
 };
 
 }  // namespace
 
-Result<std::shared_ptr<ov::Model>> build_bert_graph(
-    const std::shared_ptr<const SafetensorsFile>& weights, const BertConfig& config) {
+Result<std::shared_ptr<ov::Model>> build_bert_graph(const BertWeights& weights,
+                                                    const BertConfig& config) {
   return Builder(weights, config).build();
 }
 

@@ -7,16 +7,16 @@
 
 #include "base/error.h"
 #include "embed/bert_config.h"
-#include "embed/safetensors.h"
+#include "embed/detail/bert_weights.h"
 
 namespace rage::embed::detail {
 
 // Inputs, all i32 [rows, row_tokens]: "ids"; "positions", counted from each text's own start;
 // "segments", a number a text: tokens attend to the tokens of their own segment alone. Output: the
 // last hidden state, f32 [rows, row_tokens, hidden]. Weights are not copied; the graph keeps
-// `weights` alive. kDataLoss names the tensor that is missing or has another shape than the
+// the file mapped. kDataLoss names the tensor that is missing or has another shape than the
 // configuration says.
-Result<std::shared_ptr<ov::Model>> build_bert_graph(
-    const std::shared_ptr<const SafetensorsFile>& weights, const BertConfig& config);
+Result<std::shared_ptr<ov::Model>> build_bert_graph(const BertWeights& weights,
+                                                    const BertConfig& config);
 
 }  // namespace rage::embed::detail

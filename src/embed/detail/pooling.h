@@ -1,0 +1,15 @@
+// From the last hidden states of a text's tokens to its vector.
+#pragma once
+
+#include <span>
+
+#include "base/error.h"
+
+namespace rage::embed::detail {
+
+// The sum of the tokens' states (it points where the mean does, and only the direction is kept),
+// scaled to length 1. `states` are rows of vector.size(). kInternal for one without a direction
+// (all zero, or not finite).
+Result<void> pool_tokens(std::span<const float> states, std::span<float> vector);
+
+}  // namespace rage::embed::detail

@@ -1,0 +1,340 @@
+#include "embed/int8_encoder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <latch>
+#include <numeric>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "base/worker_pool.h"
+#include "embed/detail/bert_weights.h"
+#include "embed/detail/int8_kernels.h"
+#include "embed/detail/pooling.h"
+
+namespace rage::embed {
+namespace {
+
+using detail::BertWeights;
+using detail::Int8Linear;
+
+// Tokens that go through the feed-forward part together: their wide rows stay in the L2 cache.
+constexpr std::size_t kFeedForwardTokens = 48;
+// Below this, waking another thread costs more than it saves.
+constexpr std::size_t kSharedTokensMin = 32;
+
+struct Norm {
+  std::vector<float> scales;
+  std::vector<float> shifts;
+};
+
+struct Layer {
+  Int8Linear projections;  // Query, key and value, one below the other.
+  Int8Linear mixed;
+  Norm mixed_norm;
+  Int8Linear wide;
+  Int8Linear narrow;
+  Norm narrow_norm;
+};
+
+// A table of rows in the mapped file: read where it lies.
+struct Table {
+  TensorType type = TensorType::kF32;
+  std::span<const std::byte> bytes;
+  std::size_t row_bytes = 0;
+
+  std::span<const std::byte> row(std::size_t number) const {
+    return bytes.subspan(number * row_bytes, row_bytes);
+  }
+};
+
+struct Model {
+  BertConfig config;
+  std::shared_ptr<const SafetensorsFile> file;
+  Table words;
+  Table places;
+  std::vector<float> type;  // Of the first segment; texts have no other.
+  Norm norm;
+  std::vector<Layer> layers;
+};
+
+// What one thread needs for its texts; grows to the largest micro-batch.
+struct Workspace {
+  std::vector<float> states;
+  std::vector<float> projections;
+  std::vector<float> mixed;
+  std::vector<float> wide;
+  std::vector<float> narrow;
+  std::vector<float> row;
+  detail::Int8Rows rows;
+  detail::AttentionSpace attention;
+};
+
+class Reader final {
+ public:
+  Reader(BertWeights weights, const BertConfig& config)
+      : weights_(std::move(weights)), config_(config) {}
+
+  Result<Model> read() {
+    const std::size_t hidden = config_.hidden;
+    Model model{.config = config_, .file = weights_.file()};
+    ASSIGN_OR_RETURN(model.words, table("embeddings.word_embeddings", config_.vocabulary));
+    ASSIGN_OR_RETURN(model.places, table("embeddings.position_embeddings", config_.positions));
+    ASSIGN_OR_RETURN(model.type, weights_.read("embeddings.token_type_embeddings.weight",
+                                               {config_.token_types, hidden}));
+    model.type.resize(hidden);
+    ASSIGN_OR_RETURN(model.norm, norm("embeddings.LayerNorm"));
+    for (std::size_t i = 0; i < config_.layers; ++i) {
+      ASSIGN_OR_RETURN(Layer layer, read_layer(fmt::format("encoder.layer.{}.", i)));
+      model.layers.push_back(std::move(layer));
+    }
+    return model;
+  }
+
+ private:
+  Result<Table> table(const std::string& name, std::size_t rows) const {
+    ASSIGN_OR_RETURN(const TensorInfo* tensor,
+                     weights_.find(name + ".weight", {rows, config_.hidden}));
+    const auto bytes = weights_.file()->bytes_of(*tensor);
+    return Table{.type = tensor->type, .bytes = bytes, .row_bytes = bytes.size() / rows};
+  }
+
+  Result<Norm> norm(const std::string& name) const {
+    Norm norm;
+    ASSIGN_OR_RETURN(norm.scales, weights_.read(name + ".weight", {config_.hidden}));
+    ASSIGN_OR_RETURN(norm.shifts, weights_.read(name + ".bias", {config_.hidden}));
+    return norm;
+  }
+
+  Result<Int8Linear> linear(const std::string& name, std::size_t from, std::size_t to) const {
+    ASSIGN_OR_RETURN(const auto weights, weights_.read(name + ".weight", {to, from}));
+    ASSIGN_OR_RETURN(const auto biases, weights_.read(name + ".bias", {to}));
+    return detail::quantize_weights(weights, biases);
+  }
+
+  // Queries are divided by the root of a head's size here, once, instead of each score.
+  Result<Int8Linear> projections(const std::string& name) const {
+    const std::size_t hidden = config_.hidden;
+    std::vector<float> weights;
+    std::vector<float> biases;
+    const float scale = 1.0F / std::sqrt(static_cast<float>(hidden / config_.heads));
+    for (const char* part : {"query", "key", "value"}) {
+      ASSIGN_OR_RETURN(auto matrix, weights_.read(name + part + ".weight", {hidden, hidden}));
+      ASSIGN_OR_RETURN(auto bias, weights_.read(name + part + ".bias", {hidden}));
+      if (weights.empty()) {
+        for (float& value : matrix) value *= scale;
+        for (float& value : bias) value *= scale;
+      }
+      weights.insert(weights.end(), matrix.begin(), matrix.end());
+      biases.insert(biases.end(), bias.begin(), bias.end());
+    }
+    return detail::quantize_weights(weights, biases);
+  }
+
+  Result<Layer> read_layer(const std::string& name) const {
+    const std::size_t hidden = config_.hidden;
+    Layer layer;
+    ASSIGN_OR_RETURN(layer.projections, projections(name + "attention.self."));
+    ASSIGN_OR_RETURN(layer.mixed, linear(name + "attention.output.dense", hidden, hidden));
+    ASSIGN_OR_RETURN(layer.mixed_norm, norm(name + "attention.output.LayerNorm"));
+    ASSIGN_OR_RETURN(layer.wide, linear(name + "intermediate.dense", hidden, config_.intermediate));
+    ASSIGN_OR_RETURN(layer.narrow, linear(name + "output.dense", config_.intermediate, hidden));
+    ASSIGN_OR_RETURN(layer.narrow_norm, norm(name + "output.LayerNorm"));
+    return layer;
+  }
+
+  const BertWeights weights_;
+  const BertConfig& config_;
+};
+
+// Encodes some texts of a micro-batch, one after the other in one run of rows.
+class Pass final {
+ public:
+  Pass(const Model& model, Workspace& space) : model_(model), space_(space) {}
+
+  Result<void> run(std::span<const PlacedText* const> texts) {
+    tokens_ = 0;
+    for (const PlacedText* text : texts) tokens_ += text->ids.size();
+    look_up(texts);
+    for (const Layer& layer : model_.layers) {
+      attend(layer, texts);
+      for (std::size_t first = 0; first < tokens_; first += kFeedForwardTokens) {
+        finish(layer, first, std::min(kFeedForwardTokens, tokens_ - first));
+      }
+    }
+    return pool(texts);
+  }
+
+ private:
+  static std::span<float> room(std::vector<float>& values, std::size_t size) {
+    if (values.size() < size) values.resize(size);
+    return std::span(values).first(size);
+  }
+
+  void normalize(std::span<float> values, std::span<const float> added, const Norm& norm) const {
+    detail::add_and_normalize(values, added, norm.scales, norm.shifts,
+                              static_cast<float>(model_.config.layer_norm_epsilon));
+  }
+
+  void look_up(std::span<const PlacedText* const> texts) {
+    const std::size_t hidden = model_.config.hidden;
+    states_ = room(space_.states, tokens_ * hidden);
+    const auto places = room(space_.mixed, tokens_ * hidden);
+    std::size_t token = 0;
+    for (const PlacedText* text : texts) {
+      CHECK(!text->ids.empty() && text->ids.size() <= model_.config.positions);
+      for (std::size_t i = 0; i < text->ids.size(); ++i, ++token) {
+        const std::int32_t id = text->ids[i];
+        CHECK(std::cmp_greater_equal(id, 0) && std::cmp_less(id, model_.config.vocabulary));
+        const auto state = states_.subspan(token * hidden, hidden);
+        const auto place = places.subspan(token * hidden, hidden);
+        detail::to_floats(model_.words.type, model_.words.row(static_cast<std::size_t>(id)), state);
+        detail::to_floats(model_.places.type, model_.places.row(i), place);
+        for (std::size_t k = 0; k < hidden; ++k) place[k] += model_.type[k];
+      }
+    }
+    normalize(states_, places, model_.norm);
+  }
+
+  void attend(const Layer& layer, std::span<const PlacedText* const> texts) {
+    const std::size_t hidden = model_.config.hidden;
+    const auto projections = room(space_.projections, tokens_ * 3 * hidden);
+    mixed_ = room(space_.mixed, tokens_ * hidden);
+    detail::quantize_rows(states_, hidden, space_.rows);
+    detail::multiply(space_.rows, layer.projections, detail::Activation::kNone, projections);
+    std::size_t first = 0;
+    for (const PlacedText* text : texts) {
+      const std::size_t tokens = text->ids.size();
+      detail::attend(projections.subspan(first * 3 * hidden, tokens * 3 * hidden),
+                     model_.config.heads, hidden / model_.config.heads, space_.attention,
+                     mixed_.subspan(first * hidden, tokens * hidden));
+      first += tokens;
+    }
+  }
+
+  // What comes after attention looks at one token alone.
+  void finish(const Layer& layer, std::size_t first, std::size_t tokens) {
+    const std::size_t hidden = model_.config.hidden;
+    const std::size_t intermediate = model_.config.intermediate;
+    const auto states = states_.subspan(first * hidden, tokens * hidden);
+    const auto narrow = room(space_.narrow, tokens * hidden);
+    const auto wide = room(space_.wide, tokens * intermediate);
+    detail::quantize_rows(mixed_.subspan(first * hidden, tokens * hidden), hidden, space_.rows);
+    detail::multiply(space_.rows, layer.mixed, detail::Activation::kNone, narrow);
+    normalize(states, narrow, layer.mixed_norm);
+    detail::quantize_rows(states, hidden, space_.rows);
+    detail::multiply(space_.rows, layer.wide, detail::Activation::kGelu, wide);
+    detail::quantize_rows(wide, intermediate, space_.rows);
+    detail::multiply(space_.rows, layer.narrow, detail::Activation::kNone, narrow);
+    normalize(states, narrow, layer.narrow_norm);
+  }
+
+  Result<void> pool(std::span<const PlacedText* const> texts) const {
+    const std::size_t hidden = model_.config.hidden;
+    std::size_t first = 0;
+    for (const PlacedText* text : texts) {
+      CHECK(text->vector.size() == hidden);
+      const std::size_t pooled = model_.config.pooling == Pooling::kCls ? 1 : text->ids.size();
+      RETURN_IF_ERROR(
+          detail::pool_tokens(states_.subspan(first * hidden, pooled * hidden), text->vector));
+      first += text->ids.size();
+    }
+    return {};
+  }
+
+  const Model& model_;
+  Workspace& space_;
+  std::size_t tokens_ = 0;
+  std::span<float> states_;
+  std::span<float> mixed_;
+};
+
+using TextList = std::vector<const PlacedText*>;
+
+// The longest text first, each to whom has least.
+std::vector<TextList> share_out(const MicroBatch& batch, std::size_t threads) {
+  TextList texts;
+  std::size_t tokens = 0;
+  for (const PlacedText& text : batch.texts) {
+    texts.push_back(&text);
+    tokens += text.ids.size();
+  }
+  if (tokens < kSharedTokensMin) threads = 1;
+  std::vector<TextList> parts(std::min(threads, texts.size()));
+  std::vector<std::size_t> loads(parts.size());
+  std::ranges::stable_sort(texts, [](const PlacedText* a, const PlacedText* b) {
+    return a->ids.size() > b->ids.size();
+  });
+  for (const PlacedText* text : texts) {
+    const auto part = static_cast<std::size_t>(std::ranges::min_element(loads) - loads.begin());
+    parts[part].push_back(text);
+    loads[part] += text->ids.size();
+  }
+  return parts;
+}
+
+}  // namespace
+
+struct Int8Encoder::State {
+  Model model;
+  std::size_t threads = 1;
+  std::vector<Workspace> spaces;
+  std::optional<WorkerPool> helpers;  // All threads but the caller's.
+};
+
+Int8Encoder::Int8Encoder(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Int8Encoder::~Int8Encoder() = default;
+
+bool Int8Encoder::can_run(const BertConfig& config) {
+  return detail::cpu_has_int8_kernels() && config.hidden % detail::kGroup == 0 &&
+         config.intermediate % detail::kGroup == 0 && config.hidden / config.heads % 2 == 0 &&
+         config.hidden / config.heads <= 256;
+}
+
+Result<std::unique_ptr<Int8Encoder>> Int8Encoder::load(const std::filesystem::path& folder,
+                                                       const BertConfig& config,
+                                                       const TextEncoderOptions& options) {
+  CHECK(can_run(config));
+  ASSIGN_OR_RETURN(const auto file, SafetensorsFile::open(folder / "model.safetensors"));
+  auto state = std::make_unique<State>();
+  ASSIGN_OR_RETURN(state->model, Reader(BertWeights(file), config).read());
+  file->release_pages();
+  const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  state->threads = options.threads == 0 ? cores : options.threads;
+  state->spaces.resize(state->threads);
+  if (state->threads > 1) {
+    state->helpers.emplace(
+        WorkerPoolOptions{.threads = state->threads - 1, .queue_max = state->threads});
+  }
+  return std::unique_ptr<Int8Encoder>(new Int8Encoder(std::move(state)));
+}
+
+Result<void> Int8Encoder::encode(const MicroBatch& batch) {
+  const std::vector<TextList> parts = share_out(batch, state_->threads);
+  std::vector<Result<void>> outcomes(parts.size());
+  const auto run = [&](std::size_t part) {
+    outcomes[part] = Pass(state_->model, state_->spaces[part]).run(parts[part]);
+  };
+  std::latch done(static_cast<std::ptrdiff_t>(parts.size()));
+  for (std::size_t part = 1; part < parts.size(); ++part) {
+    const auto task = [&run, &done, part] {
+      run(part);
+      done.count_down();
+    };
+    if (!state_->helpers->try_submit(task)) task();
+  }
+  if (!parts.empty()) {
+    run(0);
+    done.count_down();
+  }
+  done.wait();
+  for (Result<void>& outcome : outcomes) RETURN_IF_ERROR(std::move(outcome));
+  return {};
+}
+
+}  // namespace rage::embed

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <system_error>
+#include <utility>
 
 #include "base/files.h"
 #include "base/sha256.h"
@@ -250,6 +251,8 @@ Result<BackupReport> write_backup(const fs::path& data_directory,
     fs::rename(partial, file, error);
     if (error) {
       report = fail(ErrorCode::kUnavailable, "cannot write {}: {}", file.string(), error.message());
+    } else if (auto synced = store::sync_path(fs::absolute(file).parent_path()); !synced) {
+      report = fail(std::move(synced).error());
     }
   }
   std::error_code ignored;
@@ -360,6 +363,7 @@ Result<void> restore_offline(const fs::path& file, const std::vector<BackedUpInd
       return fail(ErrorCode::kUnavailable, "cannot restore index '{}': {}", index.name,
                   error.message());
     }
+    RETURN_IF_ERROR(store::sync_path(root));
     fs::remove_all(trash, error);
   }
   return {};

@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "codec/uri.h"
 #include "obs/log.h"
+#include "store/database.h"
 
 namespace rage::rag {
 namespace {
@@ -127,6 +128,7 @@ Result<std::shared_ptr<Collection>> DirectoryHome::find_or_create(std::string_vi
   }
   ASSIGN_OR_RETURN(auto collection,
                    SqliteCollection::open(root_ / folder_of_index(name), name, embedders_.front()));
+  RETURN_IF_ERROR(store::sync_path(root_));  // The folder's name, too, survives a power cut.
   entries_.emplace(std::string(name), collection);
   return std::shared_ptr<Collection>(std::move(collection));
 }
@@ -150,6 +152,7 @@ Result<void> DirectoryHome::remove(std::string_view name) {
       return fail(ErrorCode::kUnavailable, "cannot remove index '{}': {}", name, error.message());
     }
     entries_.erase(found);
+    RETURN_IF_ERROR(store::sync_path(root_));
   }
   // The rename was the deletion; this only frees space, and load() finishes it after a crash.
   fs::remove_all(trash, error);
@@ -179,6 +182,7 @@ Result<void> DirectoryHome::create_filled(std::string_view name, const Fill& fil
   if (error) {
     return fail(ErrorCode::kUnavailable, "cannot create index '{}': {}", name, error.message());
   }
+  RETURN_IF_ERROR(store::sync_path(root_));
   ASSIGN_OR_RETURN(auto collection, SqliteCollection::open(place, name, embedders_.front()));
   entries_.emplace(std::string(name), std::move(collection));
   return {};

@@ -116,7 +116,7 @@ Result<std::unique_ptr<BertEncoder>> BertEncoder::load(const std::filesystem::pa
 
 // The runtime packs the weights when it first needs them; better now than in the first request.
 Result<void> BertEncoder::warm_up() {
-  const std::vector<std::int32_t> ids(std::min<std::size_t>(12, state_->config.positions), 0);
+  const std::vector<std::int32_t> ids(std::min<std::size_t>(12, state_->config.tokens_max), 0);
   std::vector<float> vector(state_->config.hidden);
   return encode({.rows = 1, .row_tokens = ids.size(), .texts = {{.ids = ids, .vector = vector}}});
 }
@@ -133,6 +133,7 @@ Result<void> BertEncoder::encode(const MicroBatch& batch) {
 }
 
 void BertEncoder::run(const MicroBatch& batch) {
+  const BertConfig& config = state_->config;
   const ov::Shape shape = {batch.rows, batch.row_tokens};
   ov::Tensor ids(ov::element::i32, shape);
   ov::Tensor positions(ov::element::i32, shape);
@@ -144,17 +145,20 @@ void BertEncoder::run(const MicroBatch& batch) {
   std::ranges::fill(id, 0);
   std::ranges::fill(position, 0);
   std::ranges::fill(segment, 0);  // Padding: a segment of its own.
+  const std::int32_t padding = static_cast<std::int32_t>(config.position_first) - 1;
   std::int32_t number = 0;
   for (const PlacedText& text : batch.texts) {
     ++number;
-    CHECK(!text.ids.empty() && text.ids.size() <= state_->config.positions);
+    CHECK(!text.ids.empty() && text.ids.size() <= config.positions - config.position_first);
     CHECK(text.row < batch.rows && text.column + text.ids.size() <= batch.row_tokens);
+    auto next_position = static_cast<std::int32_t>(config.position_first);
     for (std::size_t i = 0; i < text.ids.size(); ++i) {
       CHECK(std::cmp_greater_equal(text.ids[i], 0) &&
-            std::cmp_less(text.ids[i], state_->config.vocabulary));
+            std::cmp_less(text.ids[i], config.vocabulary));
       const std::size_t at = text.row * batch.row_tokens + text.column + i;
       id[at] = text.ids[i];
-      position[at] = static_cast<std::int32_t>(i);
+      // XLM-RoBERTa counts no padding token, not even one that stands in a text.
+      position[at] = text.ids[i] == padding ? padding : next_position++;
       segment[at] = number;
     }
   }

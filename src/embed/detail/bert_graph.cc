@@ -20,6 +20,8 @@ using Value = ov::Output<ov::Node>;
 // Far below any score, yet finite: a row of padding alone must not become NaN.
 constexpr float kMasked = -1e9F;
 
+constexpr const char* kWords = "embeddings.word_embeddings.weight";
+
 std::optional<ov::element::Type> element_type(TensorType type) {
   switch (type) {
     case TensorType::kF32:
@@ -54,8 +56,10 @@ class Builder final {
  public:
   Builder(const std::shared_ptr<const SafetensorsFile>& weights, const BertConfig& config)
       : weights_(weights), config_(config) {
-    // Files of a bare BertModel have no prefix, those of a model with a head have one.
-    if (weights->find("embeddings.word_embeddings.weight") == nullptr) prefix_ = "bert.";
+    // Files of a bare model have no prefix, those of a model with a head have one.
+    for (const char* prefix : {"bert.", "roberta."}) {
+      if (weights->find(std::string(prefix) + kWords) != nullptr) prefix_ = prefix;
+    }
   }
 
   Result<std::shared_ptr<ov::Model>> build() {

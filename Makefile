@@ -89,6 +89,7 @@ fuzz-smoke: deps build/fuzz/build.ninja ## run each fuzz target for FUZZ_SECONDS
 
 golden: deps ## write the golden files anew (GOLDEN_PYTHON: one with sentence-transformers)
 	@$(GOLDEN_PYTHON) tools/golden/wordpiece_golden.py $(minilm) src/text/testdata/wordpiece_golden.jsonl
+	@$(GOLDEN_PYTHON) tools/golden/unigram_golden.py src/text/testdata/tiny_unigram
 	@$(GOLDEN_PYTHON) tools/golden/embedding_golden.py $(minilm) src/embed/testdata
 
 presubmit: tidy test test-gcc test-tsan fuzz-smoke ## everything a commit must pass

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "base/check.h"
 #include "base/files.h"
 #include "codec/json.h"
 
@@ -17,6 +19,8 @@ using codec::Json;
 
 constexpr std::uint64_t kConfigBytesMax = std::uint64_t{4} << 20;
 constexpr std::size_t kSizeMax = std::size_t{1} << 24;
+constexpr std::string_view kBert = "bert";
+constexpr std::string_view kXlmRoberta = "xlm-roberta";
 
 // An absent file reads as an empty object: all but config.json are optional.
 Result<Json> read_json(const std::filesystem::path& path) {
@@ -40,8 +44,11 @@ Result<std::size_t> size_field(const Json& config, std::string_view key, std::si
 
 // A silent approximation would give wrong vectors, so whatever is not exactly this is refused.
 Result<void> check_architecture(const Json& config) {
-  constexpr std::array<std::array<std::string_view, 2>, 3> kSupported = {{
-      {"model_type", "bert"},
+  const std::string type = codec::string_or(config, "model_type", kBert);
+  if (type != kBert && type != kXlmRoberta) {
+    return fail(ErrorCode::kUnimplemented, "model_type '{}' is not supported yet", type);
+  }
+  constexpr std::array<std::array<std::string_view, 2>, 2> kSupported = {{
       {"hidden_act", "gelu"},
       {"position_embedding_type", "absolute"},
   }};
@@ -54,6 +61,16 @@ Result<void> check_architecture(const Json& config) {
   return {};
 }
 
+// XLM-RoBERTa's positions begin behind the one of its padding token.
+Result<std::size_t> read_position_first(const Json& config, std::size_t positions) {
+  const double padding = codec::number_or(config, "pad_token_id", 1);
+  if (!(padding >= 0 && padding + 1 < static_cast<double>(positions)) ||
+      padding != std::floor(padding)) {
+    return fail(ErrorCode::kInvalidArgument, "config.json: 'pad_token_id' leaves no positions");
+  }
+  return static_cast<std::size_t>(padding) + 1;
+}
+
 Result<void> read_architecture(const Json& config, BertConfig& bert) {
   RETURN_IF_ERROR(check_architecture(config));
   ASSIGN_OR_RETURN(bert.vocabulary, size_field(config, "vocab_size", kSizeMax));
@@ -63,6 +80,9 @@ Result<void> read_architecture(const Json& config, BertConfig& bert) {
   ASSIGN_OR_RETURN(bert.intermediate, size_field(config, "intermediate_size", 131072));
   ASSIGN_OR_RETURN(bert.positions, size_field(config, "max_position_embeddings", 131072));
   ASSIGN_OR_RETURN(bert.token_types, size_field(config, "type_vocab_size", 1024));
+  if (codec::string_or(config, "model_type", kBert) == kXlmRoberta) {
+    ASSIGN_OR_RETURN(bert.position_first, read_position_first(config, bert.positions));
+  }
   bert.layer_norm_epsilon = codec::number_or(config, "layer_norm_eps", 1e-12);
   if (!(bert.layer_norm_epsilon > 0 && bert.layer_norm_epsilon < 1)) {
     return fail(ErrorCode::kInvalidArgument, "config.json: 'layer_norm_eps' must be in (0, 1)");
@@ -141,10 +161,12 @@ Result<void> read_prompts(const std::filesystem::path& folder, std::string_view 
   ASSIGN_OR_RETURN(const Json config, read_json(folder / "config_sentence_transformers.json"));
   bert.query_prefix = find_prompt(config, {"query"});
   bert.passage_prefix = find_prompt(config, {"document", "passage", "corpus"});
-  if (bert.query_prefix.empty()) bert.query_prefix = well_known_query_prefix(model_id);
-  if (bert.query_prefix.empty()) {
-    bert.query_prefix = well_known_query_prefix(folder.filename().string());
-  }
+  if (!bert.query_prefix.empty() || !bert.passage_prefix.empty()) return {};
+  const std::string folder_name = folder.filename().string();
+  Prefixes known = well_known_prefixes(model_id);
+  if (known.query.empty()) known = well_known_prefixes(folder_name);
+  bert.query_prefix = known.query;
+  bert.passage_prefix = known.passage;
   return {};
 }
 
@@ -153,14 +175,44 @@ Result<void> read_length(const std::filesystem::path& folder, BertConfig& bert) 
   ASSIGN_OR_RETURN(const Json tokenizer, read_json(folder / "tokenizer_config.json"));
   const double limit = codec::number_or(sentence, "max_seq_length",
                                         codec::number_or(tokenizer, "model_max_length", 1e30));
-  bert.tokens_max = limit < static_cast<double>(bert.positions)
+  const std::size_t positions = bert.positions - bert.position_first;
+  bert.tokens_max = limit < static_cast<double>(positions)
                         ? static_cast<std::size_t>(std::max(limit, 0.0))
-                        : bert.positions;
+                        : positions;
   if (bert.tokens_max < 3) {
     return fail(ErrorCode::kInvalidArgument,
                 "sentence_bert_config.json: 'max_seq_length' is too small");
   }
   return {};
+}
+
+constexpr std::array<std::string_view, 3> kSizes = {"small", "base", "large"};
+
+bool is_size(std::string_view name) {
+  return std::ranges::find(kSizes, name) != kSizes.end();
+}
+
+// "bge-small-en-v1.5", "bge-base-zh"
+std::string_view bge_instruction(std::string_view name) {
+  if (!name.starts_with("bge-")) return {};
+  name.remove_prefix(4);
+  if (name.ends_with("-v1.5")) name.remove_suffix(5);
+  const std::string_view size = name.substr(0, name.find('-'));
+  if (!is_size(size)) return {};
+  const std::string_view language = name.substr(size.size());
+  if (language == "-en") return "Represent this question for searching relevant passages: ";
+  if (language == "-zh") return "为这个句子生成表示以用于检索相关文章：";
+  return {};
+}
+
+// "e5-small", "e5-base-v2", "multilingual-e5-large"; those for instructions take other words.
+bool is_e5(std::string_view name) {
+  if (name.starts_with("multilingual-")) {
+    name.remove_prefix(std::string_view("multilingual-").size());
+  } else if (name.ends_with("-v2")) {
+    name.remove_suffix(3);
+  }
+  return name.starts_with("e5-") && is_size(name.substr(3));
 }
 
 }  // namespace
@@ -178,18 +230,21 @@ Result<BertConfig> read_bert_config(const std::filesystem::path& folder,
   return bert;
 }
 
-std::string_view well_known_query_prefix(std::string_view model_id) {
-  std::string_view name = model_id.substr(model_id.rfind('/') + 1);
-  if (!name.starts_with("bge-")) return {};
-  name.remove_prefix(4);
-  if (name.ends_with("-v1.5")) name.remove_suffix(5);
-  constexpr std::array<std::string_view, 3> kSizes = {"small", "base", "large"};
-  const std::string_view size = name.substr(0, name.find('-'));
-  if (std::ranges::find(kSizes, size) == kSizes.end()) return {};
-  const std::string_view language = name.substr(size.size());
-  if (language == "-en") return "Represent this question for searching relevant passages: ";
-  if (language == "-zh") return "为这个句子生成表示以用于检索相关文章：";
-  return {};
+void number_positions(const BertConfig& config, std::span<const std::int32_t> ids,
+                      std::span<std::int32_t> positions) {
+  CHECK(ids.size() <= config.positions - config.position_first && positions.size() == ids.size());
+  const std::int32_t padding = static_cast<std::int32_t>(config.position_first) - 1;
+  auto next = static_cast<std::int32_t>(config.position_first);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    // XLM-RoBERTa counts no padding token, not even one that stands in a text.
+    positions[i] = ids[i] == padding ? padding : next++;
+  }
+}
+
+Prefixes well_known_prefixes(std::string_view model_id) {
+  const std::string_view name = model_id.substr(model_id.rfind('/') + 1);
+  if (is_e5(name)) return {.query = "query: ", .passage = "passage: "};
+  return {.query = bge_instruction(name)};
 }
 
 }  // namespace rage::embed

@@ -142,20 +142,59 @@ TEST(BertConfig, NamesWhatItCannotCompute) {
   }
 }
 
-// BGE ranks visibly worse when its instruction is missing or put before another model's questions.
-TEST(BertConfig, KnowsTheQuestionPrefixOfBgeByName) {
+// XLM-RoBERTa's first two positions belong to no text; a text as long as the table would read past
+// it.
+TEST(BertConfig, XlmRobertaBeginsBehindItsPadding) {
+  std::string config = a_config(R"(,"pad_token_id":1)");
+  config.replace(config.find("bert"), 4, "xlm-roberta");
+  const auto read_one = read({{"config.json", config}});
+  ASSERT_TRUE(read_one) << read_one.error().message;
+  EXPECT_EQ(read_one->position_first, 2U);
+  EXPECT_EQ(read_one->tokens_max, 38U);
+  for (const char* padding : {"39", "-1", "1.5", "1e30"}) {
+    std::string other = config;
+    other.replace(other.rfind('1'), 1, padding);
+    const auto refused = read({{"config.json", other}});
+    ASSERT_FALSE(refused) << padding;
+    EXPECT_THAT(refused.error().message, HasSubstr("pad_token_id"));
+  }
+}
+
+// BGE and E5 rank visibly worse when their words are missing or put before another model's texts.
+TEST(BertConfig, KnowsPrefixesByName) {
   const std::string_view english = "Represent this question for searching relevant passages: ";
-  EXPECT_EQ(well_known_query_prefix("BAAI/bge-small-en-v1.5"), english);
-  EXPECT_EQ(well_known_query_prefix("bge-base-en"), english);
-  EXPECT_EQ(well_known_query_prefix("BAAI/bge-large-en-v1.5"), english);
-  EXPECT_THAT(well_known_query_prefix("BAAI/bge-small-zh-v1.5"), HasSubstr("检索"));
-  for (const auto* other : {"BAAI/bge-m3", "bge-small", "BAAI/bge-small-en-v1.5-onnx",
-                            "bge-tiny-en", "sentence-transformers/all-MiniLM-L6-v2", "", "bge-"}) {
-    EXPECT_EQ(well_known_query_prefix(other), "") << other;
+  const auto query = [](std::string_view name) { return well_known_prefixes(name).query; };
+  EXPECT_EQ(query("BAAI/bge-small-en-v1.5"), english);
+  EXPECT_EQ(query("bge-base-en"), english);
+  EXPECT_EQ(query("BAAI/bge-large-en-v1.5"), english);
+  EXPECT_THAT(query("BAAI/bge-small-zh-v1.5"), HasSubstr("检索"));
+  EXPECT_EQ(well_known_prefixes("bge-base-en").passage, "");
+  for (const auto* e5 : {"intfloat/multilingual-e5-small", "multilingual-e5-large", "e5-base-v2",
+                         "intfloat/e5-small"}) {
+    EXPECT_EQ(query(e5), "query: ") << e5;
+    EXPECT_EQ(well_known_prefixes(e5).passage, "passage: ") << e5;
+  }
+  for (const auto* other :
+       {"BAAI/bge-m3", "bge-small", "BAAI/bge-small-en-v1.5-onnx", "bge-tiny-en",
+        "sentence-transformers/all-MiniLM-L6-v2", "", "bge-", "e5-", "e5-mistral-7b-instruct",
+        "multilingual-e5-large-instruct", "multilingual-e5-base-v2"}) {
+    EXPECT_EQ(query(other), "") << other;
+    EXPECT_EQ(well_known_prefixes(other).passage, "") << other;
   }
   const auto config = read({{"config.json", a_config()}}, "BAAI/bge-small-en-v1.5");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->query_prefix, english);
+  EXPECT_EQ(config->passage_prefix, "");
+}
+
+// A folder that says what it wants is not overruled by its name.
+TEST(BertConfig, PromptsOfTheFolderComeFirst) {
+  const auto config =
+      read({{"config.json", a_config()},
+            {"config_sentence_transformers.json", R"({"prompts":{"query":"q: ","document":""}})"}},
+           "intfloat/multilingual-e5-small");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->query_prefix, "q: ");
   EXPECT_EQ(config->passage_prefix, "");
 }
 

@@ -100,7 +100,7 @@ Result<std::unique_ptr<BertEncoder>> BertEncoder::load(const std::filesystem::pa
 
 // The runtime packs the weights when it first needs them; better now than in the first request.
 Result<void> BertEncoder::warm_up() {
-  const std::vector<std::int32_t> ids(std::min<std::size_t>(12, state_->config.positions), 0);
+  const std::vector<std::int32_t> ids(std::min<std::size_t>(12, state_->config.tokens_max), 0);
   std::vector<float> vector(state_->config.hidden);
   return encode({.rows = 1, .row_tokens = ids.size(), .texts = {{.ids = ids, .vector = vector}}});
 }
@@ -117,6 +117,7 @@ Result<void> BertEncoder::encode(const MicroBatch& batch) {
 }
 
 void BertEncoder::run(const MicroBatch& batch) {
+  const BertConfig& config = state_->config;
   const ov::Shape shape = {batch.rows, batch.row_tokens};
   ov::Tensor ids(ov::element::i32, shape);
   ov::Tensor positions(ov::element::i32, shape);
@@ -131,15 +132,15 @@ void BertEncoder::run(const MicroBatch& batch) {
   std::int32_t number = 0;
   for (const PlacedText& text : batch.texts) {
     ++number;
-    CHECK(!text.ids.empty() && text.ids.size() <= state_->config.positions);
+    CHECK(!text.ids.empty());
     CHECK(text.row < batch.rows && text.column + text.ids.size() <= batch.row_tokens);
+    const std::size_t first = text.row * batch.row_tokens + text.column;
+    number_positions(config, text.ids, position.subspan(first, text.ids.size()));
     for (std::size_t i = 0; i < text.ids.size(); ++i) {
       CHECK(std::cmp_greater_equal(text.ids[i], 0) &&
-            std::cmp_less(text.ids[i], state_->config.vocabulary));
-      const std::size_t at = text.row * batch.row_tokens + text.column + i;
-      id[at] = text.ids[i];
-      position[at] = static_cast<std::int32_t>(i);
-      segment[at] = number;
+            std::cmp_less(text.ids[i], config.vocabulary));
+      id[first + i] = text.ids[i];
+      segment[first + i] = number;
     }
   }
   state_->request.set_tensor("ids", ids);

@@ -70,7 +70,7 @@ struct Workspace {
   std::vector<float> mixed;
   std::vector<float> wide;
   std::vector<float> narrow;
-  std::vector<float> row;
+  std::vector<std::int32_t> positions;
   detail::Int8Rows rows;
   detail::AttentionSpace attention;
 };
@@ -187,14 +187,17 @@ class Pass final {
     const auto places = room(space_.mixed, tokens_ * hidden);
     std::size_t token = 0;
     for (const PlacedText* text : texts) {
-      CHECK(!text->ids.empty() && text->ids.size() <= model_.config.positions);
+      CHECK(!text->ids.empty());
+      space_.positions.resize(text->ids.size());
+      number_positions(model_.config, text->ids, space_.positions);
       for (std::size_t i = 0; i < text->ids.size(); ++i, ++token) {
         const std::int32_t id = text->ids[i];
         CHECK(std::cmp_greater_equal(id, 0) && std::cmp_less(id, model_.config.vocabulary));
         const auto state = states_.subspan(token * hidden, hidden);
         const auto place = places.subspan(token * hidden, hidden);
         detail::to_floats(model_.words.type, model_.words.row(static_cast<std::size_t>(id)), state);
-        detail::to_floats(model_.places.type, model_.places.row(i), place);
+        const auto position = static_cast<std::size_t>(space_.positions[i]);
+        detail::to_floats(model_.places.type, model_.places.row(position), place);
         for (std::size_t k = 0; k < hidden; ++k) place[k] += model_.type[k];
       }
     }

@@ -32,7 +32,7 @@ Result<std::unique_ptr<LocalEmbedder>> LocalEmbedder::load(const std::filesystem
                                                            const LocalEmbedderOptions& options) {
   std::string id = options.id.empty() ? default_id(folder) : options.id;
   ASSIGN_OR_RETURN(BertConfig config, read_bert_config(folder, id));
-  ASSIGN_OR_RETURN(auto tokenizer, text::WordPieceTokenizer::load(folder));
+  ASSIGN_OR_RETURN(auto tokenizer, text::load_tokenizer(folder));
   if (tokenizer->vocabulary_size() > config.vocabulary) {
     return fail(ErrorCode::kInvalidArgument,
                 "the tokenizer knows {} tokens, config.json says 'vocab_size' {}",
@@ -46,7 +46,7 @@ Result<std::unique_ptr<LocalEmbedder>> LocalEmbedder::load(const std::filesystem
 }
 
 LocalEmbedder::LocalEmbedder(std::string id, BertConfig config,
-                             std::unique_ptr<text::WordPieceTokenizer> tokenizer,
+                             std::unique_ptr<text::Tokenizer> tokenizer,
                              std::unique_ptr<TextEncoder> encoder, const BatcherOptions& options)
     : id_(std::move(id)),
       config_(std::move(config)),

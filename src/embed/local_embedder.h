@@ -14,7 +14,7 @@
 #include "embed/embedder.h"
 #include "embed/precision.h"
 #include "embed/text_encoder.h"
-#include "text/wordpiece.h"
+#include "text/tokenizer.h"
 
 namespace rage::embed {
 
@@ -42,14 +42,13 @@ class LocalEmbedder final : public Embedder {
   Precision precision() const { return encoder_->precision(); }
 
  private:
-  LocalEmbedder(std::string id, BertConfig config,
-                std::unique_ptr<text::WordPieceTokenizer> tokenizer,
+  LocalEmbedder(std::string id, BertConfig config, std::unique_ptr<text::Tokenizer> tokenizer,
                 std::unique_ptr<TextEncoder> encoder, const BatcherOptions& options);
   TokenIds tokenize(const std::string& text, TextKind kind) const;
 
   const std::string id_;
   const BertConfig config_;
-  const std::unique_ptr<text::WordPieceTokenizer> tokenizer_;
+  const std::unique_ptr<text::Tokenizer> tokenizer_;
   const std::unique_ptr<TextEncoder> encoder_;
   Batcher batcher_;
 };

@@ -144,6 +144,29 @@ TEST(LocalEmbedder, TinyClsModelMatchesSentenceTransformers) {
   }
 }
 
+// The multilingual kind: sentencepiece, positions behind the padding's, "roberta." prefix, and the
+// words that E5 expects by its name. The tokenizer may come in either of its files.
+TEST(LocalEmbedder, TinyXlmRobertaMatchesSentenceTransformers) {
+  const auto copy = TemporaryDirectory::create("rage-embed-");
+  ASSERT_TRUE(copy);
+  const std::filesystem::path pieces = (*copy)->path() / "model";
+  std::filesystem::copy(kTestdata / "tiny_xlm_roberta", pieces,
+                        std::filesystem::copy_options::recursive);
+  std::filesystem::remove(pieces / "tokenizer.json");
+  std::filesystem::copy(
+      test::source_dir() / "src/text/testdata/tiny_unigram/sentencepiece.bpe.model", pieces);
+  for (const std::filesystem::path& folder : {kTestdata / "tiny_xlm_roberta", pieces}) {
+    const auto embedder =
+        load(folder, {.id = "intfloat/multilingual-e5-small", .precision = Precision::kF32});
+    ASSERT_NE(embedder, nullptr);
+    EXPECT_EQ(embedder->tokens_max(), 40U);
+    for (const GoldenRow& row : read_golden(kTestdata / "tiny_xlm_roberta" / "golden.jsonl")) {
+      const EmbeddingMatrix matrix = embed(*embedder, {row.text}, row.kind);
+      EXPECT_GE(cosine(matrix.row(0), row.vector), 0.99999) << row.text;
+    }
+  }
+}
+
 TEST(LocalEmbedder, ConcurrentCallersGetTheirOwnRows) {
   const auto embedder = load(kTestdata / "tiny_cls_bert", {.precision = Precision::kF32});
   ASSERT_NE(embedder, nullptr);

@@ -23,7 +23,7 @@ class TextEncoder {
   virtual ~TextEncoder() = default;
 
   // Pools the last hidden state of every text (mean over all its tokens, or its first) and scales
-  // it to length 1. Ids must be below config.vocabulary, texts no longer than config.positions,
+  // it to length 1. Ids must be below config.vocabulary, texts no longer than config.tokens_max,
   // vectors of config.hidden floats. kInternal if the runtime fails or a vector has no direction.
   virtual Result<void> encode(const MicroBatch& batch) = 0;
 

@@ -235,9 +235,9 @@ class Reader {
   std::vector<Mark> marks_;
 };
 
-class Tokenizer final : public WordPieceTokenizer {
+class TableTokenizer final : public WordPieceTokenizer {
  public:
-  explicit Tokenizer(Model model) : model_(std::move(model)) {}
+  explicit TableTokenizer(Model model) : model_(std::move(model)) {}
 
   std::vector<std::int32_t> encode(std::string_view text, std::size_t tokens_max) const override {
     const std::size_t ids_max = std::max<std::size_t>(tokens_max, 2) - 2;
@@ -336,7 +336,7 @@ Result<std::unique_ptr<WordPieceTokenizer>> WordPieceTokenizer::create(
   std::sort(model.special.begin(), model.special.end(),
             [](const auto& a, const auto& b) { return a.text.size() > b.text.size(); });
   fill_ascii_tables(model);
-  return std::make_unique<Tokenizer>(std::move(model));
+  return std::make_unique<TableTokenizer>(std::move(model));
 }
 
 }  // namespace rage::text

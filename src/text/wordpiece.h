@@ -5,13 +5,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "text/tokenizer.h"
 
 namespace rage::text {
 
@@ -28,25 +28,13 @@ struct WordPieceOptions {
   std::vector<std::string> special_tokens = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
 };
 
-// Resource. Thread-safe once created.
-class WordPieceTokenizer {
+// Resource. Thread-safe once created. load_tokenizer() reads one from a model folder.
+class WordPieceTokenizer : public Tokenizer {
  public:
-  // Reads vocab.txt, or tokenizer.json if present (its normalizer settings win), from a model
-  // folder. kNotFound without either, kDataLoss if damaged, kUnimplemented if not BERT's kind of
-  // WordPiece.
-  static Result<std::unique_ptr<WordPieceTokenizer>> load(const std::filesystem::path& folder);
   // Ids are positions in `vocabulary`; empty entries are gaps. kInvalidArgument without the three
   // tokens that the options name.
   static Result<std::unique_ptr<WordPieceTokenizer>> create(std::vector<std::string> vocabulary,
                                                             const WordPieceOptions& options);
-  virtual ~WordPieceTokenizer() = default;
-
-  // Ids with [CLS] first and [SEP] last, cut to tokens_max in all (at least 2). Linear time; stops
-  // reading once full. Invalid UTF-8 is read as U+FFFD.
-  virtual std::vector<std::int32_t> encode(std::string_view text, std::size_t tokens_max) const = 0;
-  // Without special tokens.
-  virtual std::size_t count(std::string_view text) const = 0;
-  virtual std::size_t vocabulary_size() const = 0;
 };
 
 }  // namespace rage::text

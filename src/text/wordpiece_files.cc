@@ -1,45 +1,28 @@
 // Reads a WordPiece tokenizer from the files that a model folder has.
-#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
 #include "base/files.h"
 #include "base/strings.h"
+#include "text/detail/tokenizer_files.h"
 #include "text/wordpiece.h"
 
 namespace rage::text {
 namespace {
 
-using Json = nlohmann::json;
+using detail::damaged_json;
+using detail::flag_or;
+using detail::Json;
+using detail::member;
+using detail::text_or;
+using detail::unknown_json;
 
-constexpr std::uint64_t kFileBytesMax = 64U << 20;
 constexpr std::size_t kTokensMax = 4U << 20;
-
-std::unexpected<Error> damaged(std::string_view what) {
-  return fail(ErrorCode::kDataLoss, "tokenizer.json: {}", what);
-}
-
-std::unexpected<Error> unknown_kind(std::string_view what) {
-  return fail(ErrorCode::kUnimplemented, "tokenizer.json: {} is not supported", what);
-}
-
-// The member `name`, null if it is not there or `object` is no object.
-const Json& member(const Json& object, const char* name) {
-  static const Json kNull;
-  const auto found = object.is_object() ? object.find(name) : object.end();
-  return object.is_object() && found != object.end() ? *found : kNull;
-}
-
-std::string text_or(const Json& value, std::string fallback) {
-  return value.is_string() ? value.get<std::string>() : std::move(fallback);
-}
-
-bool flag_or(const Json& value, bool fallback) {
-  return value.is_boolean() ? value.get<bool>() : fallback;
-}
 
 Result<void> read_normalizer(const Json& normalizer, WordPieceOptions& options) {
   if (text_or(member(normalizer, "type"), "") != "BertNormalizer")
-    return unknown_kind("normalizer");
-  if (!flag_or(member(normalizer, "clean_text"), true)) return unknown_kind("clean_text: false");
+    return unknown_json("normalizer");
+  if (!flag_or(member(normalizer, "clean_text"), true)) return unknown_json("clean_text: false");
   options.split_cjk = flag_or(member(normalizer, "handle_chinese_chars"), true);
   options.lower_case = flag_or(member(normalizer, "lowercase"), true);
   options.strip_accents = flag_or(member(normalizer, "strip_accents"), options.lower_case);
@@ -53,7 +36,7 @@ Result<void> read_added_tokens(const Json& tokens, WordPieceOptions& options) {
     // Spaces that lstrip and rstrip swallow make no tokens here anyway.
     if (flag_or(member(token, "single_word"), false) ||
         flag_or(member(token, "normalized"), false)) {
-      return unknown_kind("an added token that is normalized or a single word");
+      return unknown_json("an added token that is normalized or a single word");
     }
     options.special_tokens.push_back(text_or(member(token, "content"), ""));
   }
@@ -68,56 +51,32 @@ Result<void> read_post_processor(const Json& processor, WordPieceOptions& option
     const Json& first = member(processor, "cls");
     const Json& last = member(processor, "sep");
     if (!first.is_array() || first.empty() || !last.is_array() || last.empty()) {
-      return damaged("post_processor");
+      return damaged_json("post_processor");
     }
     options.first_token = text_or(first[0], "");
     options.last_token = text_or(last[0], "");
     return {};
   }
-  if (type != "TemplateProcessing") return unknown_kind("post_processor");
+  if (type != "TemplateProcessing") return unknown_json("post_processor");
   const Json& single = member(processor, "single");
-  if (!single.is_array() || single.size() != 3) return unknown_kind("post_processor");
+  if (!single.is_array() || single.size() != 3) return unknown_json("post_processor");
   options.first_token = text_or(member(member(single[0], "SpecialToken"), "id"), "");
   options.last_token = text_or(member(member(single[2], "SpecialToken"), "id"), "");
   return {};
 }
 
 Result<std::vector<std::string>> read_vocabulary(const Json& vocabulary) {
-  if (!vocabulary.is_object()) return damaged("model.vocab");
+  if (!vocabulary.is_object()) return damaged_json("model.vocab");
   std::vector<std::string> tokens(vocabulary.size());
   for (const auto& [token, id] : vocabulary.items()) {
     if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= kTokensMax) {
-      return damaged("an id of model.vocab");
+      return damaged_json("an id of model.vocab");
     }
     const auto index = id.get<std::size_t>();
     if (index >= tokens.size()) tokens.resize(index + 1);
     tokens[index] = token;
   }
   return tokens;
-}
-
-Result<std::unique_ptr<WordPieceTokenizer>> from_json(std::string_view bytes) {
-  const Json root = Json::parse(bytes, nullptr, /*allow_exceptions=*/false);
-  if (!root.is_object()) return damaged("not JSON");
-  const Json& model = member(root, "model");
-  if (text_or(member(model, "type"), "WordPiece") != "WordPiece") return unknown_kind("model");
-  if (text_or(member(model, "continuing_subword_prefix"), "##") != "##") {
-    return unknown_kind("continuing_subword_prefix");
-  }
-  if (text_or(member(member(root, "pre_tokenizer"), "type"), "") != "BertPreTokenizer") {
-    return unknown_kind("pre_tokenizer");
-  }
-  WordPieceOptions options;
-  options.unknown_token = text_or(member(model, "unk_token"), options.unknown_token);
-  const Json& characters_max = member(model, "max_input_chars_per_word");
-  if (characters_max.is_number_unsigned()) {
-    options.word_characters_max = characters_max.get<std::size_t>();
-  }
-  RETURN_IF_ERROR(read_normalizer(member(root, "normalizer"), options));
-  RETURN_IF_ERROR(read_added_tokens(member(root, "added_tokens"), options));
-  RETURN_IF_ERROR(read_post_processor(member(root, "post_processor"), options));
-  ASSIGN_OR_RETURN(auto vocabulary, read_vocabulary(member(model, "vocab")));
-  return WordPieceTokenizer::create(std::move(vocabulary), options);
 }
 
 std::vector<std::string> lines_of(std::string_view bytes) {
@@ -133,7 +92,7 @@ std::vector<std::string> lines_of(std::string_view bytes) {
 // The options that go with a vocab.txt; the defaults where the file is absent or says nothing.
 WordPieceOptions read_config(const std::filesystem::path& folder) {
   WordPieceOptions options;
-  const auto bytes = read_file(folder / "tokenizer_config.json", kFileBytesMax);
+  const auto bytes = read_file(folder / "tokenizer_config.json", detail::kTokenizerFileBytesMax);
   if (!bytes) return options;
   const Json root = Json::parse(*bytes, nullptr, /*allow_exceptions=*/false);
   options.lower_case = flag_or(member(root, "do_lower_case"), true);
@@ -144,13 +103,30 @@ WordPieceOptions read_config(const std::filesystem::path& folder) {
 
 }  // namespace
 
-Result<std::unique_ptr<WordPieceTokenizer>> WordPieceTokenizer::load(
-    const std::filesystem::path& folder) {
-  const auto json = read_file(folder / "tokenizer.json", kFileBytesMax);
-  if (json) return from_json(*json);
-  if (json.error().code != ErrorCode::kNotFound) return fail(json.error());
-  ASSIGN_OR_RETURN(const std::string text, read_file(folder / "vocab.txt", kFileBytesMax));
-  return create(lines_of(text), read_config(folder));
+Result<std::unique_ptr<WordPieceTokenizer>> detail::word_piece_from_json(const Json& root) {
+  const Json& model = member(root, "model");
+  if (text_or(member(model, "continuing_subword_prefix"), "##") != "##") {
+    return unknown_json("continuing_subword_prefix");
+  }
+  if (text_or(member(member(root, "pre_tokenizer"), "type"), "") != "BertPreTokenizer") {
+    return unknown_json("pre_tokenizer");
+  }
+  WordPieceOptions options;
+  options.unknown_token = text_or(member(model, "unk_token"), options.unknown_token);
+  const Json& characters_max = member(model, "max_input_chars_per_word");
+  if (characters_max.is_number_unsigned()) {
+    options.word_characters_max = characters_max.get<std::size_t>();
+  }
+  RETURN_IF_ERROR(read_normalizer(member(root, "normalizer"), options));
+  RETURN_IF_ERROR(read_added_tokens(member(root, "added_tokens"), options));
+  RETURN_IF_ERROR(read_post_processor(member(root, "post_processor"), options));
+  ASSIGN_OR_RETURN(auto vocabulary, read_vocabulary(member(model, "vocab")));
+  return WordPieceTokenizer::create(std::move(vocabulary), options);
+}
+
+Result<std::unique_ptr<WordPieceTokenizer>> detail::word_piece_from_lines(
+    const std::filesystem::path& folder, std::string_view vocabulary) {
+  return WordPieceTokenizer::create(lines_of(vocabulary), read_config(folder));
 }
 
 }  // namespace rage::text

@@ -17,9 +17,9 @@ namespace {
 using testing::ElementsAre;
 using Ids = std::vector<std::int32_t>;
 
-const WordPieceTokenizer& mini_lm() {
-  static const auto tokenizer = WordPieceTokenizer::load(test::cache_dir() /
-                                                         "models/packaged/all-MiniLM-L6-v2");
+const Tokenizer& mini_lm() {
+  static const auto tokenizer =
+      load_tokenizer(test::cache_dir() / "models/packaged/all-MiniLM-L6-v2");
   EXPECT_TRUE(tokenizer.has_value()) << tokenizer.error().message;
   return **tokenizer;
 }
@@ -140,14 +140,14 @@ TEST(WordPiece, LoadsVocabTxtAlone) {
   const auto folder = TemporaryDirectory::create("wordpiece");
   ASSERT_TRUE(folder.has_value());
   const auto& path = (*folder)->path();
-  EXPECT_EQ(WordPieceTokenizer::load(path).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(load_tokenizer(path).error().code, ErrorCode::kNotFound);
   ASSERT_TRUE(write_file_atomically(path / "vocab.txt", "[UNK]\r\n[CLS]\n[SEP]\nA\na\n"));
-  const auto lower = WordPieceTokenizer::load(path);
+  const auto lower = load_tokenizer(path);
   ASSERT_TRUE(lower.has_value());
   EXPECT_EQ((*lower)->vocabulary_size(), 5U);
   EXPECT_THAT((*lower)->encode("A", 9), ElementsAre(1, 4, 2));
   ASSERT_TRUE(write_file_atomically(path / "tokenizer_config.json", R"({"do_lower_case":false})"));
-  EXPECT_THAT((*WordPieceTokenizer::load(path))->encode("A", 9), ElementsAre(1, 3, 2));
+  EXPECT_THAT((*load_tokenizer(path))->encode("A", 9), ElementsAre(1, 3, 2));
 }
 
 std::string tokenizer_json(std::string_view normalizer, std::string_view vocabulary) {
@@ -165,7 +165,7 @@ TEST(WordPiece, LoadsTokenizerJson) {
   const auto& path = (*folder)->path();
   const auto load = [&](const std::string& json) {
     EXPECT_TRUE(write_file_atomically(path / "tokenizer.json", json));
-    return WordPieceTokenizer::load(path);
+    return load_tokenizer(path);
   };
   const std::string vocabulary = R"({"?":0,"<s>":1,"</s>":2,"A":3,"a":7})";
   const auto good =

@@ -1,7 +1,8 @@
 """Writes the expected vectors of src/embed/testdata with the real sentence-transformers, in f32.
 
 Usage: embedding_golden.py MODEL_FOLDER TESTDATA_FOLDER
-Needs: sentence-transformers and torch. MODEL_FOLDER holds all-MiniLM-L6-v2.
+Needs: sentence-transformers and torch. MODEL_FOLDER holds all-MiniLM-L6-v2. The tokenizer of tiny_xlm_roberta is
+the one that unigram_golden.py wrote.
 """
 
 import json
@@ -13,7 +14,13 @@ import sys
 
 import torch
 from sentence_transformers import SentenceTransformer
-from transformers import BertConfig, BertForMaskedLM, BertTokenizer
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    BertTokenizer,
+    XLMRobertaConfig,
+    XLMRobertaForMaskedLM,
+)
 
 LONG = (
     "The operator watches workspaces and gives each one a set of nodes, a model and an endpoint. "
@@ -86,26 +93,7 @@ def write_tiny(testdata):
     BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
     for name in ("generation_config.json", "special_tokens_map.json", "tokenizer.json"):
         (folder / name).unlink(missing_ok=True)
-    write_json(
-        folder / "modules.json",
-        [
-            {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
-            {
-                "idx": 1,
-                "name": "1",
-                "path": "1_Pooling",
-                "type": "sentence_transformers.models.Pooling",
-            },
-        ],
-    )
-    write_json(
-        folder / "1_Pooling/config.json",
-        {
-            "word_embedding_dimension": 32,
-            "pooling_mode_cls_token": True,
-            "pooling_mode_mean_tokens": False,
-        },
-    )
+    write_modules(folder, pools_first=True)
     write_json(folder / "sentence_bert_config.json", {"max_seq_length": 24, "do_lower_case": False})
     write_json(
         folder / "config_sentence_transformers.json",
@@ -127,6 +115,71 @@ def write_tiny(testdata):
                 out.write(json.dumps(row, separators=(",", ":")) + "\n")
 
 
+def write_tiny_xlm_roberta(testdata):
+    """A random XLM-RoBERTa: mean pooling, "roberta." prefix, F16 weights, no prompts."""
+    folder = testdata / "tiny_xlm_roberta"
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "1_Pooling").mkdir(parents=True)
+    unigram = testdata.parent.parent / "text/testdata/tiny_unigram"
+    tokenizer = json.loads((unigram / "tokenizer.json").read_text())
+    torch.manual_seed(20260308)
+    config = XLMRobertaConfig(
+        vocab_size=len(tokenizer["model"]["vocab"]) + 3,  # Real ones have more rows than tokens, too.
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=42,
+        type_vocab_size=1,
+        layer_norm_eps=1e-5,
+        initializer_range=0.3,
+    )
+    XLMRobertaForMaskedLM(config).half().save_pretrained(folder)
+    (folder / "generation_config.json").unlink(missing_ok=True)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(unigram / name, folder / name)
+    write_modules(folder, pools_first=False)
+    model = SentenceTransformer(str(folder), device="cpu", model_kwargs={"dtype": torch.float32})
+    model.max_seq_length = 40
+    texts = [
+        "Who gives the keynote?",
+        "東京は日本の首都です。",
+        "Где  зал?\n",
+        "a <pad> in <mask> a text </s>",
+        "",
+        "Grüße aus München. " * 12,
+    ]
+    with open(folder / "golden.jsonl", "w", encoding="utf-8") as out:
+        for kind in ("query", "passage"):
+            for text in texts:
+                vector = model.encode([f"{kind}: {text}"], normalize_embeddings=True)[0]
+                row = {"kind": kind, "text": text, "vector": [round(float(v), 6) for v in vector]}
+                out.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
+def write_modules(folder, pools_first):
+    write_json(
+        folder / "modules.json",
+        [
+            {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+            {
+                "idx": 1,
+                "name": "1",
+                "path": "1_Pooling",
+                "type": "sentence_transformers.models.Pooling",
+            },
+        ],
+    )
+    write_json(
+        folder / "1_Pooling/config.json",
+        {
+            "word_embedding_dimension": 32,
+            "pooling_mode_cls_token": pools_first,
+            "pooling_mode_mean_tokens": not pools_first,
+        },
+    )
+
+
 def write_json(path, value):
     path.write_text(json.dumps(value, indent=2) + "\n")
 
@@ -135,3 +188,4 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     write_minilm(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))
     write_tiny(pathlib.Path(sys.argv[2]))
+    write_tiny_xlm_roberta(pathlib.Path(sys.argv[2]))

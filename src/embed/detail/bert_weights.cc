@@ -13,6 +13,8 @@
 namespace rage::embed::detail {
 namespace {
 
+constexpr const char* kWords = "embeddings.word_embeddings.weight";
+
 float from_f16(std::uint16_t bits) {
   const std::uint32_t sign = (bits & 0x8000U) << 16U;
   const std::uint32_t exponent = (bits >> 10U) & 0x1FU;
@@ -32,7 +34,9 @@ float from_bf16(std::uint16_t bits) {
 }  // namespace
 
 BertWeights::BertWeights(std::shared_ptr<const SafetensorsFile> file) : file_(std::move(file)) {
-  if (file_->find("embeddings.word_embeddings.weight") == nullptr) prefix_ = "bert.";
+  for (const char* prefix : {"bert.", "roberta."}) {
+    if (file_->find(std::string(prefix) + kWords) != nullptr) prefix_ = prefix;
+  }
 }
 
 Result<const TensorInfo*> BertWeights::find(const std::string& name,

@@ -29,7 +29,7 @@ class BertWeights {
 
  private:
   std::shared_ptr<const SafetensorsFile> file_;
-  std::string prefix_;  // Files of a bare BertModel have none, those of a model with a head do.
+  std::string prefix_;  // Files of a bare model have none, those of a model with a head do.
 };
 
 // values = the floats that `bytes` hold; exactly as many as there are values.

@@ -51,9 +51,8 @@ void EmbedderFlags::add_to(CLI::App& command) {
           ->envname("LOCAL_EMBEDDING_MODEL_ID")
           ->capture_default_str();
   command
-      .add_option(
-          "--precision", precision,
-          "auto: the quickest this CPU has; int8 stays within 0.5 % of f32, bf16 within 0.01 %")
+      .add_option("--precision", precision,
+                  "auto: the quickest this CPU has; int8 gives vectors within cosine 0.999 of f32")
       ->check(CLI::IsMember({"auto", "f32", "bf16", "int8"}))
       ->capture_default_str();
   command.add_option(

@@ -1,5 +1,5 @@
 // A BERT-family text encoder in bytes, for CPUs with AVX-512 VNNI: twice as fast as bf16, vectors
-// within cosine 0.998 of f32 (docs/adr/0031).
+// within cosine 0.999 of f32 (docs/adr/0031).
 #pragma once
 
 #include <filesystem>

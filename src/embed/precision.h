@@ -10,7 +10,7 @@ enum class Precision {
   kAuto,  // int8 where it can be, else bf16 where the CPU multiplies it natively, else f32.
   kF32,
   kBf16,  // Twice as fast where native; vectors stay within cosine 0.999 of f32.
-  kInt8,  // Twice as fast again, with AVX-512 VNNI; within cosine 0.998 of f32.
+  kInt8,  // Twice as fast again, with AVX-512 VNNI; within cosine 0.999 of f32.
 };
 
 // What people call them.

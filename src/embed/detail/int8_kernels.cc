@@ -89,10 +89,10 @@ RAGE_INT8 inline __m512 gelu_of(__m512 x) {
   return _mm512_fmadd_ps(_mm512_abs_ps(half), erf, half);
 }
 
-// Rows kRows x one block of outputs: whole sums, without the outputs' scales.
+// Some rows x one block of outputs. `lines` and `factors` are the block's.
 template <std::size_t kRows>
 RAGE_INT8 void sum_tile(const Int8Rows& rows, std::size_t first_row, const CacheLine* lines,
-                        __m512* sums) {
+                        const float* factors, __m512* sums) {
   const std::size_t groups = rows.width / kGroup;
   const std::int8_t* bytes = rows.bytes.data() + first_row * rows.width;
   const float* scales = rows.scales.data() + first_row * groups;
@@ -129,27 +129,29 @@ RAGE_INT8 void sum_tile(const Int8Rows& rows, std::size_t first_row, const Cache
 #pragma GCC unroll 8
       for (std::size_t v = 0; v < kVectors; ++v) {
         __m512& sum = sums[r * kVectors + v];
-        sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][v]), scale, sum);
+        const __m512 factor = _mm512_mul_ps(scale, _mm512_loadu_ps(factors + v * kLane));
+        sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][v]), factor, sum);
       }
     }
+    factors += kBlock;
   }
 }
 
 RAGE_INT8 void sum_rows(std::size_t count, const Int8Rows& rows, std::size_t first_row,
-                        const CacheLine* lines, __m512* sums) {
+                        const CacheLine* lines, const float* factors, __m512* sums) {
   switch (count) {
     case 1:
-      return sum_tile<1>(rows, first_row, lines, sums);
+      return sum_tile<1>(rows, first_row, lines, factors, sums);
     case 2:
-      return sum_tile<2>(rows, first_row, lines, sums);
+      return sum_tile<2>(rows, first_row, lines, factors, sums);
     case 3:
-      return sum_tile<3>(rows, first_row, lines, sums);
+      return sum_tile<3>(rows, first_row, lines, factors, sums);
     case 4:
-      return sum_tile<4>(rows, first_row, lines, sums);
+      return sum_tile<4>(rows, first_row, lines, factors, sums);
     case 5:
-      return sum_tile<5>(rows, first_row, lines, sums);
+      return sum_tile<5>(rows, first_row, lines, factors, sums);
     default:
-      return sum_tile<kTileRows>(rows, first_row, lines, sums);
+      return sum_tile<kTileRows>(rows, first_row, lines, factors, sums);
   }
 }
 
@@ -304,18 +306,24 @@ Int8Linear quantize_weights(std::span<const float> weights, std::span<const floa
                     .biases = {biases.begin(), biases.end()}};
   CHECK(linear.inputs % kGroup == 0 && linear.outputs % kBlock == 0);
   linear.lines.resize(weights.size() / sizeof(CacheLine));
+  const std::size_t groups = linear.inputs / kGroup;
+  linear.scales.resize(linear.outputs * groups);
   for (std::size_t output = 0; output < linear.outputs; ++output) {
-    const auto row = weights.subspan(output * linear.inputs, linear.inputs);
-    float largest = 0;
-    for (const float weight : row) largest = std::max(largest, std::abs(weight));
-    linear.scales.push_back(largest / 127);
-    const float inverse = largest > 0 ? 127 / largest : 0;
-    for (std::size_t input = 0; input < linear.inputs; ++input) {
-      const long byte = std::lround(std::clamp(row[input] * inverse, -127.0F, 127.0F));
-      const std::size_t line =
-          (output / kBlock * (linear.inputs / 4) + input / 4) * kVectors + output % kBlock / kLane;
-      linear.lines[line].bytes[output % kLane * 4 + input % 4] =
-          static_cast<std::uint8_t>(byte + 128);
+    for (std::size_t group = 0; group < groups; ++group) {
+      const auto part = weights.subspan(output * linear.inputs + group * kGroup, kGroup);
+      float largest = 0;
+      for (const float weight : part) largest = std::max(largest, std::abs(weight));
+      const std::size_t block = output / kBlock;
+      linear.scales[(block * groups + group) * kBlock + output % kBlock] = largest / 127;
+      const float inverse = largest > 0 ? 127 / largest : 0;
+      for (std::size_t i = 0; i < kGroup; ++i) {
+        const long byte = std::lround(std::clamp(part[i] * inverse, -127.0F, 127.0F));
+        const std::size_t four = (group * kGroup + i) / 4;
+        const std::size_t line =
+            (block * (linear.inputs / 4) + four) * kVectors + output % kBlock / kLane;
+        linear.lines[line].bytes[output % kLane * 4 + i % 4] =
+            static_cast<std::uint8_t>(byte + 128);
+      }
     }
   }
   return linear;
@@ -356,14 +364,14 @@ RAGE_INT8 void multiply(const Int8Rows& rows, const Int8Linear& linear, Activati
   __m512 sums[kTileRows * kVectors];
   for (std::size_t output = 0; output < linear.outputs; output += kBlock) {
     const CacheLine* lines = linear.lines.data() + output * linear.inputs / sizeof(CacheLine);
+    const float* factors = linear.scales.data() + output * linear.inputs / kGroup;
     for (std::size_t tile = 0; tile < tiles; ++tile) {
       const std::size_t first = tile * rows.rows / tiles;
       const std::size_t count = (tile + 1) * rows.rows / tiles - first;
-      sum_rows(count, rows, first, lines, sums);
+      sum_rows(count, rows, first, lines, factors, sums);
       for (std::size_t i = 0; i < count * kVectors; ++i) {
         const std::size_t column = output + i % kVectors * kLane;
-        __m512 product = _mm512_fmadd_ps(sums[i], _mm512_loadu_ps(linear.scales.data() + column),
-                                         _mm512_loadu_ps(linear.biases.data() + column));
+        __m512 product = _mm512_add_ps(sums[i], _mm512_loadu_ps(linear.biases.data() + column));
         if (activation == Activation::kGelu) product = gelu_of(product);
         _mm512_storeu_ps(products.data() + (first + i / kVectors) * linear.outputs + column,
                          product);

@@ -1,9 +1,10 @@
 // The arithmetic of Int8Encoder, for x86 with AVX-512, VNNI and BF16 (AMD since Zen 4, Intel since
-// Sapphire Rapids). Weights are bytes with one scale an output; activations become bytes as they
-// are multiplied, with one scale a row and kGroup inputs, so that one outlier costs its own group
-// alone (Yao et al. 2022, "ZeroQuant"; Dettmers et al. 2022, "LLM.int8()"). Every row is computed
-// in the same order whatever lies beside it: its result does not depend on its company, to the bit.
-// Nothing here but cpu_has_int8_kernels() may be called on another CPU. Thread-safe: no state.
+// Sapphire Rapids). Weights are bytes with one scale an output and kGroup inputs; activations
+// become bytes as they are multiplied, with one scale a row and kGroup inputs, so that one outlier
+// costs its own group alone (Yao et al. 2022, "ZeroQuant"; Dettmers et al. 2022, "LLM.int8()").
+// Every row is computed in the same order whatever lies beside it: its result does not depend on
+// its company, to the bit. Nothing here but cpu_has_int8_kernels() may be called on another CPU.
+// Thread-safe: no state.
 #pragma once
 
 #include <array>
@@ -28,7 +29,7 @@ struct Int8Linear {
   std::size_t outputs = 0;
   // Byte + 128, in blocks of 64 outputs, 4 inputs of 16 outputs a line: what VNNI takes at once.
   std::vector<CacheLine> lines;
-  std::vector<float> scales;  // One an output.
+  std::vector<float> scales;  // In blocks of 64 outputs, one an output for each group of inputs.
   std::vector<float> biases;
 };
 

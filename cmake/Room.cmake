@@ -1,14 +1,20 @@
 # add_room(): one static library per room. A dependency must sit on a lower layer, so a cycle
-# cannot be written. Tests become one executable, <room>_test; fuzz targets one each.
+# cannot be written. Tests become one executable, <room>_test; fuzz targets one each. ALONE are the sources that no
+# other file may be compiled with (cmake/Batch.cmake), NO_BATCH says so of all.
 function(add_room name)
-  cmake_parse_arguments(PARSE_ARGV 1 ROOM "" "LAYER" "HEADERS;SOURCES;TESTS;FUZZ;DEPS;LIBS;TEST_LIBS")
+  cmake_parse_arguments(PARSE_ARGV 1 ROOM "NO_BATCH" "LAYER"
+    "HEADERS;SOURCES;ALONE;TESTS;FUZZ;DEPS;LIBS;TEST_LIBS")
   if(ROOM_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "room '${name}': unknown argument '${ROOM_UNPARSED_ARGUMENTS}'")
+  endif()
+  set(units ${ROOM_SOURCES})
+  if(RAGE_BATCH AND NOT ROOM_NO_BATCH)
+    batch_sources(units SOURCES ${ROOM_SOURCES} ALONE ${ROOM_ALONE})
   endif()
   add_library(${name} STATIC)
   target_sources(${name}
     PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/src FILES ${ROOM_HEADERS}
-    PRIVATE ${ROOM_SOURCES})
+    PRIVATE ${units})
   set_target_properties(${name} PROPERTIES
     ROOM_LAYER ${ROOM_LAYER} LINKER_LANGUAGE CXX VERIFY_INTERFACE_HEADER_SETS ON)
   foreach(dep IN LISTS ROOM_DEPS)
@@ -22,7 +28,7 @@ function(add_room name)
   endforeach()
   target_link_libraries(${name} PUBLIC ${ROOM_DEPS} ${ROOM_LIBS} rage_flags)
   if(RAGE_PCH)
-    use_precompiled(${name} room_headers ${ROOM_SOURCES})
+    use_precompiled(${name} room_headers ${units})
   endif()
 
   if(RAGE_TESTS AND ROOM_TESTS)

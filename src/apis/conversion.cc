@@ -12,8 +12,6 @@
 namespace rage::apis {
 namespace {
 
-constexpr std::string_view kOld = "kaito.sh/v1alpha1";
-constexpr std::string_view kNew = "kaito.sh/v1beta1";
 // What the other version cannot say, as a JSON object from path to value.
 constexpr const char* kNewFields = "rage.dev/v1beta1-fields";
 constexpr const char* kOldFields = "rage.dev/v1alpha1-fields";
@@ -215,7 +213,7 @@ void to_v1alpha1(Json& document, const Differences& differences) {
   if (differences.kind == "RAGEngine") flatten_storage(document, kept, kept_old);
   put_back(document, differences.only_old, kept_old);
   set_annotation(document, kNewFields, kept);
-  document["apiVersion"] = kOld;
+  document["apiVersion"] = kOldApiVersion;
 }
 
 void to_v1beta1(Json& document, const Differences& differences) {
@@ -234,7 +232,7 @@ void to_v1beta1(Json& document, const Differences& differences) {
   if (differences.kind == "InferenceSet") put_back_metric_configs(document, kept);
   if (differences.kind == "RAGEngine") nest_storage(document, kept, kept_old);
   set_annotation(document, kOldFields, kept_old);
-  document["apiVersion"] = kNew;
+  document["apiVersion"] = kNewApiVersion;
 }
 
 }  // namespace
@@ -243,7 +241,8 @@ Result<Json> convert(const Json& document, std::string_view to) {
   const std::string from = codec::string_or(document, "apiVersion", "");
   const std::string kind = codec::string_or(document, "kind", "");
   const auto version_of = [](std::string_view api) { return api.substr(api.find('/') + 1); };
-  const bool known = (from == kOld || from == kNew) && (to == kOld || to == kNew) &&
+  const bool known = (from == kOldApiVersion || from == kNewApiVersion) &&
+                     (to == kOldApiVersion || to == kNewApiVersion) &&
                      find_schema(kind, version_of(from)) != nullptr &&
                      find_schema(kind, version_of(to)) != nullptr;
   if (!known) {
@@ -253,7 +252,7 @@ Result<Json> convert(const Json& document, std::string_view to) {
   if (from == to) return result;
   for (const Differences& differences : kDifferences) {
     if (differences.kind != kind) continue;
-    if (to == kOld) {
+    if (to == kOldApiVersion) {
       to_v1alpha1(result, differences);
     } else {
       to_v1beta1(result, differences);

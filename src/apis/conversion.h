@@ -10,7 +10,10 @@
 
 namespace rage::apis {
 
-// `document` is any of our kinds; `to` is "kaito.sh/v1alpha1" or "kaito.sh/v1beta1".
+inline constexpr std::string_view kOldApiVersion = "kaito.sh/v1alpha1";
+inline constexpr std::string_view kNewApiVersion = "kaito.sh/v1beta1";
+
+// `document` is any of our kinds; `to` is one of the two above.
 // The same version is returned as it is. kInvalidArgument: unknown kind or version.
 Result<Json> convert(const Json& document, std::string_view to);
 

@@ -60,7 +60,7 @@ Schema retention_schema() {
                  .about("What becomes of the documents when this resource is deleted."));
 }
 
-Schema spec_schema() {
+Schema auto_indexer_spec_schema() {
   return Schema::object()
       .required("ragEngine", Schema::text()
                                  .with("minLength", 1)
@@ -103,7 +103,7 @@ Schema run_schema() {
   return run;
 }
 
-Schema status_schema() {
+Schema auto_indexer_status_schema() {
   return Schema::object()
       .field("observedGeneration", count_schema())
       .field("conditions", conditions_schema())
@@ -128,8 +128,8 @@ KindDescription describe_auto_indexer() {
           .versions = {
               {.name = "v1alpha1",
                .schema = document_schema("Keeps an index of a RAGEngine equal to a source.")
-                             .required("spec", spec_schema())
-                             .field("status", status_schema()),
+                             .required("spec", auto_indexer_spec_schema())
+                             .field("status", auto_indexer_status_schema()),
                .columns =
                    {{.name = "Engine", .type = "string", .path = ".spec.ragEngine"},
                     {.name = "Index", .type = "string", .path = ".spec.indexName"},

@@ -57,7 +57,7 @@ Schema template_schema(Version version) {
       .required("inference", inference_schema(PresetChange::kAllowed));
 }
 
-Schema spec_schema(Version version) {
+Schema inference_set_spec_schema(Version version) {
   return Schema::object()
       .required("template", template_schema(version))
       .field("replicas",
@@ -68,7 +68,7 @@ Schema spec_schema(Version version) {
       .field("autoUpgrade", auto_upgrade_schema());
 }
 
-Schema status_schema(Version version) {
+Schema inference_set_status_schema(Version version) {
   return Schema::object()
       .field("replicas", Schema::integer().about("The wanted number."))
       .field("readyReplicas", Schema::integer())
@@ -86,8 +86,8 @@ Schema status_schema(Version version) {
 VersionDescription describe_version(const char* name, Version version) {
   return {.name = name,
           .schema = document_schema("Replicas of one model, scaled and rolled out together.")
-                        .field("spec", spec_schema(version))
-                        .field("status", status_schema(version)),
+                        .field("spec", inference_set_spec_schema(version))
+                        .field("status", inference_set_status_schema(version)),
           .columns = {{.name = "Replicas", .type = "integer", .path = ".spec.replicas"},
                       {.name = "ReadyReplicas", .type = "integer", .path = ".status.readyReplicas"},
                       age_column(),

@@ -14,7 +14,7 @@ Schema secret_reference_schema() {
   return std::move(reference).with("x-kubernetes-map-type", "atomic");
 }
 
-Schema spec_schema() {
+Schema model_mirror_spec_schema() {
   return Schema::object()
       .field("mode", Schema::choice({"Managed", "Static"})
                          .with("default", "Managed")
@@ -36,7 +36,7 @@ Schema spec_schema() {
           "storageClassName");
 }
 
-Schema status_schema() {
+Schema model_mirror_status_schema() {
   return Schema::object()
       .field("phase", Schema::text().about("Pending or Ready."))
       .field("modelPath", Schema::text())
@@ -62,8 +62,8 @@ KindDescription describe_model_mirror() {
       .scale = false,
       .versions = {{.name = "v1alpha1",
                     .schema = document_schema("A copy of a model's files inside the cluster.")
-                                  .field("spec", spec_schema())
-                                  .field("status", status_schema()),
+                                  .field("spec", model_mirror_spec_schema())
+                                  .field("status", model_mirror_status_schema()),
                     .columns = {{.name = "Model", .type = "string", .path = ".spec.source.modelID"},
                                 {.name = "Phase", .type = "string", .path = ".status.phase"},
                                 age_column(),

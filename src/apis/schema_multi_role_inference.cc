@@ -13,7 +13,7 @@ Schema role_schema() {
       .field("runtimeConfig", name_schema().about("ConfigMap with the key inference_config.yaml."));
 }
 
-Schema spec_schema() {
+Schema multi_role_inference_spec_schema() {
   return Schema::object()
       .required("labelSelector",
                 label_selector_schema()
@@ -48,7 +48,7 @@ KindDescription describe_multi_role_inference() {
           .scale = false,
           .versions = {{.name = "v1alpha1",
                         .schema = document_schema("One model served by prefill and decode pods.")
-                                      .field("spec", spec_schema())
+                                      .field("spec", multi_role_inference_spec_schema())
                                       .field("status",
                                              Schema::object()
                                                  .field("conditions", conditions_schema())

@@ -6,7 +6,7 @@ namespace {
 
 constexpr const char* kExactlyOneEmbedding = "expected exactly one of local and remote";
 
-Schema url_schema() {
+Schema optional_url_schema() {
   return Schema::text().with("maxLength", 2048);
 }
 
@@ -31,7 +31,7 @@ Schema storage_schema(Version version) {
       .field("vectorDB",
              Schema::object()
                  .field("engine", Schema::text().about("faiss (built in), qdrant or postgres."))
-                 .field("url", url_schema())
+                 .field("url", optional_url_schema())
                  .field("accessSecret", name_schema().about("Secret with the key "
                                                             "VECTOR_DB_ACCESS_SECRET.")));
 }
@@ -47,15 +47,16 @@ Schema embedding_schema() {
                           .field("modelAccessSecret", name_schema()))
       .field("remote", Schema::object()
                            .about("An endpoint that speaks OpenAI's embeddings API.")
-                           .required("url", url_schema())
+                           .required("url", optional_url_schema())
                            .field("accessSecret", name_schema()))
       .rule("has(self.local) != has(self.remote)", kExactlyOneEmbedding);
 }
 
 Schema inference_service_schema(Version version) {
   Schema service = Schema::object().about("The model that words the answers.");
-  service = version == Version::kV1alpha1 ? std::move(service).required("url", url_schema())
-                                          : std::move(service).field("url", url_schema());
+  service = version == Version::kV1alpha1
+                ? std::move(service).required("url", optional_url_schema())
+                : std::move(service).field("url", optional_url_schema());
   return std::move(service)
       .field("accessSecret", name_schema().about("Secret with the key LLM_ACCESS_SECRET."))
       .required("contextWindowSize", Schema::integer().about("In tokens, above 0."));
@@ -69,7 +70,7 @@ Schema guardrails_schema() {
                                  .required("name", name_schema()));
 }
 
-Schema spec_schema(Version version) {
+Schema rag_engine_spec_schema(Version version) {
   Schema spec = Schema::object()
                     .field("compute", resource_schema(version))
                     .field("storage", storage_schema(version))
@@ -98,7 +99,7 @@ Schema spec_schema(Version version) {
 VersionDescription describe_version(const char* name, Version version, std::string deprecation) {
   return {.name = name,
           .schema = document_schema("Retrieval-augmented generation as one service.")
-                        .field("spec", spec_schema(version))
+                        .field("spec", rag_engine_spec_schema(version))
                         .field("status", Schema::object()
                                              .field("workerNodes", texts_schema())
                                              .field("observedGeneration",

@@ -62,7 +62,7 @@ Schema tuning_schema() {
       .rule(fixed_field_rule("preset"), "preset is immutable");
 }
 
-Schema status_schema(Version version) {
+Schema workspace_status_schema(Version version) {
   Schema status = Schema::object()
                       .field("workerNodes", texts_schema().about("Nodes that match, sorted."))
                       .field("conditions", conditions_schema());
@@ -81,7 +81,7 @@ Schema workspace_schema(Version version) {
       .field("resource", resource_schema(version))
       .field("inference", inference_schema(PresetChange::kFixed))
       .field("tuning", tuning_schema())
-      .field("status", status_schema(version))
+      .field("status", workspace_status_schema(version))
       .rule_with_optional_old("oldSelf.hasValue() || has(self.inference) != has(self.tuning)",
                               "expected exactly one of inference and tuning")
       .rule(

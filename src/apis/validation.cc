@@ -11,8 +11,6 @@ namespace rage::apis {
 namespace {
 
 constexpr std::string_view kGroup = "kaito.sh/";
-constexpr std::string_view kOld = "kaito.sh/v1alpha1";
-constexpr std::string_view kNew = "kaito.sh/v1beta1";
 
 Json metadata_field(const Json& document, std::string_view key) {
   const Json* metadata = codec::find_key(document, "metadata");
@@ -77,19 +75,19 @@ Verdict validate(const Json& document, const Json& old_document,
     check_kind(kind, {.document = document, .before = before}, settings, rules);
     return verdict;
   }
-  const Result<Json> converted = convert(document, kNew);
+  const Result<Json> converted = convert(document, kNewApiVersion);
   if (!converted) {
     rules.refuse(converted.error().message, "apiVersion");
     return verdict;
   }
   Result<Json> before = Json();
-  if (!old_document.is_null()) before = convert(old_document, kNew);
+  if (!old_document.is_null()) before = convert(old_document, kNewApiVersion);
   // An old object that cannot be read says nothing about what may change.
   const bool has_before = before.has_value() && !before->is_null();
   check_kind(kind,
              {.document = *converted,
               .before = has_before ? &*before : nullptr,
-              .old_style = version == kOld},
+              .old_style = version == kOldApiVersion},
              settings, rules);
   return verdict;
 }

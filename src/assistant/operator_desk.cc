@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "assistant/detail/path_segment.h"
 #include "base/files.h"
 #include "base/strings.h"
 #include "codec/json.h"
@@ -12,6 +13,8 @@
 
 namespace rage::assistant {
 namespace {
+
+using detail::is_segment;
 
 using codec::Json;
 using net::HttpResponse;
@@ -27,7 +30,7 @@ struct Route {
   std::string_view path;  // "*": one segment.
 };
 
-constexpr Route kRoutes[] = {
+constexpr Route kDeskRoutes[] = {
     {"GET", "/health"},
     {"GET", "/guardrails/policy"},
     {"GET", "/v1/models"},
@@ -46,12 +49,6 @@ constexpr Route kRoutes[] = {
 
 HttpResponse refusal(int status, std::string_view why) {
   return HttpResponse::json(status, codec::render_json({{"error", why}}));
-}
-
-// One segment that stays one wherever it is decoded.
-bool is_segment(std::string_view part) {
-  const auto decoded = codec::percent_decode(part);
-  return decoded && !decoded->empty() && *decoded != "." && *decoded != "..";
 }
 
 bool matches(std::string_view pattern, std::string_view path) {
@@ -103,7 +100,7 @@ bool is_loopback_host(std::string_view host) {
 }
 
 bool is_operator_route(std::string_view method, std::string_view path) {
-  return std::ranges::any_of(kRoutes, [&](const Route& route) {
+  return std::ranges::any_of(kDeskRoutes, [&](const Route& route) {
     return route.method == method && matches(route.path, path);
   });
 }

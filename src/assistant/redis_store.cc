@@ -18,7 +18,7 @@ constexpr std::string_view kMeta = "chat_meta:";
 constexpr const char* kDigest = "record";  // Key of an extras entry.
 constexpr std::size_t kDigestLength = 16;
 constexpr int kScansMax = 1000;  // Of 1,000 keys: a larger database is looked at in part.
-constexpr std::size_t kSessionsMax = 10'000;
+constexpr std::size_t kSessionsListedMax = 10'000;
 
 std::string key(std::string_view prefix, const std::string& session) {
   return std::string(prefix) + session;
@@ -149,7 +149,7 @@ Result<SessionList> RedisStore::list(const Context& context, std::size_t session
       found.insert(name.text.substr(std::min(kMessages.size(), name.text.size())));
     }
     if (cursor == "0") break;
-    list.truncated = i + 1 == kScansMax || found.size() >= kSessionsMax;
+    list.truncated = i + 1 == kScansMax || found.size() >= kSessionsListedMax;
     if (list.truncated) break;
   }
   ASSIGN_OR_RETURN(list.sessions, describe(context, {found.begin(), found.end()}));

@@ -9,11 +9,11 @@
 namespace rage::assistant {
 namespace {
 
-constexpr std::size_t kReplyBytesMax = std::size_t{32} << 20;
-constexpr std::chrono::milliseconds kConnectLimit{5000};
+constexpr std::size_t kAgentReplyBytesMax = std::size_t{32} << 20;
+constexpr std::chrono::milliseconds kAgentConnectLimit{5000};
 constexpr std::string_view kPassedOn[] = {"content-type", "content-disposition", "allow"};
 
-net::HttpResponse unreachable(const Error& error) {
+net::HttpResponse agent_unreachable(const Error& error) {
   return net::HttpResponse::json(
       500, codec::render_json(
                {{"detail", "The agent cannot be reached"},
@@ -41,7 +41,7 @@ class Relay final {
   }
   bool on_bytes(std::string_view bytes) {
     if (streams_) return writer_.write(bytes).has_value();
-    too_large_ = too_large_ || whole_.body.size() + bytes.size() > kReplyBytesMax;
+    too_large_ = too_large_ || whole_.body.size() + bytes.size() > kAgentReplyBytesMax;
     if (!too_large_) whole_.body += bytes;
     return !too_large_;
   }
@@ -51,7 +51,7 @@ class Relay final {
     }
     if (!outcome) obs::log().warn("the agent failed", {{"error", outcome.error().message}});
     if (streams_) return outcome ? void() : writer_.abort();
-    (void)writer_.send(outcome ? std::move(whole_) : unreachable(outcome.error()));
+    (void)writer_.send(outcome ? std::move(whole_) : agent_unreachable(outcome.error()));
   }
 
  private:
@@ -81,7 +81,7 @@ void RemoteAgent::handle(const Context& context, const net::HttpRequest& request
                                  .url = options_.url + request.path + query,
                                  .headers = request.headers,
                                  .body = request.body,
-                                 .connect_timeout = kConnectLimit,
+                                 .connect_timeout = kAgentConnectLimit,
                                  .idle_timeout = options_.idle_timeout};
   Relay relay(writer);
   relay.end(transport_.stream(

@@ -19,7 +19,7 @@ using net::HttpResponse;
 
 constexpr std::chrono::milliseconds kCheckLimit{3000};
 
-enum class Kind {
+enum class RouteKind {
   kHealth,
   kReady,
   kMetrics,
@@ -41,25 +41,25 @@ struct KnownRoute {
   std::string_view prefix;  // Whole path, or what comes before a session.
   bool has_session;
   std::string_view suffix;
-  Kind kind;
+  RouteKind kind;
 };
 
 constexpr KnownRoute kRoutes[] = {
-    {"GET", "/health", false, "", Kind::kHealth},
-    {"GET", "/ready", false, "", Kind::kReady},
-    {"GET", "/metrics", false, "", Kind::kMetrics},
-    {"GET", "/config", false, "", Kind::kConfig},
-    {"GET", "/models", false, "", Kind::kModels},
-    {"GET", "/schedule", false, "", Kind::kSchedule},
-    {"GET", "/calendar", false, "", Kind::kCalendar},
-    {"POST", "/chat", false, "", Kind::kChat},
-    {"POST", "/chat/stream", false, "", Kind::kChat},
-    {"GET", "/chat/history/", true, "", Kind::kHistory},
-    {"GET", "/sessions", false, "", Kind::kSessions},
-    {"GET", "/sessions/", true, "", Kind::kShow},
-    {"PATCH", "/sessions/", true, "", Kind::kRename},
-    {"DELETE", "/sessions/", true, "", Kind::kDelete},
-    {"GET", "/sessions/", true, "/export", Kind::kExport},
+    {"GET", "/health", false, "", RouteKind::kHealth},
+    {"GET", "/ready", false, "", RouteKind::kReady},
+    {"GET", "/metrics", false, "", RouteKind::kMetrics},
+    {"GET", "/config", false, "", RouteKind::kConfig},
+    {"GET", "/models", false, "", RouteKind::kModels},
+    {"GET", "/schedule", false, "", RouteKind::kSchedule},
+    {"GET", "/calendar", false, "", RouteKind::kCalendar},
+    {"POST", "/chat", false, "", RouteKind::kChat},
+    {"POST", "/chat/stream", false, "", RouteKind::kChat},
+    {"GET", "/chat/history/", true, "", RouteKind::kHistory},
+    {"GET", "/sessions", false, "", RouteKind::kSessions},
+    {"GET", "/sessions/", true, "", RouteKind::kShow},
+    {"PATCH", "/sessions/", true, "", RouteKind::kRename},
+    {"DELETE", "/sessions/", true, "", RouteKind::kDelete},
+    {"GET", "/sessions/", true, "/export", RouteKind::kExport},
 };
 
 // The session in `path`, if it has the route's shape; empty for routes without one.
@@ -77,9 +77,9 @@ std::optional<std::string> match(const KnownRoute& route, std::string_view path)
   return session;
 }
 
-bool is_about_the_service(Kind kind) {
-  return kind == Kind::kHealth || kind == Kind::kReady || kind == Kind::kMetrics ||
-         kind == Kind::kConfig;
+bool is_about_the_service(RouteKind kind) {
+  return kind == RouteKind::kHealth || kind == RouteKind::kReady || kind == RouteKind::kMetrics ||
+         kind == RouteKind::kConfig;
 }
 
 // Puts what CORS asks for on whatever is answered.
@@ -130,7 +130,7 @@ std::string route_template(const net::HttpRequest& request) {
 }
 
 struct AssistantService::Route {
-  Kind kind = Kind::kHealth;
+  RouteKind kind = RouteKind::kHealth;
   std::string session;
 };
 
@@ -154,7 +154,7 @@ void AssistantService::handle(const Context& context, const net::HttpRequest& re
       allowed += (allowed.empty() ? "" : ", ") + std::string(known.method);
       continue;
     }
-    if (known.kind == Kind::kChat) {
+    if (known.kind == RouteKind::kChat) {
       metrics_.request(chat(call));
       return;
     }
@@ -172,35 +172,35 @@ void AssistantService::handle(const Context& context, const net::HttpRequest& re
 
 HttpResponse AssistantService::answer(const Call& call, const Route& route) {
   switch (route.kind) {
-    case Kind::kHealth:
+    case RouteKind::kHealth:
       return HttpResponse::json(200, R"({"status":"healthy","service":"agent-service"})");
-    case Kind::kReady:
+    case RouteKind::kReady:
       return ready(call);
-    case Kind::kMetrics:
+    case RouteKind::kMetrics:
       return {.status = 200,
               .headers = {{"content-type", std::string(obs::kMetricsContentType)}},
               .body = registry_.render()};
-    case Kind::kConfig:
+    case RouteKind::kConfig:
       return show_config();
-    case Kind::kModels:
+    case RouteKind::kModels:
       return models(call);
-    case Kind::kSchedule:
+    case RouteKind::kSchedule:
       return schedule(call);
-    case Kind::kCalendar:
+    case RouteKind::kCalendar:
       return calendar(call);
-    case Kind::kHistory:
+    case RouteKind::kHistory:
       return history(route.session);
-    case Kind::kSessions:
+    case RouteKind::kSessions:
       return list_sessions(call);
-    case Kind::kShow:
+    case RouteKind::kShow:
       return show_session(route.session);
-    case Kind::kRename:
+    case RouteKind::kRename:
       return rename_session(call, route.session);
-    case Kind::kDelete:
+    case RouteKind::kDelete:
       return delete_session(route.session);
-    case Kind::kExport:
+    case RouteKind::kExport:
       return export_session(call, route.session);
-    case Kind::kChat:
+    case RouteKind::kChat:
       break;  // May be a stream; handle() sends it to chat().
   }
   return detail_response(404, "Not Found");

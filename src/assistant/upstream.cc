@@ -17,7 +17,7 @@ namespace {
 using codec::Json;
 using std::chrono::milliseconds;
 
-constexpr std::uint64_t kReplyBytesMax = std::uint64_t{32} << 20;
+constexpr std::uint64_t kModelReplyBytesMax = std::uint64_t{32} << 20;
 constexpr std::size_t kErrorBytesMax = 64 << 10;
 
 ErrorCode code_of(int status) {
@@ -185,7 +185,7 @@ net::ClientRequest Upstream::request_for(const Json& body, int retry) const {
                              .body = codec::render_json(body),
                              .connect_timeout = options_.connect_timeout,
                              .idle_timeout = options_.read_timeout,
-                             .body_bytes_max = kReplyBytesMax};
+                             .body_bytes_max = kModelReplyBytesMax};
   if (!options_.api_key.empty()) {
     request.headers.set("authorization", "Bearer " + options_.api_key);
   }
@@ -218,7 +218,7 @@ Upstream::Attempt Upstream::ask_stream(const Context& context, const net::Client
   };
   const auto on_bytes = [&](std::string_view bytes) {
     if (streams) return reader.feed(bytes) && !context.stop.stop_requested();
-    const std::size_t most = head.status == 200 ? kReplyBytesMax : kErrorBytesMax;
+    const std::size_t most = head.status == 200 ? kModelReplyBytesMax : kErrorBytesMax;
     head.body += bytes.substr(0, most - head.body.size());
     return head.body.size() < most;
   };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "assistant/detail/path_segment.h"
 #include "assistant/detail/web_pages.h"
 #include "assistant/message.h"
 #include "codec/json.h"
@@ -11,6 +12,8 @@
 
 namespace rage::assistant {
 namespace {
+
+using detail::is_segment;
 
 using codec::Json;
 using net::HttpRequest;
@@ -99,13 +102,6 @@ Json page_message(const Json& entry, const std::string& now) {
 // A page elsewhere must not speak in the name of who reads it.
 bool is_cross_site(const HttpRequest& request) {
   return request.method != "GET" && request.headers.find("sec-fetch-site") == "cross-site";
-}
-
-// One segment that stays one: "." and ".." would lead elsewhere at the agent.
-bool is_segment(std::string_view part) {
-  if (part.empty() || part.find('/') != std::string_view::npos) return false;
-  const auto decoded = codec::percent_decode(part);
-  return decoded && *decoded != "." && *decoded != "..";
 }
 
 bool is_sessions_path(std::string_view path) {

@@ -8,7 +8,7 @@
 namespace rage {
 namespace {
 
-constexpr std::string_view kDigits =
+constexpr std::string_view kBase64Digits =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 std::unexpected<Error> no_base64() {
@@ -27,7 +27,7 @@ std::string encode_base64(std::string_view bytes) {
       bits = bits << 8 | (j < count ? static_cast<unsigned char>(bytes[i + j]) : 0U);
     }
     for (std::size_t j = 0; j < 4; ++j) {
-      text += j <= count ? kDigits[bits >> (18 - 6 * j) & 0x3F] : '=';
+      text += j <= count ? kBase64Digits[bits >> (18 - 6 * j) & 0x3F] : '=';
     }
   }
   return text;
@@ -44,7 +44,7 @@ Result<std::string> decode_base64(std::string_view text) {
       ++padding;
       continue;
     }
-    const std::size_t value = kDigits.find(c);
+    const std::size_t value = kBase64Digits.find(c);
     if (value == std::string_view::npos || padding > 0) return no_base64();
     bits = (bits << 6U) | static_cast<std::uint32_t>(value);
     if (++digits % 4 == 0) {

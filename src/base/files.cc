@@ -10,8 +10,12 @@
 #include <cstring>
 #include <system_error>
 
+#include "base/detail/fd.h"
+
 namespace rage {
 namespace {
+
+using detail::Fd;
 
 ErrorCode code_of(int error) {
   switch (error) {
@@ -33,22 +37,6 @@ std::unexpected<Error> fail_errno(const char* what, const std::filesystem::path&
   const int error = errno;
   return fail(code_of(error), "{} {}: {}", what, path.string(), std::strerror(error));
 }
-
-// Value. Closes on scope exit; the write path checks fsync first, so close cannot lose data.
-class Fd final {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  ~Fd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 Result<void> write_all(int fd, std::string_view bytes, const std::filesystem::path& path) {
   while (!bytes.empty()) {

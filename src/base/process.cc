@@ -14,12 +14,15 @@
 #include <future>
 #include <span>
 
+#include "base/detail/fd.h"
 #include "base/strings.h"
 
 extern char** environ;
 
 namespace rage {
 namespace {
+
+using detail::Fd;
 
 constexpr char kDefaultPath[] = "/usr/local/bin:/usr/bin:/bin";
 
@@ -71,29 +74,12 @@ std::vector<char*> c_strings(std::vector<std::string>& strings) {
   return pointers;
 }
 
-ErrorCode code_of(int error) {
+ErrorCode start_error_code(int error) {
   if (error == ENOENT || error == ENOTDIR) return ErrorCode::kNotFound;
   if (error == EACCES || error == EPERM || error == ENOEXEC) return ErrorCode::kPermissionDenied;
   if (error == EAGAIN || error == ENOMEM) return ErrorCode::kResourceExhausted;
   return ErrorCode::kUnavailable;
 }
-
-// Value. Closes on scope exit.
-class Fd final {
- public:
-  explicit Fd(int fd = -1) : fd_(fd) {}
-  ~Fd() { reset(); }
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  int get() const { return fd_; }
-  void reset(int fd = -1) {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = fd;
-  }
-
- private:
-  int fd_;
-};
 
 // Descriptors 0 to 2 may themselves be sources of each other, so the sources are moved above them.
 bool move_above_standard(int& fd) {
@@ -205,8 +191,8 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::spawn(const ProcessOptions& 
   if (!options.log_file.empty()) {
     log.reset(::open(options.log_file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
     if (log.get() < 0) {
-      return fail(code_of(errno), "cannot open the log file {}: {}", options.log_file.string(),
-                  std::strerror(errno));
+      return fail(start_error_code(errno), "cannot open the log file {}: {}",
+                  options.log_file.string(), std::strerror(errno));
     }
   }
   launch.input = options.stdin_fd.value_or(input.get());
@@ -228,7 +214,8 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::spawn(const ProcessOptions& 
   std::future<int> started = launch.started.get_future();
   child->keeper_ = std::jthread([&launch, raw = child.get()] { raw->keep(launch); });
   if (const int error = started.get(); error != 0) {
-    return fail(code_of(error), "cannot start {}: {}", launch.program, std::strerror(error));
+    return fail(start_error_code(error), "cannot start {}: {}", launch.program,
+                std::strerror(error));
   }
   writing.reset();
   LaunchFailure failure{};
@@ -237,10 +224,10 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::spawn(const ProcessOptions& 
   while (got < 0 && errno == EINTR);
   if (got != sizeof(failure)) return child;  // The pipe closed without a word: exec worked.
   if (failure.step == LaunchFailure::Step::kWorkingDirectory) {
-    return fail(code_of(failure.error), "cannot enter {}: {}", launch.working_directory,
+    return fail(start_error_code(failure.error), "cannot enter {}: {}", launch.working_directory,
                 std::strerror(failure.error));
   }
-  return fail(code_of(failure.error), "cannot run {}: {}", launch.program,
+  return fail(start_error_code(failure.error), "cannot run {}: {}", launch.program,
               std::strerror(failure.error));
 }
 

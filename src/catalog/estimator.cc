@@ -8,20 +8,20 @@
 namespace rage::catalog {
 namespace {
 
-constexpr double kGiB = 1 << 30;
+constexpr double kBytesPerGiB = 1 << 30;
 constexpr double kUtilization = 0.84;
 constexpr double kUtilizationA10 = 0.82;
-constexpr double kLoadedFactor = 1.02;          // What loading adds to the size of the files.
-constexpr double kWeightOverheadFactor = 1.05;  // Activations and graphs grow with the weights.
-constexpr double kFixedBytes = 2.3 * kGiB;      // CUDA context, buffers.
-constexpr double kDiskGiB = 80;                 // Image and cache beside the weights.
+constexpr double kLoadedFactor = 1.02;              // What loading adds to the size of the files.
+constexpr double kWeightOverheadFactor = 1.05;      // Activations and graphs grow with the weights.
+constexpr double kFixedBytes = 2.3 * kBytesPerGiB;  // CUDA context, buffers.
+constexpr double kDiskGiB = 80;                     // Image and cache beside the weights.
 // More than this is not a plan but a GPU that holds next to nothing.
-constexpr double kGpusMax = 100'000;
+constexpr double kPlanGpusMax = 100'000;
 // Older GPUs and those of others cannot run the images.
 constexpr double kComputeCapabilityMin = 8.0;
 
 double gib(double bytes) {
-  return bytes / kGiB;
+  return bytes / kBytesPerGiB;
 }
 
 std::uint64_t saturate(double value) {
@@ -125,8 +125,8 @@ Result<Estimate> try_estimate(const Model& model, const GpuCapacity& node,
   }
   const Budget budget = budget_of(model, node, request);
   const double weight_room = budget.weight_room();
-  const double ratio = weight_room > 0 ? budget.weights / weight_room : kGpusMax + 1;
-  if (ratio > kGpusMax) {
+  const double ratio = weight_room > 0 ? budget.weights / weight_room : kPlanGpusMax + 1;
+  if (ratio > kPlanGpusMax) {
     return fail(ErrorCode::kFailedPrecondition,
                 "{} is too small for {} with {} tokens: {:.1f} GiB of it can be used, {:.1f} GiB "
                 "are needed besides any weights; {:.1f} GiB are missing",

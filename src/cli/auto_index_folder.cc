@@ -20,9 +20,9 @@ namespace {
 namespace fs = std::filesystem;
 
 // Everything of one reading. One thread.
-class Reading final {
+class FolderReading final {
  public:
-  Reading(const Context& context, const FolderRequest& request, const SourceOptions& options)
+  FolderReading(const Context& context, const FolderRequest& request, const SourceOptions& options)
       : context_(context), request_(request), options_(options) {}
 
   // Paths below the folder, in order. Links are not followed: what they lead to is not in the
@@ -113,7 +113,7 @@ class Reading final {
 
 Result<SourceListing> read_folder_source(const Context& context, const FolderRequest& request,
                                          const SourceOptions& options) {
-  Reading reading(context, request, options);
+  FolderReading reading(context, request, options);
   ASSIGN_OR_RETURN(const std::vector<std::string> paths, reading.list());
   for (const std::string& path : paths) RETURN_IF_ERROR(reading.read(path));
   return reading.finish();

@@ -51,10 +51,10 @@ std::string file_name(const std::string& url, const net::Headers& headers) {
 }
 
 // Everything of one reading. One thread.
-class Reading final {
+class HttpReading final {
  public:
-  Reading(const Context& context, net::HttpTransport& transport,
-          std::span<const IndexedDocument> index, const SourceOptions& options)
+  HttpReading(const Context& context, net::HttpTransport& transport,
+              std::span<const IndexedDocument> index, const SourceOptions& options)
       : context_(context),
         transport_(transport),
         options_(options),
@@ -143,7 +143,7 @@ Result<SourceListing> read_http_source(const Context& context, net::HttpTranspor
   std::ranges::sort(sorted);
   const auto repeated = std::ranges::unique(sorted);
   sorted.erase(repeated.begin(), repeated.end());
-  Reading reading(context, transport, index, options);
+  HttpReading reading(context, transport, index, options);
   for (const std::string& url : sorted) RETURN_IF_ERROR(reading.read(url));
   return reading.finish();
 }

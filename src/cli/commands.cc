@@ -18,7 +18,7 @@ namespace {
 using codec::Json;
 
 // Many bodies are refused above some size; this stays well below every service's limit.
-constexpr std::size_t kRequestBytesMax = std::size_t{4} << 20;
+constexpr std::size_t kBatchBytesMax = std::size_t{4} << 20;
 constexpr std::size_t kSnippetCodePoints = 100;
 
 // One line on standard error, redrawn on a terminal, silent otherwise.
@@ -47,7 +47,7 @@ std::size_t portion(const std::vector<DocumentJson>& documents, std::size_t firs
   std::size_t count = 0;
   while (first + count < documents.size() && count < most) {
     bytes += codec::render_json(documents[first + count]).size();
-    if (count > 0 && bytes > kRequestBytesMax) break;
+    if (count > 0 && bytes > kBatchBytesMax) break;
     ++count;
   }
   return count;

@@ -20,9 +20,9 @@ namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr milliseconds kGrace{200};
-constexpr milliseconds kPoll{200};
-constexpr std::uint64_t kErrorBytesMax = 64 << 10;
+constexpr milliseconds kConverterGrace{200};
+constexpr milliseconds kConverterPoll{200};
+constexpr std::uint64_t kConverterErrorBytesMax = 64 << 10;
 constexpr std::size_t kReasonBytesMax = 200;
 
 // Sanitizers reserve terabytes of addresses: a limit would end our own program before its first
@@ -103,16 +103,16 @@ Error failure(const ExitStatus& status, const fs::path& errors, const ConvertOpt
         .message = fmt::format("its text is larger than {} MiB", options.text_bytes_max >> 20U)};
   }
   return {.code = ErrorCode::kInvalidArgument,
-          .message = reason_in(read_file(errors, kErrorBytesMax).value_or(""), status)};
+          .message = reason_in(read_file(errors, kConverterErrorBytesMax).value_or(""), status)};
 }
 
 Result<ExitStatus> wait_for(const Context& context, ChildProcess& child, milliseconds time_max) {
   const auto deadline = steady_clock::now() + context.remaining(time_max);
   while (true) {
     const auto now = steady_clock::now();
-    if (const auto status = child.wait(std::min(deadline, now + kPoll))) return *status;
+    if (const auto status = child.wait(std::min(deadline, now + kConverterPoll))) return *status;
     if (steady_clock::now() < deadline && context.check()) continue;
-    child.terminate(kGrace);
+    child.terminate(kConverterGrace);
     RETURN_IF_ERROR(context.check());
     return fail(ErrorCode::kDeadlineExceeded, "reading it took longer than {} s",
                 std::chrono::ceil<std::chrono::seconds>(time_max).count());

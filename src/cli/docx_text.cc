@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kDocumentBytesMax = std::size_t{64} << 20;
 constexpr std::size_t kStylesBytesMax = std::size_t{8} << 20;
 constexpr std::size_t kTextBytesMax = std::size_t{64} << 20;
-constexpr int kHeadingLevels = 6;
+constexpr int kWordHeadingLevels = 6;
 constexpr std::size_t kListLevels = 9;
 
 using detail::xml_attribute;
@@ -34,7 +34,7 @@ class StyleReading final : public detail::XmlReading {
       if (title.size() == 9 && title.starts_with("heading ")) levels[style_] = title[8] - '0';
     } else if (name == "outlineLvl" && !style_.empty()) {
       const auto level = parse_uint(xml_attribute(attributes, "val"));
-      if (level && *level < kHeadingLevels)
+      if (level && *level < kWordHeadingLevels)
         levels.try_emplace(style_, static_cast<int>(*level) + 1);
     }
   }

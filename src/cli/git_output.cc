@@ -6,7 +6,7 @@
 namespace rage::cli::detail {
 namespace {
 
-constexpr std::size_t kUrlBytesMax = 2048;
+constexpr std::size_t kGitUrlBytesMax = 2048;
 constexpr std::size_t kRefBytesMax = 255;
 
 std::string_view take_until(std::string_view& text, char end) {
@@ -77,7 +77,7 @@ Result<RemoteUrl> parse_remote_url(std::string_view url, LocalSources local) {
   const auto refuse = [](std::string_view why) {
     return fail(ErrorCode::kInvalidArgument, "the repository's URL {}", why);
   };
-  if (url.size() > kUrlBytesMax || !is_plain_ascii(url) || url.starts_with('-')) {
+  if (url.size() > kGitUrlBytesMax || !is_plain_ascii(url) || url.starts_with('-')) {
     return refuse("is too long or has spaces or other odd characters");
   }
   RemoteUrl remote;

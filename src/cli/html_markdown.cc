@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "base/is_one_of.h"
 #include "base/strings.h"
 #include "cli/html_text.h"
 #include "cli/html_tree.h"
@@ -10,11 +11,6 @@
 
 namespace rage::cli {
 namespace {
-
-template <std::size_t kSize>
-bool is_one_of(std::string_view name, const std::array<std::string_view, kSize>& names) {
-  return std::ranges::find(names, name) != names.end();
-}
 
 // Nothing of these is for reading.
 bool is_unseen(const HtmlElement& element) {
@@ -61,9 +57,10 @@ std::string words_of(std::string_view html) {
 }
 
 // One reading. One thread.
-class Reader final {
+class HtmlMarkdownReader final {
  public:
-  explicit Reader(std::string_view html) : html_(html), elements_(parse_html_tree(html)) {}
+  explicit HtmlMarkdownReader(std::string_view html)
+      : html_(html), elements_(parse_html_tree(html)) {}
 
   std::string read() {
     visit(main_part());
@@ -220,7 +217,7 @@ HtmlText read_html_as_markdown(std::string_view html) {
   HtmlText page;
   const std::size_t head = std::min(html.find("</head"), html.find("<body"));
   page.title = read_html(html.substr(0, head)).title;
-  page.text = Reader(html).read();
+  page.text = HtmlMarkdownReader(html).read();
   return page;
 }
 

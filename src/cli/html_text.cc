@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/is_one_of.h"
 #include "base/strings.h"
 #include "text/unicode.h"
 
@@ -13,11 +14,6 @@ namespace rage::cli {
 namespace {
 
 constexpr std::size_t kEntityBytesMax = 12;
-
-template <std::size_t kSize>
-bool is_one_of(std::string_view name, const std::array<std::string_view, kSize>& names) {
-  return std::ranges::find(names, name) != names.end();
-}
 
 // Nothing of these is for reading.
 bool is_unseen(std::string_view name) {
@@ -68,9 +64,9 @@ std::optional<char32_t> entity_of(std::string_view name) {
 }
 
 // One reading. One thread.
-class Reader final {
+class HtmlTextReader final {
  public:
-  explicit Reader(std::string_view html) : html_(html) {}
+  explicit HtmlTextReader(std::string_view html) : html_(html) {}
 
   HtmlText read() {
     while (at_ < html_.size()) {
@@ -201,7 +197,7 @@ class Reader final {
 }  // namespace
 
 HtmlText read_html(std::string_view html) {
-  return Reader(html).read();
+  return HtmlTextReader(html).read();
 }
 
 std::string decode_entities(std::string_view text) {

@@ -35,9 +35,9 @@ std::string decode_ampersands(std::string_view text) {
 }
 
 // One reading. One thread.
-class Reader final {
+class HtmlTreeReader final {
  public:
-  explicit Reader(std::string_view html) : html_(html) {
+  explicit HtmlTreeReader(std::string_view html) : html_(html) {
     elements_.push_back({.name = "",
                          .attributes = {},
                          .parent = 0,
@@ -194,7 +194,7 @@ std::string_view HtmlElement::attribute(std::string_view wanted) const {
 }
 
 std::vector<HtmlElement> parse_html_tree(std::string_view html) {
-  return Reader(html).read();
+  return HtmlTreeReader(html).read();
 }
 
 std::string origin_of(std::string_view url) {

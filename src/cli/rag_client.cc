@@ -8,7 +8,7 @@ namespace {
 
 using codec::Json;
 
-constexpr std::size_t kTextBytesMax = 65'536;
+constexpr std::size_t kReplyTextBytesMax = 65'536;
 
 // {"detail": "..."} or {"detail": [{"msg": ...}]} or whatever came.
 std::string detail_of(const std::string& body) {
@@ -97,13 +97,13 @@ Result<void> RagClient::stream_lines(const Context& context, const std::string& 
   };
   const auto on_bytes = [&](std::string_view bytes) {
     text.append(bytes);
-    if (status != 200) return text.size() <= kTextBytesMax;
+    if (status != 200) return text.size() <= kReplyTextBytesMax;
     for (std::size_t end; (end = text.find('\n')) != std::string::npos; text.erase(0, end + 1)) {
       if (const auto line = codec::parse_json(std::string_view(text).substr(0, end))) {
         on_line(*line);
       }
     }
-    return text.size() <= kTextBytesMax;
+    return text.size() <= kReplyTextBytesMax;
   };
   const auto streamed = transport_.stream(context, post, on_head, on_bytes);
   if (!streamed) return fail(explain(streamed.error()));

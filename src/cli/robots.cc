@@ -9,7 +9,7 @@ namespace rage::cli {
 namespace {
 
 constexpr std::size_t kRulesMax = 5'000;
-constexpr std::size_t kSitemapsMax = 100;
+constexpr std::size_t kRobotsSitemapsMax = 100;
 constexpr double kDelaySecondsMax = 3600;
 
 // "rage" of "Rage/1.0".
@@ -20,9 +20,9 @@ std::string product_of(std::string_view agent) {
 }
 
 // One reading. One thread.
-class Reader final {
+class RobotsReader final {
  public:
-  explicit Reader(std::string_view agent) : agent_(product_of(agent)) {}
+  explicit RobotsReader(std::string_view agent) : agent_(product_of(agent)) {}
 
   void take(std::string_view line) {
     line = line.substr(0, line.find('#'));
@@ -31,7 +31,7 @@ class Reader final {
     const std::string key = to_lower_ascii(trim(line.substr(0, colon)));
     const std::string_view value = trim(line.substr(colon + 1));
     if (key == "sitemap") {
-      if (sitemaps_.size() < kSitemapsMax) sitemaps_.emplace_back(value);
+      if (sitemaps_.size() < kRobotsSitemapsMax) sitemaps_.emplace_back(value);
     } else if (key == "user-agent") {
       take_agent(value);
     } else if (key == "allow" || key == "disallow" || key == "crawl-delay") {
@@ -108,7 +108,7 @@ bool matches(std::string_view pattern, std::string_view path) {
 RobotsRules parse_robots(std::string_view bytes, std::string_view agent) {
   bytes = bytes.substr(0, kRobotsBytesMax);
   if (bytes.starts_with("\xEF\xBB\xBF")) bytes.remove_prefix(3);
-  Reader reader(agent);
+  RobotsReader reader(agent);
   while (!bytes.empty()) {
     const std::size_t end = std::min(bytes.find_first_of("\r\n"), bytes.size());
     reader.take(bytes.substr(0, end));

@@ -13,7 +13,7 @@ using Outcome = IngestReport::Outcome;
 
 constexpr int kPassesMax = 3;
 constexpr std::size_t kShownMax = 60;  // Code points of a field in the table.
-constexpr std::uint64_t kFileBytesMax = std::uint64_t{64} << 20;
+constexpr std::uint64_t kScheduleBytesMax = std::uint64_t{64} << 20;
 
 Outcome outcome_of(ErrorCode code) {
   const bool passing = code == ErrorCode::kUnavailable || code == ErrorCode::kDeadlineExceeded ||
@@ -195,7 +195,7 @@ Result<std::size_t> download_schedule(const Context& context, Clock& clock,
 }
 
 Result<std::size_t> format_schedule(const std::filesystem::path& folder, const std::string& index) {
-  ASSIGN_OR_RETURN(const std::string bytes, read_file(folder / "schedule.json", kFileBytesMax));
+  ASSIGN_OR_RETURN(const std::string bytes, read_file(folder / "schedule.json", kScheduleBytesMax));
   ASSIGN_OR_RETURN(const auto parsed, parse_schedule_json(bytes, ""));
   const std::string text = codec::render_json_pretty(index_schedule(parsed.sessions, index)) + "\n";
   RETURN_IF_ERROR(write_file_atomically(folder / "schedule_index.json", text));

@@ -39,10 +39,10 @@ void in_parallel(std::size_t count, const std::function<void(std::size_t)>& work
 }
 
 // Everything of one reading. Thread-safe.
-class Reading final {
+class ScheduleReading final {
  public:
-  Reading(const Context& context, Clock& clock, net::HttpTransport& transport,
-          const ScheduleSource& source)
+  ScheduleReading(const Context& context, Clock& clock, net::HttpTransport& transport,
+                  const ScheduleSource& source)
       : context_(context), clock_(clock), transport_(transport), source_(source) {}
 
   Result<std::string> fetch(const std::string& url) const {
@@ -159,7 +159,7 @@ void move_addresses(const std::string& from, const std::string& base, ScheduleLi
 
 Result<ScheduleListing> read_schedule(const Context& context, Clock& clock,
                                       net::HttpTransport& transport, const ScheduleSource& source) {
-  const Reading reading(context, clock, transport, source);
+  const ScheduleReading reading(context, clock, transport, source);
   const bool remote = is_url(source.place);
   ASSIGN_OR_RETURN(const std::string bytes,
                    remote ? reading.fetch(source.place) : read_file(source.place, kBytesMax));

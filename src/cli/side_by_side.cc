@@ -11,7 +11,7 @@ namespace rage::cli {
 namespace {
 
 constexpr std::size_t kColumnsMin = 60;
-constexpr std::string_view kGap = " | ";
+constexpr std::string_view kBetween = " | ";
 
 void wrap_line(std::string_view line, std::size_t width, std::vector<std::string>& out) {
   std::string current;
@@ -56,16 +56,16 @@ std::string side_by_side(std::string_view left_title, std::string_view left,
                          std::size_t columns) {
   if (columns < kColumnsMin)
     return fmt::format("{}\n{}\n\n{}\n{}\n", left_title, left, right_title, right);
-  const std::size_t width = (columns - kGap.size()) / 2;
+  const std::size_t width = (columns - kBetween.size()) / 2;
   const auto left_lines = wrap(left, width);
   const auto right_lines = wrap(right, width);
-  std::string out =
-      padded(std::string(left_title), width) + std::string(kGap) + std::string(right_title) + "\n";
+  std::string out = padded(std::string(left_title), width) + std::string(kBetween) +
+                    std::string(right_title) + "\n";
   out += std::string(width, '-') + "-+-" + std::string(width, '-') + "\n";
   for (std::size_t i = 0; i < std::max(left_lines.size(), right_lines.size()); ++i) {
     const std::string& a = i < left_lines.size() ? left_lines[i] : std::string();
-    out += padded(a, width) + std::string(kGap) + (i < right_lines.size() ? right_lines[i] : "") +
-           "\n";
+    out += padded(a, width) + std::string(kBetween) +
+           (i < right_lines.size() ? right_lines[i] : "") + "\n";
   }
   return out;
 }

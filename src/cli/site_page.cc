@@ -45,9 +45,9 @@ void obey_header(std::string_view value, std::string_view agent, SitePage& page)
 }
 
 // One reading. One thread.
-class Reader final {
+class SitePageReader final {
  public:
-  Reader(const SiteUrl& url, std::string_view agent, SitePage& page)
+  SitePageReader(const SiteUrl& url, std::string_view agent, SitePage& page)
       : base_(url), agent_(agent), page_(page) {}
 
   void take(const HtmlElement& element) {
@@ -112,7 +112,7 @@ SitePage read_site_file(std::string_view agent, const std::vector<std::string_vi
 SitePage read_site_page(std::string_view html, const SiteUrl& url, std::string_view agent,
                         const std::vector<std::string_view>& robots_tags) {
   SitePage page = read_site_file(agent, robots_tags);
-  Reader reader(url, agent, page);
+  SitePageReader reader(url, agent, page);
   for (const HtmlElement& element : parse_html_tree(html)) reader.take(element);
   if (page.nofollow) page.links.clear();
   return page;

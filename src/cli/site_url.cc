@@ -9,6 +9,7 @@
 #include <map>
 #include <utility>
 
+#include "base/is_one_of.h"
 #include "base/strings.h"
 #include "cli/globs.h"
 #include "cli/html_tree.h"
@@ -20,11 +21,6 @@ constexpr std::size_t kUrlBytesMax = 2000;
 // What goes deeper, or through one folder again and again, is a link that leads into itself.
 constexpr std::ptrdiff_t kSegmentsMax = 40;
 constexpr int kSameSegmentMax = 3;
-
-template <std::size_t kSize>
-bool is_one_of(std::string_view name, const std::array<std::string_view, kSize>& names) {
-  return std::ranges::find(names, name) != names.end();
-}
 
 bool is_unreserved(char c) {
   return is_ascii_alpha(c) || is_ascii_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';

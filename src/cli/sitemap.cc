@@ -8,7 +8,7 @@
 namespace rage::cli {
 namespace {
 
-constexpr std::size_t kUrlBytesMax = 2048;
+constexpr std::size_t kSitemapUrlBytesMax = 2048;
 
 // <urlset><url><loc>, or <sitemapindex><sitemap><loc>. Pictures and films have a <loc> of their
 // own, elsewhere. One thread.
@@ -30,7 +30,7 @@ class SitemapReading final : public detail::XmlReading {
   }
 
   void text(std::string_view words) override {
-    if (in_loc_ && loc_.size() + words.size() <= kUrlBytesMax) loc_ += words;
+    if (in_loc_ && loc_.size() + words.size() <= kSitemapUrlBytesMax) loc_ += words;
   }
 
   Sitemap sitemap;
@@ -55,7 +55,7 @@ Result<Sitemap> parse_sitemap(std::string_view bytes) {
     const std::string_view url = trim(line);
     if (url.empty()) continue;
     const bool web = url.starts_with("http://") || url.starts_with("https://");
-    if (!web || url.size() > kUrlBytesMax) {
+    if (!web || url.size() > kSitemapUrlBytesMax) {
       return fail(ErrorCode::kInvalidArgument, "it is neither XML nor a list of addresses");
     }
     if (sitemap.pages.size() < kSitemapUrlsMax) sitemap.pages.emplace_back(url);

@@ -23,7 +23,6 @@ namespace {
 
 using kubeobjects::bad_request;
 
-constexpr std::size_t kPieceBytes = 32 << 10;
 constexpr int kLookMilliseconds = 100;
 
 // Both ends of a pipe; each is closed once.

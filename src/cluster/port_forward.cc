@@ -21,7 +21,6 @@ namespace {
 using codec::Json;
 
 constexpr std::size_t kConnectionsMax = 64;  // Of one client, at once.
-constexpr std::size_t kPieceBytes = 32 << 10;
 constexpr int kConnectMilliseconds = 3'000;
 constexpr int kWriteMilliseconds = 30'000;  // For the pod to take what the client sent.
 

@@ -17,7 +17,7 @@ const Json* find_at(const Json& object, std::string_view path) {
   return at;
 }
 
-std::int64_t number_at(const Json& object, std::string_view path) {
+std::int64_t number_at_path(const Json& object, std::string_view path) {
   const Json* found = path.empty() ? nullptr : find_at(object, path);
   return found != nullptr && found->is_number() ? found->get<std::int64_t>() : 0;
 }
@@ -45,11 +45,11 @@ Result<Json> render_scale(const kubeobjects::Resource& resource, const Json& obj
   scale["apiVersion"] = "autoscaling/v1";
   scale["metadata"] = std::move(metadata);
   scale["spec"] = Json::object();
-  if (const auto replicas = number_at(object, resource.scale->replicas); replicas != 0) {
+  if (const auto replicas = number_at_path(object, resource.scale->replicas); replicas != 0) {
     scale["spec"]["replicas"] = replicas;
   }
   scale["status"] = Json::object();
-  scale["status"]["replicas"] = number_at(object, resource.scale->status_replicas);
+  scale["status"]["replicas"] = number_at_path(object, resource.scale->status_replicas);
   const std::string selector = selector_of(resource, object);
   if (!selector.empty()) scale["status"]["selector"] = selector;
   return scale;
@@ -58,7 +58,7 @@ Result<Json> render_scale(const kubeobjects::Resource& resource, const Json& obj
 Result<Json> with_scale(const kubeobjects::Resource& resource, const Json& live,
                         const Json& scale) {
   if (!resource.scale) return fail(kubeobjects::no_such_resource());
-  const std::int64_t replicas = number_at(scale, "spec.replicas");
+  const std::int64_t replicas = number_at_path(scale, "spec.replicas");
   if (replicas < 0) {
     return fail(kubeobjects::invalid(
         "autoscaling", "Scale", codec::string_or(live["metadata"], "name", ""),

@@ -10,7 +10,6 @@ namespace rage::cluster::detail {
 namespace {
 
 constexpr std::string_view kProtocolHeader = "x-stream-protocol-version";
-constexpr std::size_t kPieceBytes = 32 << 10;
 
 bool has_word(std::string_view list, std::string_view word) {
   const auto words = split(list, ',');

@@ -24,10 +24,6 @@ bool has_type(const net::Headers& headers, std::string_view prefix) {
   return equals_ignoring_case(type.substr(0, prefix.size()), prefix);
 }
 
-Actions violation(std::string what) {
-  return Actions{.close = true, .violation = std::move(what)};
-}
-
 }  // namespace
 
 BbrStream::BbrStream(const BbrConfig& config, std::shared_ptr<const AdapterMap> adapters,

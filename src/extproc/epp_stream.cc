@@ -17,10 +17,6 @@ using picker::Refusal;
 // What picks have always said on responses; tests of other gateways look for it.
 constexpr std::string_view kResponseMark = "x-went-into-resp-headers";
 
-Actions violation(std::string what) {
-  return Actions{.close = true, .violation = std::move(what)};
-}
-
 Refusal client_error(int status, std::string code_name, std::string message) {
   return Refusal{
       .status = status, .code_name = std::move(code_name), .message = std::move(message)};

@@ -5,10 +5,11 @@
 
 namespace rage::extproc::detail {
 
-namespace pb = envoyapi::health;
+namespace health_pb = envoyapi::health;
 
 // One Watch. Its own lock: gRPC may end a write while the server tells of a change.
-class HealthService::Watcher final : public grpc::ServerWriteReactor<pb::HealthCheckResponse> {
+class HealthService::Watcher final
+    : public grpc::ServerWriteReactor<health_pb::HealthCheckResponse> {
  public:
   Watcher(HealthService& service, std::string name) : service_(service), name_(std::move(name)) {}
 
@@ -56,7 +57,7 @@ class HealthService::Watcher final : public grpc::ServerWriteReactor<pb::HealthC
   const std::string name_;
   std::list<Watcher*>::iterator place_;
   Mutex mutex_;
-  pb::HealthCheckResponse response_;
+  health_pb::HealthCheckResponse response_;
   std::optional<Status> wanted_ GUARDED_BY(mutex_);
   std::optional<Status> sent_ GUARDED_BY(mutex_);
   bool writing_ GUARDED_BY(mutex_) = false;
@@ -66,20 +67,21 @@ class HealthService::Watcher final : public grpc::ServerWriteReactor<pb::HealthC
 
 HealthService::Status HealthService::status_of(const std::string& service) const {
   const bool serving = service == "liveness" || ready_();
-  return serving ? pb::HealthCheckResponse::SERVING : pb::HealthCheckResponse::NOT_SERVING;
+  return serving ? health_pb::HealthCheckResponse::SERVING
+                 : health_pb::HealthCheckResponse::NOT_SERVING;
 }
 
 grpc::ServerUnaryReactor* HealthService::Check(grpc::CallbackServerContext* context,
-                                               const pb::HealthCheckRequest* request,
-                                               pb::HealthCheckResponse* response) {
+                                               const health_pb::HealthCheckRequest* request,
+                                               health_pb::HealthCheckResponse* response) {
   response->set_status(status_of(request->service()));
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(grpc::Status::OK);
   return reactor;
 }
 
-grpc::ServerWriteReactor<pb::HealthCheckResponse>* HealthService::Watch(
-    grpc::CallbackServerContext*, const pb::HealthCheckRequest* request) {
+grpc::ServerWriteReactor<health_pb::HealthCheckResponse>* HealthService::Watch(
+    grpc::CallbackServerContext*, const health_pb::HealthCheckRequest* request) {
   auto* watcher = new Watcher(*this, request->service());  // OnDone() deletes it.
   MutexLock lock(mutex_);
   watchers_.push_back(watcher);

@@ -99,6 +99,10 @@ struct Actions {
   std::string violation;
 };
 
+inline Actions violation(std::string what) {
+  return Actions{.close = true, .violation = std::move(what)};
+}
+
 // Interface. One thread at a time. Pure but for what its EndpointPicker's Exchange does: time is an
 // argument.
 class StreamMachine {

@@ -9,35 +9,35 @@
 namespace rage::gateway::detail {
 namespace {
 
-using Kind = UpstreamFailure::Kind;
+using FailureKind = UpstreamFailure::Kind;
 
 constexpr std::chrono::milliseconds kShownHeadLimit{2'000};
 
-int status_of(Kind kind) {
+int status_of(FailureKind kind) {
   switch (kind) {
-    case Kind::kConnect:
-    case Kind::kOverload:
+    case FailureKind::kConnect:
+    case FailureKind::kOverload:
       return 503;
-    case Kind::kReset:
-    case Kind::kBroken:
-    case Kind::kProtocol:
+    case FailureKind::kReset:
+    case FailureKind::kBroken:
+    case FailureKind::kProtocol:
       return 502;
   }
   return 502;
 }
 
 // For traces.
-std::string_view name_of(Kind kind) {
+std::string_view name_of(FailureKind kind) {
   switch (kind) {
-    case Kind::kConnect:
+    case FailureKind::kConnect:
       return "connect";
-    case Kind::kOverload:
+    case FailureKind::kOverload:
       return "overload";
-    case Kind::kReset:
+    case FailureKind::kReset:
       return "reset";
-    case Kind::kBroken:
+    case FailureKind::kBroken:
       return "broken";
-    case Kind::kProtocol:
+    case FailureKind::kProtocol:
       return "protocol";
   }
   return "unknown";
@@ -45,15 +45,15 @@ std::string_view name_of(Kind kind) {
 
 std::string describe(const UpstreamFailure& failure, const Address& endpoint) {
   switch (failure.kind) {
-    case Kind::kConnect:
+    case FailureKind::kConnect:
       return fmt::format("cannot connect to the backend {}: {}", endpoint.text(), failure.text);
-    case Kind::kOverload:
+    case FailureKind::kOverload:
       return fmt::format("too many requests are under way at the backend {}", endpoint.text());
-    case Kind::kReset:
-    case Kind::kBroken:
+    case FailureKind::kReset:
+    case FailureKind::kBroken:
       return fmt::format("the backend {} failed: {}; it may have begun to work on the request",
                          endpoint.text(), failure.text);
-    case Kind::kProtocol:
+    case FailureKind::kProtocol:
       return fmt::format("the backend {} sent no valid HTTP: {}", endpoint.text(), failure.text);
   }
   return {};
@@ -67,7 +67,7 @@ void Exchange::attempt(UpstreamPool::Reuse reuse) {
   if (trace_) trace_->begin_attempt(destinations_[destination_].text(), head_);
   const auto protocol = h2c_ ? UpstreamProtocol::kHttp2 : UpstreamProtocol::kHttp1;
   upstream_ = worker_.upstreams.open(destinations_[destination_], protocol, reuse, *this);
-  if (upstream_ == nullptr) return on_upstream_failure({.kind = Kind::kOverload});
+  if (upstream_ == nullptr) return on_upstream_failure({.kind = FailureKind::kOverload});
   const auto limit = rule_->backend_timeout.value_or(std::chrono::milliseconds(0));
   if (limit.count() > 0) arm_attempt_timer(limit);
   send_request();

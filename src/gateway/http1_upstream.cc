@@ -7,12 +7,6 @@
 #include "gateway/detail/connecting.h"
 
 namespace rage::gateway::detail {
-namespace {
-
-constexpr int kReadsMax = 16;
-
-}  // namespace
-
 Http1Upstream::Http1Upstream(EventLoop& loop, Http1UpstreamOwner& owner,
                              const UpstreamLimits& limits, const Address& address)
     : loop_(loop),

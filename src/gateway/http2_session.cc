@@ -63,7 +63,7 @@ struct Http2ServerCallbacks {
 
 namespace {
 
-const nghttp2_session_callbacks* callbacks() {
+const nghttp2_session_callbacks* server_callbacks() {
   static const nghttp2_session_callbacks* const kCallbacks = [] {
     nghttp2_session_callbacks* made = nullptr;
     nghttp2_session_callbacks_new(&made);
@@ -85,7 +85,7 @@ Http2Session::Http2Session(ServerConnection& connection) : connection_(connectio
   nghttp2_option_new(&option);
   nghttp2_option_set_no_auto_window_update(option, 1);
   nghttp2_option_set_no_closed_streams(option, 1);
-  const int made = nghttp2_session_server_new2(&session_, callbacks(), this, option);
+  const int made = nghttp2_session_server_new2(&session_, server_callbacks(), this, option);
   nghttp2_option_del(option);
   CHECK(made == 0);
   submit_first_settings(session_, Http2Role::kServer, connection.shared().limits.streams_max);

@@ -13,7 +13,6 @@ namespace rage::gateway::detail {
 namespace {
 
 constexpr std::uint32_t kStreamsMax = 100;  // On one connection; then there is another.
-constexpr int kReadsMax = 16;
 
 }  // namespace
 
@@ -64,7 +63,7 @@ struct Http2UpstreamCallbacks {
 
 namespace {
 
-const nghttp2_session_callbacks* callbacks() {
+const nghttp2_session_callbacks* upstream_callbacks() {
   static const nghttp2_session_callbacks* const kCallbacks = [] {
     nghttp2_session_callbacks* made = nullptr;
     nghttp2_session_callbacks_new(&made);
@@ -93,7 +92,7 @@ Http2Upstream::Http2Upstream(EventLoop& loop, Http2UpstreamOwner& owner,
   nghttp2_option_new(&option);
   nghttp2_option_set_no_auto_window_update(option, 1);
   nghttp2_option_set_no_closed_streams(option, 1);
-  const int made = nghttp2_session_client_new2(&session_, callbacks(), this, option);
+  const int made = nghttp2_session_client_new2(&session_, upstream_callbacks(), this, option);
   nghttp2_option_del(option);
   CHECK(made == 0);
   submit_first_settings(session_, Http2Role::kClient, 0);

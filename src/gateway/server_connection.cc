@@ -11,7 +11,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kLingerLimit{500};
-constexpr int kReadsMax = 16;  // At a stretch; then it is somebody else's turn.
 
 }  // namespace
 

@@ -8,9 +8,9 @@
 namespace rage::gatewayapi {
 namespace {
 
+using detail::kNameBytesMax;
 using detail::Reader;
 
-constexpr std::size_t kNameBytesMax = 253;
 constexpr std::size_t kPortsMax = 1000;
 constexpr std::size_t kEndpointsMax = 1000;  // The API's own limit of a slice.
 constexpr std::size_t kPemBytesMax = 1 << 20;

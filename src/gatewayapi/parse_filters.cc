@@ -12,7 +12,6 @@
 namespace rage::gatewayapi::detail {
 namespace {
 
-constexpr std::size_t kNameBytesMax = 253;
 constexpr std::size_t kHeaderNameBytesMax = 256;
 constexpr std::size_t kHeaderValueBytesMax = 4096;
 constexpr std::size_t kPathBytesMax = 1024;

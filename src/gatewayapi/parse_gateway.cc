@@ -9,10 +9,9 @@
 namespace rage::gatewayapi {
 namespace {
 
+using detail::kKindBytesMax;
+using detail::kNameBytesMax;
 using detail::Reader;
-
-constexpr std::size_t kNameBytesMax = 253;
-constexpr std::size_t kKindBytesMax = 63;
 
 void read_tls(const Reader& fields, Listener& listener, std::string_view name_space) {
   const Reader tls = fields.child("tls");

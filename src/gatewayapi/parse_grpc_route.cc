@@ -10,9 +10,9 @@
 namespace rage::gatewayapi {
 namespace {
 
+using detail::kNameBytesMax;
 using detail::Reader;
 
-constexpr std::size_t kNameBytesMax = 253;
 constexpr std::size_t kMethodBytesMax = 1024;
 
 bool is_identifier(std::string_view text) {
@@ -42,7 +42,7 @@ PathMatch read_method(const Reader& match) {
   return {.kind = PathKind::kExact, .value = fmt::format("/{}/{}", service, method)};
 }
 
-RouteRule read_rule(const Reader& item, Route& route) {
+RouteRule read_grpc_rule(const Reader& item, Route& route) {
   RouteRule rule;
   const Reader fields = item.reporting_to(&rule.problems);
   const detail::FilterContext context{.name_space = route.meta.name.name_space,
@@ -68,7 +68,7 @@ Result<Route> parse_grpc_route(const Json& document) {
   ASSIGN_OR_RETURN(Route route, detail::read_route_frame(document, Route::Kind::kGrpc));
   const Reader spec = Reader(&document, "", &route.problems).child("spec");
   for (const Reader& item : spec.items("rules", detail::kRulesMax)) {
-    route.rules.push_back(read_rule(item, route));
+    route.rules.push_back(read_grpc_rule(item, route));
   }
   detail::check_rules(route);
   return route;

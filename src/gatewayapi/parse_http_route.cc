@@ -10,9 +10,9 @@
 namespace rage::gatewayapi {
 namespace {
 
+using detail::kNameBytesMax;
 using detail::Reader;
 
-constexpr std::size_t kNameBytesMax = 253;
 constexpr std::size_t kPathBytesMax = 1024;
 
 bool is_plain_path(std::string_view text) {
@@ -142,7 +142,7 @@ void check_rule(const Reader& fields, const RouteRule& rule) {
   }
 }
 
-RouteRule read_rule(const Reader& item, Route& route) {
+RouteRule read_http_rule(const Reader& item, Route& route) {
   RouteRule rule;
   const Reader fields = item.reporting_to(&rule.problems);
   const detail::FilterContext context{.name_space = route.meta.name.name_space};
@@ -167,7 +167,7 @@ Result<Route> parse_http_route(const Json& document) {
   ASSIGN_OR_RETURN(Route route, detail::read_route_frame(document, Route::Kind::kHttp));
   const Reader spec = Reader(&document, "", &route.problems).child("spec");
   for (const Reader& item : spec.items("rules", detail::kRulesMax)) {
-    route.rules.push_back(read_rule(item, route));
+    route.rules.push_back(read_http_rule(item, route));
   }
   if (spec.find("rules") == nullptr) {
     route.rules.emplace_back().matches.emplace_back();  // The API's default.

@@ -9,7 +9,6 @@ namespace rage::gatewayapi {
 namespace detail {
 
 Result<Meta> read_meta(const Json& document) {
-  constexpr std::size_t kNameBytesMax = 253;
   Problems problems;
   const Reader fields = Reader(&document, "", &problems).child("metadata");
   Meta meta;

@@ -7,9 +7,8 @@
 namespace rage::gatewayapi {
 namespace {
 
+using detail::kNameBytesMax;
 using detail::Reader;
-
-constexpr std::size_t kNameBytesMax = 253;
 
 void read_picker(const Reader& spec, InferencePool& pool) {
   const Reader fields = spec.child("endpointPickerRef");

@@ -11,9 +11,6 @@
 namespace rage::gatewayapi::detail {
 namespace {
 
-constexpr std::size_t kNameBytesMax = 253;
-constexpr std::size_t kKindBytesMax = 63;
-
 ParentRef read_parent(const Reader& item, std::string_view name_space) {
   const ObjectReference target = read_reference(item, kGatewayGroup, "Gateway", name_space);
   return {.group = target.group,

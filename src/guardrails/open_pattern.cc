@@ -9,7 +9,7 @@
 namespace rage::guardrails {
 namespace {
 
-constexpr std::size_t kDepthMax = 32;
+constexpr std::size_t kGroupDepthMax = 32;
 constexpr std::size_t kParts = 600;  // RE2 nests no deeper than 1,000.
 
 // Of one part of a pattern: all of it, and the pattern of its beginnings. An empty `open` is the
@@ -52,7 +52,7 @@ class Reader {
   char next() const { return text_[at_]; }
 
   std::optional<Part> alternatives(std::size_t depth) {
-    if (depth > kDepthMax) return std::nullopt;
+    if (depth > kGroupDepthMax) return std::nullopt;
     std::optional<Part> all;
     while (true) {
       auto one = sequence(depth);

@@ -15,7 +15,6 @@
 namespace rage::inspect {
 namespace {
 
-constexpr std::size_t kColumns = 100;
 constexpr std::size_t kLabelColumn = 14;
 constexpr std::size_t kSpecLinesMax = 60;
 constexpr std::size_t kTextMax = 200;
@@ -161,7 +160,7 @@ class Description final {
       out_ += fmt::format("  {}\n", lines[i]);
       if (i == 0) continue;
       const std::string message = plain(text_at(list[i - 1], {"message"}));
-      if (!trim(message).empty()) out_ += detail::wrapped(message, 6, kColumns);
+      if (!trim(message).empty()) out_ += detail::wrapped(message, 6, detail::kColumns);
     }
   }
 
@@ -241,7 +240,7 @@ class Description final {
     if (const Json* last = find_path(status, {"lastState", "terminated"})) {
       line += fmt::format("; last: {}", exit_of(*last));
     }
-    out_ += detail::wrapped(plain(line), 4, kColumns);
+    out_ += detail::wrapped(plain(line), 4, detail::kColumns);
   }
 
   void events() {

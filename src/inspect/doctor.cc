@@ -17,8 +17,6 @@ namespace {
 
 using detail::Examination;
 
-constexpr std::size_t kColumns = 100;
-
 // "2 workspaces, 5 pods": what was looked at, so that "all well" says what is well.
 std::vector<std::string> count_members(const Examination& exam) {
   std::map<std::string, int> counts;
@@ -170,9 +168,9 @@ std::string render_diagnosis(const Diagnosis& diagnosis, Colour colour) {
         painted(fmt::format("{} [{}]", error ? "error" : "warning", name_of(finding.cause)),
                 error ? "31" : "33", colour),
         finding.object);
-    out += detail::wrapped(finding.what, 3, kColumns);
+    out += detail::wrapped(finding.what, 3, detail::kColumns);
     for (const std::string& line : finding.evidence) {
-      out += detail::wrapped("- " + line, 3, kColumns);
+      out += detail::wrapped("- " + line, 3, detail::kColumns);
     }
     for (const std::string& line : finding.todo) {
       out += fmt::format("   {} {}\n", painted("->", "36", colour), line);

@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 constexpr std::string_view kTableAccept =
     "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
 constexpr int kPageSize = 500;
-constexpr auto kWatchTimeout = 3600s;
+constexpr auto kGetWatchTimeout = 3600s;
 constexpr auto kWatchPause = 1s;
 
 // "workspace.kaito.sh", "pod": before the name in -o name and where kinds are mixed.
@@ -221,7 +221,7 @@ class Get final {
             .label_selector = command_.label_selector,
             .field_selector = name.empty() ? command_.field_selector : "metadata.name=" + name,
             .resource_version = version,
-            .timeout = kWatchTimeout};
+            .timeout = kGetWatchTimeout};
   }
 
   // ---- Documents

@@ -13,7 +13,7 @@ constexpr std::size_t kReplyBytesMax = std::size_t{256} << 20;
 constexpr std::string_view kAccept =
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
     "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
-constexpr std::size_t kNamedMax = 5;
+constexpr std::size_t kKindsNamedMax = 5;
 
 std::vector<std::string> texts_at(const Json& object, Path path) {
   std::vector<std::string> texts;
@@ -87,7 +87,7 @@ Result<KindInfo> Kinds::find(std::string_view name) const {
   std::vector<std::string> alike;
   const std::string start = to_lower_ascii(name.substr(0, 4));
   for (const KindInfo& kind : kinds_) {
-    if (alike.size() < kNamedMax && kind.type.plural.starts_with(start) &&
+    if (alike.size() < kKindsNamedMax && kind.type.plural.starts_with(start) &&
         std::ranges::find(alike, kind.type.plural) == alike.end()) {
       alike.push_back(kind.type.plural);
     }

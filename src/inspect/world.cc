@@ -8,7 +8,7 @@
 namespace rage::inspect {
 namespace {
 
-constexpr std::size_t kDepthMax = 16;
+constexpr std::size_t kOwnersDepthMax = 16;
 
 std::string label_of(const Json& object, std::string_view key) {
   return text_at(object, {"metadata", "labels", key});
@@ -93,7 +93,7 @@ std::vector<const Json*> World::family_of(const Json& object) const {
   std::set<const Json*> seen{&object};
   std::size_t level_end = 1;
   std::size_t depth = 0;
-  for (std::size_t i = 0; i < family.size() && depth < kDepthMax; ++i) {
+  for (std::size_t i = 0; i < family.size() && depth < kOwnersDepthMax; ++i) {
     for (const Json* child : children_of(*family[i])) {
       if (seen.insert(child).second) family.push_back(child);
     }

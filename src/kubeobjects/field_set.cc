@@ -8,11 +8,11 @@
 namespace rage::kubeobjects {
 namespace {
 
-constexpr int kDepthMax = 64;
+constexpr int kFieldsDepthMax = 64;
 
 FieldSet parse_node(const Json& node, int depth) {
   FieldSet set;
-  if (!node.is_object() || depth > kDepthMax) return set;
+  if (!node.is_object() || depth > kFieldsDepthMax) return set;
   for (const auto& [key, inner] : node.items()) {
     if (key == ".") {
       set.member = true;

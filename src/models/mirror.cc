@@ -21,11 +21,6 @@ std::uint64_t bytes_of(const HubListing& listing, const std::string& file) {
   return found == listing.bytes.end() ? 0 : found->second;
 }
 
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
-
 // What `reference` means now, or the commit that an earlier, unfinished run chose.
 Result<HubListing> pinned_listing(const Context& context, HubClient& hub,
                                   const ModelReference& reference, const fs::path& note) {
@@ -55,7 +50,8 @@ Result<void> mirror_repository(const Context& context, HubClient& hub,
   for (const std::string& file : files) {
     const fs::path destination = folder / file;
     const std::uint64_t before = all.bytes_done;
-    if (!is_there(destination)) {
+    std::error_code ignored;
+    if (!fs::exists(destination, ignored)) {
       const HubDownload download{.repository = hub_repository_id(reference),
                                  .commit = listing.commit,
                                  .file = file,

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <cstring>
 #include <exception>
@@ -20,7 +18,6 @@ namespace {
 
 using boost::system::error_code;
 
-constexpr asio::as_tuple_t<asio::use_awaitable_t<Executor>> kTuple;
 constexpr std::size_t kInputBytesFirst = 4 << 10;
 constexpr std::size_t kInputBytesMax = 64 << 10;
 constexpr std::size_t kRequestIdBytesMax = 128;

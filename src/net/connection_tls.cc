@@ -2,9 +2,7 @@
 #include <openssl/ssl.h>
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
 #include "net/detail/connection.h"
@@ -15,7 +13,6 @@ namespace {
 
 using boost::system::error_code;
 
-constexpr asio::as_tuple_t<asio::use_awaitable_t<Executor>> kTuple;
 constexpr std::size_t kTlsRecordBytes = 16 << 10;
 
 }  // namespace

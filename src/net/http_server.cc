@@ -3,11 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <list>
 #include <thread>
 #include <utility>
@@ -27,12 +25,12 @@ using asio::ip::tcp;
 using boost::system::error_code;
 using detail::Connection;
 using detail::Executor;
+using detail::kTuple;
 using detail::Socket;
 using detail::Task;
 using detail::Timer;
 using std::chrono::milliseconds;
 
-constexpr asio::as_tuple_t<asio::use_awaitable_t<Executor>> kTuple;
 constexpr auto kAcceptPause = milliseconds(50);
 
 // How often connections are looked at for time-outs: late by an eighth at most.

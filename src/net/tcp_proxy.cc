@@ -3,15 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <future>
 #include <map>
@@ -20,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "net/detail/asio_types.h"
 #include "obs/log.h"
 
 namespace rage::net {
@@ -28,20 +23,19 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
-using Executor = asio::io_context::executor_type;
-using Socket = asio::basic_stream_socket<tcp, Executor>;
+using detail::Executor;
+using detail::kTuple;
+using detail::Socket;
+using detail::Task;
+using detail::Timer;
 using Acceptor = asio::basic_socket_acceptor<tcp, Executor>;
-using Timer = asio::steady_timer::rebind_executor<Executor>::other;
-template <class T>
-using Task = asio::awaitable<T, Executor>;
 
-constexpr asio::as_tuple_t<asio::use_awaitable_t<Executor>> kTuple;
-constexpr auto kAcceptPause = std::chrono::milliseconds(50);
+constexpr auto kProxyAcceptPause = std::chrono::milliseconds(50);
 constexpr std::size_t kBufferBytes = 16 << 10;
 
 // Two sockets and what is on its way between them. The loop's thread only.
-struct Connection {
-  explicit Connection(Socket taken)
+struct ProxiedConnection {
+  explicit ProxiedConnection(Socket taken)
       : client(std::move(taken)), server(client.get_executor()), timer(client.get_executor()) {}
 
   void close() {
@@ -57,7 +51,7 @@ struct Connection {
   std::array<char, kBufferBytes> to_server;
   std::array<char, kBufferBytes> to_client;
 };
-using ConnectionPtr = std::shared_ptr<Connection>;
+using ConnectionPtr = std::shared_ptr<ProxiedConnection>;
 
 struct Listener {
   explicit Listener(const Executor& executor) : acceptor(executor), pause(executor) {}
@@ -206,7 +200,7 @@ class Proxy final : public TcpProxy {
       }
       // Out of descriptors: asking again at once would spin.
       obs::log().warn("accepting a connection failed", {{"error", error.message()}});
-      listener->pause.expires_after(kAcceptPause);
+      listener->pause.expires_after(kProxyAcceptPause);
       auto [cancelled] = co_await listener->pause.async_wait(kTuple);
       (void)cancelled;
     }
@@ -216,7 +210,7 @@ class Proxy final : public TcpProxy {
     if (open_.size() >= options_.connections_max || listener.targets.empty()) return;
     error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
-    auto connection = std::make_shared<Connection>(std::move(socket));
+    auto connection = std::make_shared<ProxiedConnection>(std::move(socket));
     open_.insert(connection);
     count_.store(open_.size(), std::memory_order_relaxed);
     asio::co_spawn(loop_, relay(connection, listener.in_turn()),
@@ -245,7 +239,7 @@ class Proxy final : public TcpProxy {
     }
     error_code ignored;
     connection->server.set_option(tcp::no_delay(true), ignored);
-    Connection* both = connection.get();
+    ProxiedConnection* both = connection.get();
     const auto running = std::make_shared<int>(2);
     const auto on_end = [this, connection, running](const std::exception_ptr& failure) {
       log_failure(failure);

@@ -23,7 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 using Version = CgroupPlace::Version;
 
-constexpr std::uint64_t kFileBytesMax = 1 << 20;
+constexpr std::uint64_t kKernelFileBytesMax = 1 << 20;
 constexpr int kLooksMax = 5;
 constexpr double kCpuPeriodUs = 100'000;
 constexpr double kCpuQuotaUsMin = 1'000;  // The kernel takes no less.
@@ -107,7 +107,7 @@ std::vector<std::uint64_t> members_of_group(std::uint64_t group) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator("/proc", error)) {
     const auto pid = parse_uint(entry.path().filename().string());
-    const auto stat = pid ? read_file(entry.path() / "stat", kFileBytesMax).value_or("") : "";
+    const auto stat = pid ? read_file(entry.path() / "stat", kKernelFileBytesMax).value_or("") : "";
     const auto fields = split(std::string_view(stat).substr(stat.rfind(')') + 1), ' ');
     if (fields.size() > 3 && parse_uint(fields[3]) == group) members.push_back(*pid);
   }
@@ -178,8 +178,8 @@ Result<void> Cgroup::add(pid_t pid) {
 
 bool Cgroup::killed_for_memory() const {
   const bool one = place_.version == Version::kOne;
-  const auto text =
-      read_file(place_.memory / (one ? "memory.oom_control" : "memory.events"), kFileBytesMax);
+  const auto text = read_file(place_.memory / (one ? "memory.oom_control" : "memory.events"),
+                              kKernelFileBytesMax);
   if (!text) return false;
   for (const std::string_view line : split(*text, '\n')) {
     if (line.starts_with("oom_kill ")) return parse_uint(line.substr(9)).value_or(0) > 0;
@@ -188,8 +188,8 @@ bool Cgroup::killed_for_memory() const {
 }
 
 Result<std::unique_ptr<Cgroups>> Cgroups::create(const fs::path& data) {
-  const auto own = read_file("/proc/self/cgroup", kFileBytesMax);
-  const auto mounts = read_file("/proc/self/mountinfo", kFileBytesMax);
+  const auto own = read_file("/proc/self/cgroup", kKernelFileBytesMax);
+  const auto mounts = read_file("/proc/self/mountinfo", kKernelFileBytesMax);
   const auto place = find_cgroup_place(own.value_or(""), mounts.value_or(""));
   if (!place) return fail(ErrorCode::kUnavailable, "no cgroup memory controller is mounted");
   const CgroupPlace ours = below(*place, "rage-" + sha256_hex(data.string()).substr(0, 12));

@@ -13,11 +13,11 @@ namespace {
 
 // The end of the output wakes us at once; this is for programs that pass it on to others.
 constexpr int kLookMilliseconds = 250;
-constexpr std::size_t kPieceBytes = 64 << 10;
+constexpr std::size_t kOutputPieceBytes = 64 << 10;
 
 // False at the end of the output, or when nothing is there.
 bool copy_piece(int reading, LogWriter& log, char* buffer) {
-  const ssize_t got = ::read(reading, buffer, kPieceBytes);
+  const ssize_t got = ::read(reading, buffer, kOutputPieceBytes);
   if (got <= 0) return got < 0 && errno == EINTR;
   log.write({buffer, static_cast<std::size_t>(got)});
   return true;
@@ -69,7 +69,7 @@ void ContainerProcess::terminate(std::chrono::milliseconds grace) {
 
 void ContainerProcess::copy_output(int reading, LogWriter log,
                                    const std::function<void()>& on_end) {
-  const auto buffer = std::make_unique<char[]>(kPieceBytes);
+  const auto buffer = std::make_unique<char[]>(kOutputPieceBytes);
   pollfd waiting{.fd = reading, .events = POLLIN, .revents = 0};
   while (child_->running()) {
     ::poll(&waiting, 1, kLookMilliseconds);

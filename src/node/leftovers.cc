@@ -13,7 +13,7 @@
 namespace rage::node {
 namespace {
 
-constexpr std::uint64_t kEnvironmentBytesMax = std::uint64_t{4} << 20;
+constexpr std::uint64_t kProcessEnvironmentBytesMax = std::uint64_t{4} << 20;
 constexpr int kLooks = 20;
 constexpr auto kPause = std::chrono::milliseconds(50);
 
@@ -26,7 +26,7 @@ std::vector<pid_t> find_leftovers(const std::filesystem::path& data) {
   for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
     const auto pid = parse_uint(entry.path().filename().string());
     if (!pid || static_cast<pid_t>(*pid) == ::getpid()) continue;
-    const auto environment = read_file(entry.path() / "environ", kEnvironmentBytesMax);
+    const auto environment = read_file(entry.path() / "environ", kProcessEnvironmentBytesMax);
     if (!environment) continue;
     for (const std::string_view variable : split(*environment, '\0')) {
       if (variable == wanted) found.push_back(static_cast<pid_t>(*pid));

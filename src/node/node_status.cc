@@ -35,7 +35,7 @@ struct NodeCondition {
 };
 
 // Unchanged if it says the same already: a heartbeat is the Lease's business.
-void set_condition(Json& conditions, const NodeCondition& wanted, const std::string& now) {
+void set_node_condition(Json& conditions, const NodeCondition& wanted, const std::string& now) {
   const std::string status = wanted.holds ? "True" : "False";
   Json json = {{"type", wanted.type},       {"status", status},        {"lastHeartbeatTime", now},
                {"lastTransitionTime", now}, {"reason", wanted.reason}, {"message", wanted.message}};
@@ -103,13 +103,14 @@ Json plan_node_status(const Json& node, const Machine& machine, std::size_t pods
   Json status = before != nullptr && before->is_object() ? *before : Json::object();
   Json conditions = items_of(status, "conditions");
   const std::string time = rfc3339(now);
-  set_condition(conditions, {"Ready", true, "KubeletReady", "the local node runs pods"}, time);
-  set_condition(conditions,
-                {"MemoryPressure", false, "KubeletHasSufficientMemory", "not measured here"}, time);
-  set_condition(conditions,
-                {"DiskPressure", false, "KubeletHasNoDiskPressure", "not measured here"}, time);
-  set_condition(conditions, {"PIDPressure", false, "KubeletHasSufficientPID", "not measured here"},
-                time);
+  set_node_condition(conditions, {"Ready", true, "KubeletReady", "the local node runs pods"}, time);
+  set_node_condition(conditions,
+                     {"MemoryPressure", false, "KubeletHasSufficientMemory", "not measured here"},
+                     time);
+  set_node_condition(
+      conditions, {"DiskPressure", false, "KubeletHasNoDiskPressure", "not measured here"}, time);
+  set_node_condition(conditions,
+                     {"PIDPressure", false, "KubeletHasSufficientPID", "not measured here"}, time);
   status["conditions"] = std::move(conditions);
   fill(status["capacity"], capacity_of(machine, pods_max));
   Json capacity = status["capacity"];

@@ -6,6 +6,7 @@
 #include "apis/quantity.h"
 #include "base/base64.h"
 #include "base/strings.h"
+#include "node/detail/references.h"
 
 namespace rage::node {
 namespace {
@@ -13,18 +14,13 @@ namespace {
 using codec::find_key;
 using codec::string_or;
 
-bool is_optional(const Json& reference) {
-  const Json* optional = find_key(reference, "optional");
-  return optional != nullptr && *optional == true;
-}
-
 // The data of a ConfigMap or Secret, decoded; none if it is missing and may be.
 Result<std::optional<Environment>> data_of(std::string_view kind, const std::string& ns,
                                            const Json& reference, const FindObject& find) {
   const std::string name = string_or(reference, "name", "");
   const auto object = find(kind, {.ns = ns, .name = name});
   if (!object) {
-    if (is_optional(reference)) return std::optional<Environment>();
+    if (detail::is_optional(reference)) return std::optional<Environment>();
     return fail(ErrorCode::kFailedPrecondition, "{} \"{}\" not found", to_lower_ascii(kind), name);
   }
   Environment data;
@@ -60,7 +56,7 @@ Result<std::optional<std::string>> key_value(std::string_view kind, const std::s
   const std::string key = string_or(reference, "key", "");
   const auto found = std::ranges::find(*data, key, &Environment::value_type::first);
   if (found != data->end()) return std::optional(found->second);
-  if (is_optional(reference)) return std::optional<std::string>();
+  if (detail::is_optional(reference)) return std::optional<std::string>();
   return fail(ErrorCode::kFailedPrecondition, "couldn't find key {} in {} \"{}\"", key, kind,
               string_or(reference, "name", ""));
 }

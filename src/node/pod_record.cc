@@ -169,7 +169,7 @@ struct PodCondition {
 };
 
 // Keeps what others wrote, and the time of the last change.
-void set_condition(Json& conditions, const PodCondition& condition, const std::string& now) {
+void set_pod_condition(Json& conditions, const PodCondition& condition, const std::string& now) {
   const std::string status = condition.holds ? "True" : "False";
   Json json = {{"type", condition.type},
                {"status", status},
@@ -242,18 +242,18 @@ Json render_conditions(const Json& pod, const PodRecord& record, const std::stri
                        const std::string& now) {
   const Json* before = find_path(pod, {"status", "conditions"});
   Json conditions = before != nullptr && before->is_array() ? *before : Json::array();
-  set_condition(conditions, {.type = "PodScheduled"}, now);
-  set_condition(conditions, {.type = "PodReadyToStartContainers"}, now);
-  set_condition(conditions, initialized(record), now);
+  set_pod_condition(conditions, {.type = "PodScheduled"}, now);
+  set_pod_condition(conditions, {.type = "PodReadyToStartContainers"}, now);
+  set_pod_condition(conditions, initialized(record), now);
   PodCondition ready = containers_ready(record, phase);
-  set_condition(conditions, ready, now);
+  set_pod_condition(conditions, ready, now);
   ready.type = "Ready";
   if (ready.holds && !gates_open(pod, conditions)) {
     ready.holds = false;
     ready.reason = "ReadinessGatesNotReady";
     ready.message = "a condition of spec.readinessGates is not True";
   }
-  set_condition(conditions, ready, now);
+  set_pod_condition(conditions, ready, now);
   return conditions;
 }
 

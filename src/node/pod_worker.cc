@@ -19,7 +19,7 @@ using codec::string_or;
 
 constexpr auto kRetry = 2s;        // After something that was missing, or a write that failed.
 constexpr auto kImageRetry = 30s;  // A program may have been installed.
-constexpr auto kWriteTimeout = 10s;
+constexpr auto kStatusWriteTimeout = 10s;
 constexpr double kGraceSeconds = 30;
 constexpr int kKilled = 137;  // By SIGKILL, or a shell whose program was.
 
@@ -386,8 +386,8 @@ void PodWorker::write_status() {
   if (status == written_) return;
   const apis::ObjectMeta meta = apis::parse_meta(pod_);
   const Json patch = {{"metadata", {{"uid", uid_}}}, {"status", status}};
-  const auto sent = around_.client.patch(Context::with_timeout(kWriteTimeout), pods(), meta.key(),
-                                         kube::PatchType::kMerge, patch, "status");
+  const auto sent = around_.client.patch(Context::with_timeout(kStatusWriteTimeout), pods(),
+                                         meta.key(), kube::PatchType::kMerge, patch, "status");
   if (sent) {
     written_ = std::move(status);
     pod_ = *sent;
@@ -406,8 +406,8 @@ void PodWorker::write_substitutions() {
   const apis::ObjectMeta meta = apis::parse_meta(pod_);
   if (meta.annotation(kSubstitutedModel) == text) return;
   const Json patch = {{"metadata", {{"uid", uid_}, {"annotations", {{kSubstitutedModel, text}}}}}};
-  const auto sent = around_.client.patch(Context::with_timeout(kWriteTimeout), pods(), meta.key(),
-                                         kube::PatchType::kMerge, patch);
+  const auto sent = around_.client.patch(Context::with_timeout(kStatusWriteTimeout), pods(),
+                                         meta.key(), kube::PatchType::kMerge, patch);
   if (sent) {
     pod_ = *sent;
     return;
@@ -434,7 +434,7 @@ void PodWorker::finish_deletion(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     write_status();
     if (retry_at_ == WallTime{}) {
-      const auto removed = around_.client.remove(Context::with_timeout(kWriteTimeout), pods(),
+      const auto removed = around_.client.remove(Context::with_timeout(kStatusWriteTimeout), pods(),
                                                  meta.key(), {.uid = uid_});
       if (removed || kube::is_conflict(removed.error())) return;
     }

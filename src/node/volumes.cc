@@ -9,6 +9,7 @@
 #include "base/base64.h"
 #include "base/files.h"
 #include "base/strings.h"
+#include "node/detail/references.h"
 
 namespace rage::node {
 namespace {
@@ -18,7 +19,7 @@ using codec::find_key;
 using codec::number_or;
 using codec::string_or;
 
-constexpr std::uint64_t kFileBytesMax = std::uint64_t{4} << 20;  // An object has 1.5 MiB at most.
+constexpr std::uint64_t kVolumeBytesMax = std::uint64_t{4} << 20;  // An object has 1.5 MiB at most.
 
 // The parts of planning that every kind of volume needs.
 struct Planner {
@@ -29,11 +30,6 @@ struct Planner {
   std::string ns;
   std::string uid;
 };
-
-bool is_optional(const Json& source) {
-  const Json* optional = find_key(source, "optional");
-  return optional != nullptr && *optional == true;
-}
 
 bool is_plain(std::string_view path) {
   const auto parts = split(path, '/');
@@ -75,7 +71,7 @@ Result<void> add_keys(const Planner& plan, std::string_view kind, const std::str
                       const Json& source, unsigned mode, std::vector<VolumeFile>& files) {
   const auto object = plan.find(kind, {.ns = plan.ns, .name = name});
   if (!object) {
-    if (is_optional(source)) return {};
+    if (detail::is_optional(source)) return {};
     return fail(ErrorCode::kFailedPrecondition, "{} \"{}\" not found", to_lower_ascii(kind), name);
   }
   const auto contents = contents_of(*object, kind == "Secret");
@@ -89,7 +85,7 @@ Result<void> add_keys(const Planner& plan, std::string_view kind, const std::str
   for (const Json& item : items) {
     const auto found = contents.find(string_or(item, "key", ""));
     if (found == contents.end()) {
-      if (is_optional(source)) continue;
+      if (detail::is_optional(source)) continue;
       return fail(ErrorCode::kFailedPrecondition, "{} \"{}\" has no key {}", to_lower_ascii(kind),
                   name, string_or(item, "key", ""));
     }
@@ -218,7 +214,7 @@ Result<Volume> plan_volume(const Planner& plan, const Json& entry) {
 }
 
 Result<void> write_if_changed(const fs::path& path, const VolumeFile& file) {
-  const auto there = read_file(path, kFileBytesMax);
+  const auto there = read_file(path, kVolumeBytesMax);
   if (!there || *there != file.content) {
     RETURN_IF_ERROR(ensure_directory(path.parent_path()));
     RETURN_IF_ERROR(write_file_atomically(path, file.content));

@@ -17,7 +17,7 @@ constexpr std::size_t kPairsMax = 64;
 constexpr std::uint64_t kMillisecondsMax = 3'600'000;
 constexpr std::uint64_t kQueueMax = 65'536;
 
-int digit_of(char c) {
+int hex_digit_of(char c) {
   if (is_ascii_digit(c)) return c - '0';
   const char lower = static_cast<char>(c | 0x20);
   return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
@@ -27,10 +27,10 @@ int digit_of(char c) {
 std::string percent_decoded(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool escaped = text[i] == '%' && i + 2 < text.size() && digit_of(text[i + 1]) >= 0 &&
-                         digit_of(text[i + 2]) >= 0;
-    out +=
-        escaped ? static_cast<char>(digit_of(text[i + 1]) * 16 + digit_of(text[i + 2])) : text[i];
+    const bool escaped = text[i] == '%' && i + 2 < text.size() && hex_digit_of(text[i + 1]) >= 0 &&
+                         hex_digit_of(text[i + 2]) >= 0;
+    out += escaped ? static_cast<char>(hex_digit_of(text[i + 1]) * 16 + hex_digit_of(text[i + 2]))
+                   : text[i];
     if (escaped) i += 2;
   }
   return out;

@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "operator/autoscale_keda.h"
 #include "operator/detail/json_path.h"
+#include "operator/inference_pool.h"
 #include "operator/model_mirror_plan.h"
 #include "operator/model_streaming_plan.h"
 
@@ -120,10 +121,6 @@ kube::InformerOptions workspace_options(const Settings& settings) {
   options.indexes.emplace(std::string(kByConfigMap), config_map_of);
   if (settings.model_streaming) options.indexes.emplace(std::string(kByModel), model_of_workspace);
   return options;
-}
-
-ResourceType service_account_type() {
-  return {.group = "", .version = "v1", .kind = "ServiceAccount", .plural = "serviceaccounts"};
 }
 
 ResourceType volume_type() {

@@ -22,10 +22,6 @@ ResourceType rbac_type(const char* kind, const char* plural) {
   return {.group = std::string(kRbacGroup), .version = "v1", .kind = kind, .plural = plural};
 }
 
-ResourceType service_account_type() {
-  return {.group = "", .version = "v1", .kind = "ServiceAccount", .plural = "serviceaccounts"};
-}
-
 Json rule(std::string_view group, std::initializer_list<const char*> resources) {
   return {{"apiGroups", Json::array({group})},
           {"resources", Json(std::vector<std::string>(resources.begin(), resources.end()))},
@@ -78,6 +74,10 @@ Json picker_pod(const PoolRequest& request, const Settings& settings, const std:
 }
 
 }  // namespace
+
+ResourceType service_account_type() {
+  return {.group = "", .version = "v1", .kind = "ServiceAccount", .plural = "serviceaccounts"};
+}
 
 std::string inference_pool_name(const ObjectMeta& owner) {
   return detail::bounded_name(owner.name, "-inferencepool");

@@ -12,6 +12,8 @@
 
 namespace rage::op {
 
+ResourceType service_account_type();
+
 // Whose pods a pool holds, and how requests are picked among them.
 struct PoolRequest {
   ResourceType owner_type;

@@ -21,7 +21,7 @@ constexpr std::string_view kDeleting = "InferenceSetDeleting";
 constexpr std::string_view kStalled = "RolloutStalled";
 constexpr std::string_view kComplete = "RolloutComplete";
 constexpr std::string_view kTokensMetric = "peakTokensPerMinute";
-constexpr std::size_t kMessageBytesMax = 1024;
+constexpr std::size_t kConditionBytesMax = 1024;
 
 // Sets a condition of the object's current generation.
 class ConditionWriter final {
@@ -35,7 +35,7 @@ class ConditionWriter final {
                         {.type = std::string(type),
                          .status = status,
                          .reason = std::string(reason),
-                         .message = std::string(message.substr(0, kMessageBytesMax)),
+                         .message = std::string(message.substr(0, kConditionBytesMax)),
                          .observed_generation = generation_,
                          .last_transition_time = {}},
                         now_);

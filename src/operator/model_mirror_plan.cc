@@ -27,7 +27,7 @@ constexpr std::chrono::minutes kRetry{5};
 constexpr std::chrono::seconds kProgressPoll{10};
 constexpr std::size_t kLabelBytesMax = 63;
 
-struct Draft {
+struct MirrorDraft {
   Plan plan;
   Fact storage;
   Fact ready;
@@ -93,7 +93,7 @@ Fact judge_claim(const apis::ModelMirror& mirror, const ModelMirrorObservation& 
 
 // False: there is no claim to download into yet; the draft says why.
 bool secure_claim(const apis::ModelMirror& mirror, const ModelMirrorObservation& observed,
-                  Draft& draft) {
+                  MirrorDraft& draft) {
   const ObjectKey key = mirror_claim(mirror);
   if (!observed.claim.is_object()) {
     draft.plan.changes.emplace_back(CreateObject{apis::builtin_type("PersistentVolumeClaim"),
@@ -139,7 +139,7 @@ void delete_job(const Json& job, Plan& plan) {
       DeleteObject{.type = apis::builtin_type("Job"), .key = meta.key(), .uid = meta.uid});
 }
 
-void report_progress(const ModelMirrorObservation& observed, Draft& draft) {
+void report_progress(const ModelMirrorObservation& observed, MirrorDraft& draft) {
   draft.progress = observed.progress.value_or(DownloadProgress{});
   draft.plan.requeue_after = kProgressPoll;
   draft.ready = {false, "DownloadInProgress", "Model download in progress"};
@@ -151,7 +151,7 @@ void report_progress(const ModelMirrorObservation& observed, Draft& draft) {
 }
 
 void report_failure(const apis::ModelMirror& mirror, const Json& job,
-                    const ModelMirrorObservation& observed, WallTime now, Draft& draft) {
+                    const ModelMirrorObservation& observed, WallTime now, MirrorDraft& draft) {
   const detail::DownloadFailure failure = detail::describe_failure(observed.pods);
   const bool told = !failure.message.empty();
   draft.failure = told ? failure.message : codec::string_or(mirror.status, "failureMessage", "");
@@ -168,7 +168,7 @@ void report_failure(const apis::ModelMirror& mirror, const Json& job,
   }
 }
 
-void finish(const apis::ModelMirror& mirror, const ObjectMeta& claim, Draft& draft) {
+void finish(const apis::ModelMirror& mirror, const ObjectMeta& claim, MirrorDraft& draft) {
   note_mirrored(mirror, claim, draft.plan);
   draft.progress = DownloadProgress{.bytes_per_second = 0, .remaining_seconds = 0};
   draft.ready = {true, "ModelMirrorReady", "Model download complete"};
@@ -177,7 +177,7 @@ void finish(const apis::ModelMirror& mirror, const ObjectMeta& claim, Draft& dra
 }
 
 void plan_download(const apis::ModelMirror& mirror, const ModelMirrorObservation& observed,
-                   const Settings& settings, std::string_view now, Draft& draft) {
+                   const Settings& settings, std::string_view now, MirrorDraft& draft) {
   const ObjectMeta claim = apis::parse_meta(observed.claim);
   if (holds_model(mirror, claim)) return finish(mirror, claim, draft);
   const std::string own = detail::mirror_job(mirror).name;
@@ -232,7 +232,8 @@ std::string spec_error(const apis::ModelMirror& mirror) {
   return {};
 }
 
-Json render_status(const apis::ModelMirror& mirror, const Draft& draft, std::string_view now) {
+Json render_status(const apis::ModelMirror& mirror, const MirrorDraft& draft,
+                   std::string_view now) {
   apis::Conditions conditions = apis::parse_conditions(mirror.status);
   const auto set = [&](std::string_view type, const Fact& fact) {
     apis::set_condition(conditions, detail::condition_of(type, fact, mirror.meta.generation), now);
@@ -290,7 +291,7 @@ bool is_mirror_ready(const apis::ModelMirror& mirror) {
 Plan plan_model_mirror(const apis::ModelMirror& mirror, const ModelMirrorObservation& observed,
                        const Settings& settings, std::string_view now) {
   if (mirror.meta.deleting) return plan_deletion(mirror, observed);
-  Draft draft;
+  MirrorDraft draft;
   if (mirror.mode == apis::MirrorMode::kStatic) {
     draft.storage = draft.ready = {true, "StaticMirror", "the files are there already"};
   } else if (const std::string error = spec_error(mirror); !error.empty()) {

@@ -6,6 +6,7 @@
 
 #include "apis/kinds.h"
 #include "operator/detail/bounded_name.h"
+#include "operator/detail/deployments.h"
 #include "operator/detail/fact.h"
 #include "operator/detail/finalizer.h"
 #include "operator/detail/json_path.h"
@@ -26,7 +27,7 @@ constexpr std::array<std::string_view, 2> kOwnAnnotations = {
     "kubectl.kubernetes.io/last-applied-configuration", "rage.dev/applied"};
 
 // What one pass finds out.
-struct Draft {
+struct MultiRoleDraft {
   Plan plan;
   Fact prefill;
   Fact decode;
@@ -118,7 +119,7 @@ Fact judge_child(std::string_view role, const std::string& name, const Json* chi
 }
 
 void plan_child(const apis::MultiRoleInference& inference, const apis::InferenceRole& role,
-                const MultiRoleObservation& observed, Draft& draft) {
+                const MultiRoleObservation& observed, MultiRoleDraft& draft) {
   const std::string name = role_name(inference, role.type);
   const Json* child = find_child(observed, name);
   Fact& fact = role.type == "prefill" ? draft.prefill : draft.decode;
@@ -164,16 +165,8 @@ void delete_other_children(const apis::MultiRoleInference& inference,
   }
 }
 
-bool is_serving(const Json& deployment) {
-  using detail::int_at;
-  return int_at(deployment, {"status", "observedGeneration"}) >=
-             int_at(deployment, {"metadata", "generation"}) &&
-         int_at(deployment, {"status", "updatedReplicas"}) >= 1 &&
-         int_at(deployment, {"status", "readyReplicas"}) >= 1;
-}
-
 void plan_pool(const apis::MultiRoleInference& inference, const MultiRoleObservation& observed,
-               const Settings& settings, Draft& draft) {
+               const Settings& settings, MultiRoleDraft& draft) {
   if (!settings.inference_extension) {
     draft.pool = {true, "InferencePoolReady",
                   "no InferencePool is made: the gate gatewayAPIInferenceExtension is off"};
@@ -200,7 +193,7 @@ void plan_pool(const apis::MultiRoleInference& inference, const MultiRoleObserva
   const auto picker = std::ranges::find_if(observed.pool_objects, [](const Json& object) {
     return codec::string_or(object, "kind", "") == "Deployment";
   });
-  const bool serving = picker != observed.pool_objects.end() && is_serving(*picker);
+  const bool serving = picker != observed.pool_objects.end() && detail::is_serving(*picker);
   draft.pool = serving ? Fact{true, "InferencePoolReady", "InferencePool " + name + " is ready"}
                        : Fact{false, "InferencePoolNotReady",
                               "the endpoint picker of InferencePool " + name + " is starting"};
@@ -226,7 +219,7 @@ class StatusWriter final {
   apis::Conditions conditions_;
 };
 
-Fact judge_whole(const Draft& draft) {
+Fact judge_whole(const MultiRoleDraft& draft) {
   if (!draft.failure.empty()) return {false, "ReconcileFailed", draft.failure};
   for (const Fact* part : {&draft.prefill, &draft.decode, &draft.pool}) {
     if (!part->ok) return {false, "NotReady", part->message};
@@ -234,7 +227,7 @@ Fact judge_whole(const Draft& draft) {
   return {true, "Ready", "both roles and the pool are ready"};
 }
 
-void report_failure(const apis::MultiRoleInference& inference, Draft& draft) {
+void report_failure(const apis::MultiRoleInference& inference, MultiRoleDraft& draft) {
   if (draft.failure.empty()) return;
   const apis::Conditions before = apis::parse_conditions(inference.status);
   const apis::Condition* ready = apis::find_condition(before, "Ready");
@@ -273,7 +266,7 @@ Plan plan_multi_role_inference(const apis::MultiRoleInference& inference,
                                const MultiRoleObservation& observed, const Settings& settings,
                                std::string_view now) {
   if (inference.meta.deleting) return plan_deletion(inference, observed, now);
-  Draft draft;
+  MultiRoleDraft draft;
   detail::add_finalizer(apis::multi_role_inference_type(), inference.meta, kMultiRoleFinalizer,
                         draft.plan.changes);
   for (const apis::InferenceRole& role : inference.roles) {

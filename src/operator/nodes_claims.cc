@@ -19,7 +19,7 @@ constexpr std::string_view kFakePool = "kaito";
 
 // The same for the same workspace and ordinal, so that a retry after a lost answer, or one from a
 // cache that has not seen the first try, cannot order a second machine.
-std::string claim_name(const NodeDemand& demand, int ordinal) {
+std::string node_claim_name(const NodeDemand& demand, int ordinal) {
   const std::string_view prefix = demand.owner_type.kind == "Workspace" ? "ws" : "rag";
   const std::string digest = sha256_hex(fmt::format("{}/{}", demand.owner.uid, ordinal));
   return fmt::format("{}{}", prefix, digest.substr(0, 9));
@@ -82,7 +82,7 @@ Json render_claim(const NodeDemand& demand, const Settings& settings, std::strin
 void order_claims(NodeVerdict& verdict, const NodeDemand& demand, const NodeObservation& observed,
                   const Settings& settings, int missing) {
   for (int ordinal = 0; missing > 0; ++ordinal) {
-    std::string name = claim_name(demand, ordinal);
+    std::string name = node_claim_name(demand, ordinal);
     const bool taken = std::ranges::any_of(
         observed.claims, [&](const NodeClaimView& claim) { return claim.meta.name == name; });
     if (taken) continue;

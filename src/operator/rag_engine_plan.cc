@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "apis/kinds.h"
+#include "operator/detail/deployments.h"
 #include "operator/detail/rag_engine_objects.h"
 #include "operator/revision.h"
 #include "operator/serving.h"
@@ -156,21 +157,9 @@ DeploymentState plan_deployment(const apis::RagEngine& engine, const Json& obser
   return plan.changes.size() == before ? DeploymentState::kCurrent : DeploymentState::kChanged;
 }
 
-double count_at(const Json& object, std::string_view part, std::string_view key) {
-  const Json* inner = codec::find_key(object, part);
-  return inner == nullptr ? 0 : codec::number_or(*inner, key, 0);
-}
-
-bool is_serving(const Json& deployment) {
-  return count_at(deployment, "status", "observedGeneration") >=
-             count_at(deployment, "metadata", "generation") &&
-         count_at(deployment, "status", "updatedReplicas") >= 1 &&
-         count_at(deployment, "status", "readyReplicas") >= 1;
-}
-
 void judge_service(const apis::RagEngine& engine, const RagEngineObservation& observed,
                    DeploymentState state, Progress& progress) {
-  if (state == DeploymentState::kCurrent && is_serving(observed.deployment)) {
+  if (state == DeploymentState::kCurrent && detail::is_serving(observed.deployment)) {
     progress.service = true;
     return;
   }

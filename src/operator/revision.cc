@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kHistoryMax = 10;
 constexpr std::size_t kNameDigits = 5;
 
-std::int64_t number_of(const Json& revision) {
+std::int64_t revision_number(const Json& revision) {
   const Json* number = codec::find_key(revision, "revision");
   return number != nullptr && number->is_number_integer() ? number->get<std::int64_t>() : 0;
 }
@@ -48,7 +48,7 @@ Json render_revision(const RevisionNames& names, const ResourceType& owner_type,
 void drop_oldest(std::vector<Change>& changes, const std::vector<Json>& existing,
                  const std::vector<ObjectMeta>& metas) {
   if (existing.size() <= kHistoryMax) return;
-  const auto oldest = std::ranges::min_element(existing, {}, number_of);
+  const auto oldest = std::ranges::min_element(existing, {}, revision_number);
   const auto& meta = metas[static_cast<std::size_t>(oldest - existing.begin())];
   changes.emplace_back(DeleteObject{
       .type = apis::builtin_type("ControllerRevision"), .key = meta.key(), .uid = meta.uid});
@@ -72,9 +72,9 @@ Revision plan_revision(std::string_view kind, const ResourceType& owner_type,
   std::int64_t last = 0;
   for (const Json& document : existing) {
     metas.push_back(apis::parse_meta(document));
-    last = std::max(last, number_of(document));
+    last = std::max(last, revision_number(document));
     if (metas.back().annotation(names.hash_annotation) == revision.hash) {
-      revision.number = number_of(document);
+      revision.number = revision_number(document);
     }
   }
   if (revision.number == 0) {

@@ -13,7 +13,7 @@ namespace {
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr std::string_view kBenchmark = "/workspace/vllm/benchmark_entrypoint.py";
+constexpr std::string_view kBenchmarkProgram = "/workspace/vllm/benchmark_entrypoint.py";
 constexpr seconds kProbePeriod{10};
 
 Json http_probe(int port) {
@@ -62,10 +62,10 @@ void add_http_probes(const ServingRequest& request, Json& container) {
 
 // The pod is not ready before its speed is measured; the result is read from its log.
 Json benchmark_probe(const ServingRequest& request) {
-  Json command = Json::array({"python3", kBenchmark});
+  Json command = Json::array({"python3", kBenchmarkProgram});
   if (is_multi_node(request)) {
     command = shell_command(fmt::format(
-        R"(if [ "${{POD_INDEX}}" = "0" ]; then python3 {}; else true; fi)", kBenchmark));
+        R"(if [ "${{POD_INDEX}}" = "0" ]; then python3 {}; else true; fi)", kBenchmarkProgram));
   }
   Json probe = exec_probe(std::move(command));
   probe["timeoutSeconds"] = 600;

@@ -14,7 +14,8 @@ namespace rage::op::detail {
 namespace {
 
 constexpr std::chrono::seconds kHubRetry{60};
-constexpr std::uint32_t kContextTokens = 2048;  // Upstream's, when no max-model-len is given.
+constexpr std::uint32_t kContextTokensOfUpstream =
+    2048;  // Upstream's, when no max-model-len is given.
 
 const apis::Preset* preset_of(const apis::Workspace& workspace) {
   if (workspace.inference && workspace.inference->preset) return &*workspace.inference->preset;
@@ -106,7 +107,8 @@ Result<int> estimated_nodes(const Pass& pass, const WorkspaceDemand& demand) {
   catalog::EstimateRequest request;
   if (pass.settings.upstream_estimates) request.rules = catalog::EstimateRules::kUpstream;
   const int context = pass.observed.max_model_len.value_or(0);
-  request.context_tokens = context > 0 ? static_cast<std::uint32_t>(context) : kContextTokens;
+  request.context_tokens =
+      context > 0 ? static_cast<std::uint32_t>(context) : kContextTokensOfUpstream;
   ASSIGN_OR_RETURN(const catalog::Estimate estimate,
                    catalog::estimate(*demand.model, demand.gpu, request));
   return std::max(1, estimate.nodes);

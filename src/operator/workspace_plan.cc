@@ -35,7 +35,7 @@ constexpr std::chrono::seconds kMirrorRetry{30};
 constexpr std::chrono::seconds kTemplateRetry{30};
 
 // What one plan_workspace() builds up.
-struct Draft {
+struct WorkspaceDraft {
   Plan plan;
   apis::WorkspaceStatus status;
   WorkloadFacts facts;
@@ -63,7 +63,7 @@ Plan plan_deletion(const Pass& pass) {
 }
 
 // A merge patch replaces the list: the resourceVersion keeps it from undoing somebody else's.
-void add_finalizer(const Pass& pass, Draft& draft) {
+void add_finalizer(const Pass& pass, WorkspaceDraft& draft) {
   const ObjectMeta& meta = pass.workspace.meta;
   if (meta.has_finalizer(kWorkspaceFinalizer)) return;
   Json patch;
@@ -91,7 +91,7 @@ Json revision_data(const std::string& input) {
   return data;
 }
 
-void track_revision(const Pass& pass, Draft& draft) {
+void track_revision(const Pass& pass, WorkspaceDraft& draft) {
   const std::string input = apis::revision_input(pass.workspace);
   Revision revision = plan_revision("workspace", apis::workspace_type(), pass.workspace.meta, input,
                                     revision_data(input), pass.observed.revision_documents);
@@ -114,7 +114,7 @@ bool is_up_to_date(const Pass& pass, const WorkloadFacts& facts) {
 }
 
 // Nothing can be ordered before this is mended.
-void report_obstacle(const Pass& pass, Draft& draft, const Error& error) {
+void report_obstacle(const Pass& pass, WorkspaceDraft& draft, const Error& error) {
   if (error.retry_after) draft.wake_in(*error.retry_after);
   const bool about_nodes = error.code == ErrorCode::kFailedPrecondition;
   const std::string message =
@@ -145,7 +145,7 @@ std::vector<std::string> pod_nodes(const Pass& pass) {
   return nodes;
 }
 
-NodeVerdict secure_nodes(const Pass& pass, Draft& draft, const WorkspaceDemand& demand) {
+NodeVerdict secure_nodes(const Pass& pass, WorkspaceDraft& draft, const WorkspaceDemand& demand) {
   NodeVerdict verdict =
       plan_nodes(detail::node_demand(pass, demand), pass.observed.nodes, pass.settings, pass.now);
   draft.add(std::exchange(verdict.changes, {}));
@@ -173,7 +173,7 @@ bool is_leftover(const Pass& pass, const Json& object) {
   return meta.deleting || (owner != nullptr && owner->uid != pass.workspace.meta.uid);
 }
 
-bool waits_for_leftover(const Pass& pass, Draft& draft, const Json& object) {
+bool waits_for_leftover(const Pass& pass, WorkspaceDraft& draft, const Json& object) {
   if (!object.is_object() || !is_leftover(pass, object)) return false;
   draft.facts.waiting_for =
       fmt::format("{} {} of before is being deleted",
@@ -194,7 +194,7 @@ std::string main_image(const Pass& pass) {
 
 // A new release of the operator brings a new base image; what serves keeps the one it has until its
 // spec changes or the label kaito.sh/upgrade-to-version asks for the new one.
-Settings pinned_settings(const Pass& pass, Draft& draft) {
+Settings pinned_settings(const Pass& pass, WorkspaceDraft& draft) {
   Settings settings = pass.settings;
   const std::string image = main_image(pass);
   const std::string base = settings.preset_registry + "/kaito-base:";
@@ -213,7 +213,7 @@ Settings pinned_settings(const Pass& pass, Draft& draft) {
 
 // What a model outside the catalogue is loaded from stays the same, whatever its owner uploads:
 // pods of different days must not differ. One that runs without is not restarted for it.
-std::string pin_model(const Pass& pass, Draft& draft) {
+std::string pin_model(const Pass& pass, WorkspaceDraft& draft) {
   const ObjectMeta& meta = pass.workspace.meta;
   const std::string pinned = meta.annotation(kModelRevision);
   const std::string& found = pass.observed.hub_commit;
@@ -242,7 +242,7 @@ const Json& observed_service(const Pass& pass, const Json& wanted) {
   return headless ? pass.observed.headless_service : pass.observed.service;
 }
 
-void plan_serving(const Pass& pass, Draft& draft, const ServingRequest& request) {
+void plan_serving(const Pass& pass, WorkspaceDraft& draft, const ServingRequest& request) {
   for (Json& service : render_services(request)) {
     const Json& observed = observed_service(pass, service);
     if (waits_for_leftover(pass, draft, observed)) continue;
@@ -264,7 +264,7 @@ void plan_serving(const Pass& pass, Draft& draft, const ServingRequest& request)
 // A pod mounts ConfigMaps of its own namespace alone. The template is copied once and belongs to
 // nobody: others of the namespace use it as well, and what a person changes in it stays. False: a
 // template is needed and not there.
-bool plan_tuning_config(const Pass& pass, Draft& draft) {
+bool plan_tuning_config(const Pass& pass, WorkspaceDraft& draft) {
   const apis::TuningSpec& tuning = *pass.workspace.tuning;
   if (!tuning.config.empty() || pass.observed.tuning_config.is_object()) return true;
   const std::string name = tuning_config_name(tuning);
@@ -285,7 +285,7 @@ bool plan_tuning_config(const Pass& pass, Draft& draft) {
 }
 
 // A Job's pods cannot be changed: the old one goes, with its pods, before the new one comes.
-void plan_tuning(const Pass& pass, Draft& draft, const ServingRequest& request) {
+void plan_tuning(const Pass& pass, WorkspaceDraft& draft, const ServingRequest& request) {
   const Json& observed = pass.observed.tuning_job;
   if (waits_for_leftover(pass, draft, observed)) return;
   if (observed.is_object()) {
@@ -309,7 +309,8 @@ void plan_tuning(const Pass& pass, Draft& draft, const ServingRequest& request) 
 
 // Where the weights come from. GPUs that wait for a download are paid for nothing: what does not
 // run yet gets its nodes when its mirror is ready.
-StreamingVerdict secure_weights(const Pass& pass, Draft& draft, const WorkspaceDemand& demand) {
+StreamingVerdict secure_weights(const Pass& pass, WorkspaceDraft& draft,
+                                const WorkspaceDemand& demand) {
   StreamingVerdict verdict;
   const bool running = is_up_to_date(pass, draft.facts);
   if (demand.model != nullptr && !pass.workspace.tuning) {
@@ -339,7 +340,7 @@ StreamingVerdict secure_weights(const Pass& pass, Draft& draft, const WorkspaceD
   return verdict;
 }
 
-void plan_workload(const Pass& pass, Draft& draft, const WorkspaceDemand& demand,
+void plan_workload(const Pass& pass, WorkspaceDraft& draft, const WorkspaceDemand& demand,
                    const NodeVerdict& nodes, const StreamingVerdict& weights) {
   const Settings settings = pinned_settings(pass, draft);
   const std::string model_revision = pin_model(pass, draft);
@@ -364,7 +365,7 @@ void plan_workload(const Pass& pass, Draft& draft, const WorkspaceDemand& demand
   }
 }
 
-void plan_nodes_and_workload(const Pass& pass, Draft& draft) {
+void plan_nodes_and_workload(const Pass& pass, WorkspaceDraft& draft) {
   const auto count =
       is_up_to_date(pass, draft.facts) ? detail::NodeCount::kKept : detail::NodeCount::kAnew;
   const Result<WorkspaceDemand> demand = detail::resolve_demand(pass, count);
@@ -396,7 +397,7 @@ Plan plan_workspace(const apis::Workspace& workspace, const WorkspaceObservation
                     const Settings& settings, std::string_view now) {
   const Pass pass{.workspace = workspace, .observed = observed, .settings = settings, .now = now};
   if (workspace.meta.deleting) return plan_deletion(pass);
-  Draft draft{.plan = {}, .status = workspace.status, .facts = {}};
+  WorkspaceDraft draft{.plan = {}, .status = workspace.status, .facts = {}};
   detail::forget_errors(draft.status.conditions);
   add_finalizer(pass, draft);
   track_revision(pass, draft);

@@ -14,10 +14,6 @@ namespace {
 using routing::Endpoint;
 using routing::Schedule;
 
-double seconds(SteadyTime::duration duration) {
-  return std::chrono::duration<double>(duration).count();
-}
-
 routing::SchedulingRequest scheduling_request(const Prepared& prepared) {
   const payload::InferenceRequest& parsed = prepared.parsed;
   return {.target_model = prepared.target_model,
@@ -150,7 +146,7 @@ PickOutcome decide(const std::shared_ptr<Core>& core, Prepared& prepared) {
                                        .read_body = prepared.parsed.api != payload::Api::kUnknown,
                                        .report_served = options.report_served,
                                        .arrived_at = prepared.arrived_at});
-  core->metrics.scheduler_seconds.observe(seconds(core->clock.now() - now));
+  core->metrics.scheduler_seconds.observe(seconds_of(core->clock.now() - now));
   return {.pick = std::move(pick), .refusal = std::nullopt};
 }
 

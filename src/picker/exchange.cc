@@ -10,10 +10,6 @@ namespace {
 using routing::InFlight;
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
-double seconds(SteadyTime::duration duration) {
-  return std::chrono::duration<double>(duration).count();
-}
-
 // What the suite of the Gateway API Inference Extension reads. Only what the gateway said: a
 // gateway that says nothing must not pass.
 void add_served(const ResponseHead& head, Fields& fields) {
@@ -122,10 +118,10 @@ class TrackedExchange final : public Exchange {
       first_bytes_at_ = now;
       const auto& ttft =
           streaming_ ? spec_.series->streaming_ttft_seconds : spec_.series->ttft_seconds;
-      ttft.observe(seconds(now - spec_.arrived_at));
+      ttft.observe(seconds_of(now - spec_.arrived_at));
       release_prompt();
     } else if (streaming_) {
-      spec_.series->streaming_itl_seconds.observe(seconds(now - last_bytes_at_));
+      spec_.series->streaming_itl_seconds.observe(seconds_of(now - last_bytes_at_));
     }
     last_bytes_at_ = now;
   }
@@ -146,7 +142,7 @@ class TrackedExchange final : public Exchange {
     const RequestSeries& series = *spec_.series;
     series.running.add(-1);
     const SteadyTime now = core_->clock.now();
-    const double took = seconds(now - spec_.arrived_at);
+    const double took = seconds_of(now - spec_.arrived_at);
     series.duration_seconds.observe(took);
     if (response_bytes_ > 0) series.response_bytes.observe(static_cast<double>(response_bytes_));
     if (const auto code = error_code(how)) core_->metrics.count_error(spec_.labels, *code);
@@ -161,7 +157,7 @@ class TrackedExchange final : public Exchange {
     series.cached_tokens.observe(static_cast<double>(usage.cached_tokens));
     if (usage.completion_tokens > 0) series.ntpot_seconds.observe(took / output);
     if (streaming_ && usage.completion_tokens > 1 && first_bytes_at_) {
-      series.streaming_tpot_seconds.observe(seconds(last_bytes_at_ - *first_bytes_at_) /
+      series.streaming_tpot_seconds.observe(seconds_of(last_bytes_at_ - *first_bytes_at_) /
                                             (output - 1));
     }
     if (!core_->admission) return;

@@ -20,7 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kFileBytesMax = std::uint64_t{8} << 20;
+constexpr std::uint64_t kManifestBytesMax = std::uint64_t{8} << 20;
 constexpr auto kKindWait = 10s;  // A CRD is served a moment after it was applied.
 constexpr auto kKindPoll = 100ms;
 
@@ -47,7 +47,7 @@ Result<std::vector<Json>> parse_manifests(const std::string& name, std::string_v
 }
 
 Result<std::vector<Json>> read_manifest_file(const fs::path& file) {
-  ASSIGN_OR_RETURN(const std::string text, read_file(file, kFileBytesMax));
+  ASSIGN_OR_RETURN(const std::string text, read_file(file, kManifestBytesMax));
   return parse_manifests(file.string(), text);
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kPoll = 200ms;
+constexpr auto kReadyPoll = 200ms;
 constexpr auto kRequestLimit = 30s;
 const apis::ResourceType kPods{.group = "", .version = "v1", .kind = "Pod", .plural = "pods"};
 
@@ -135,7 +135,7 @@ Result<void> wait_ready(const Context& context, kube::KubeClient& client, Clock&
     if (left.empty()) return {};
     waited = std::move(left);
     if (hopeless == waited.size()) break;
-    if (!context.check() || !clock.sleep_for(kPoll, context.stop)) break;
+    if (!context.check() || !clock.sleep_for(kReadyPoll, context.stop)) break;
   }
   std::vector<std::string> missing;
   for (const AppliedObject* object : waited) {

@@ -12,7 +12,7 @@
 namespace rage::rag {
 namespace {
 
-constexpr std::size_t kWordBytesMax = 160;        // A longer address is not copied.
+constexpr std::size_t kCopiedBytesMax = 160;      // A longer address is not copied.
 constexpr std::size_t kForeignShareInverse = 20;  // One letter in so many may be of another script.
 
 // How sentences begin; a list marker or a name may begin one as well.
@@ -33,16 +33,16 @@ constexpr std::string_view kFrame =
     "sign ::= [-.,;:!?\"')\u2019\u201d\u2026\u2013\u2014]\n"
     "copied ::= ";
 
-struct Node {
-  std::map<char32_t, std::unique_ptr<Node>> next;
+struct WordTree {
+  std::map<char32_t, std::unique_ptr<WordTree>> next;
   bool ends = false;
 };
 
-void insert(Node& root, std::string_view word) {
-  Node* node = &root;
+void insert(WordTree& root, std::string_view word) {
+  WordTree* node = &root;
   for (std::size_t at = 0; at < word.size();) {
     auto& next = node->next[text::next_code_point(word, at)];
-    if (next == nullptr) next = std::make_unique<Node>();
+    if (next == nullptr) next = std::make_unique<WordTree>();
     node = next.get();
   }
   node->ends = true;
@@ -54,14 +54,14 @@ void append_literal(std::string& out, char32_t code_point) {
 }
 
 // What follows `node`, as alternatives. A run without branches is one literal.
-void render(const Node& node, std::string& out) {
+void render(const WordTree& node, std::string& out) {
   bool first = true;
   for (const auto& [head, child] : node.next) {
     if (!first) out += " | ";
     first = false;
     out += '"';
     append_literal(out, head);
-    const Node* at = child.get();
+    const WordTree* at = child.get();
     while (at->next.size() == 1 && !at->ends) {
       append_literal(out, at->next.begin()->first);
       at = at->next.begin()->second.get();
@@ -123,7 +123,7 @@ void add_word(Words& words, std::string_view word) {
     words.letters += 1;
     words.foreign += is_foreign(c) ? 1 : 0;
   }
-  if (!plain && !word.empty() && word.size() <= kWordBytesMax) words.copied.emplace(word);
+  if (!plain && !word.empty() && word.size() <= kCopiedBytesMax) words.copied.emplace(word);
 }
 
 // A hyphenated or slashed word may be copied in parts; an address only whole.
@@ -155,7 +155,7 @@ std::optional<std::string> answer_grammar(const std::vector<RetrievedChunk>& sou
   if (words.foreign * kForeignShareInverse > words.letters) return std::nullopt;
   for (const std::string_view opening : kOpenings) words.copied.emplace(opening);
   if (words.copied.size() > limits.words_max) return std::nullopt;
-  Node root;
+  WordTree root;
   for (const std::string& word : words.copied) insert(root, word);
   std::string grammar(kFrame);
   render(root, grammar);

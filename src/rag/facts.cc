@@ -12,9 +12,10 @@ namespace {
 
 // Reads facts at a token, the longest reading first. Every read_ returns the tokens it took, 0 if
 // none.
-class Scanner {
+class FactScanner {
  public:
-  Scanner(std::string_view text, const std::vector<Token>& tokens) : text_(text), tokens_(tokens) {}
+  FactScanner(std::string_view text, const std::vector<Token>& tokens)
+      : text_(text), tokens_(tokens) {}
 
   std::vector<Fact> scan() {
     std::size_t i = 0;
@@ -403,7 +404,7 @@ class Scanner {
 }  // namespace
 
 std::vector<Fact> extract_facts(std::string_view text, const std::vector<Token>& tokens) {
-  return Scanner(text, tokens).scan();
+  return FactScanner(text, tokens).scan();
 }
 
 std::vector<NameSpan> extract_names(std::string_view text, const std::vector<Token>& tokens) {

@@ -20,9 +20,10 @@ struct Measured {
   std::size_t token_end = 0;
 };
 
-class Scanner {
+class QuantityScanner {
  public:
-  Scanner(std::string_view text, const std::vector<Token>& tokens, const std::vector<Fact>& facts)
+  QuantityScanner(std::string_view text, const std::vector<Token>& tokens,
+                  const std::vector<Fact>& facts)
       : text_(text), tokens_(tokens), facts_(facts) {}
 
   std::vector<Quantity> scan() {
@@ -125,7 +126,7 @@ class Scanner {
 
 std::vector<Quantity> extract_quantities(std::string_view text, const std::vector<Token>& tokens,
                                          const std::vector<Fact>& facts) {
-  return Scanner(text, tokens, facts).scan();
+  return QuantityScanner(text, tokens, facts).scan();
 }
 
 std::string normal_of_minutes(int minutes) {

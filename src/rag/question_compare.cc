@@ -5,13 +5,7 @@
 #include "rag/question_selector.h"
 
 namespace rage::rag {
-namespace {
-
-bool contains(const std::vector<RecordId>& ids, RecordId id) {
-  return std::ranges::find(ids, id) != ids.end();
-}
-
-}  // namespace
+namespace {}  // namespace
 
 std::optional<Selection> Selector::neighbour() const {
   std::vector<RecordId> from = anchors_;
@@ -61,7 +55,7 @@ std::vector<std::vector<RecordId>> Selector::entities() const {
     std::vector<RecordId> group = entity(from, to);
     if (group.empty()) continue;
     const bool known = std::ranges::any_of(
-        groups, [&](const auto& other) { return contains(other, group.front()); });
+        groups, [&](const auto& other) { return has_record(other, group.front()); });
     if (!known) groups.push_back(std::move(group));
   }
   return groups;

@@ -4,16 +4,13 @@
 #include <array>
 #include <initializer_list>
 
+#include "base/is_one_of.h"
 #include "base/strings.h"
 #include "rag/question_words.h"
 #include "text/analyzer.h"
 
 namespace rage::rag {
 namespace {
-
-bool one_of(std::string_view word, std::initializer_list<std::string_view> words) {
-  return std::ranges::find(words, word) != words.end();
-}
 
 // Words that people use for a field, and stems of keys that hold it.
 struct Synonyms {
@@ -105,12 +102,12 @@ class NumberReader {
     const std::string_view two = before(i, 2);
     const bool no = before(i, 3) == "no" || before(i, 3) == "not";
     begin = i >= 2 ? i - 2 : 0;
-    if (one == "than" && one_of(two, {"less", "fewer", "cheaper", "lighter", "under", "smaller",
-                                      "shorter", "lower"})) {
+    if (one == "than" && is_one_of(two, {"less", "fewer", "cheaper", "lighter", "under", "smaller",
+                                         "shorter", "lower"})) {
       return no ? NumberRelation::kAtLeast : NumberRelation::kLess;
     }
-    if (one == "than" &&
-        one_of(two, {"more", "heavier", "over", "greater", "larger", "longer", "higher", "dearer"}))
+    if (one == "than" && is_one_of(two, {"more", "heavier", "over", "greater", "larger", "longer",
+                                         "higher", "dearer"}))
       return no ? NumberRelation::kAtMost : NumberRelation::kMore;
     if (two == "at" && one == "most") return NumberRelation::kAtMost;
     if (two == "at" && one == "least") return NumberRelation::kAtLeast;
@@ -119,8 +116,8 @@ class NumberReader {
         before(i, 2) == "between" || before(i, 3) == "between" || before(i, 4) == "between";
     if (one == "and" && between) return NumberRelation::kAtMost;
     begin = i >= 1 ? i - 1 : 0;
-    if (one_of(one, {"under", "below"})) return NumberRelation::kLess;
-    if (one_of(one, {"over", "above", "exceeding"})) return NumberRelation::kMore;
+    if (is_one_of(one, {"under", "below"})) return NumberRelation::kLess;
+    if (is_one_of(one, {"over", "above", "exceeding"})) return NumberRelation::kMore;
     if (one == "between") return NumberRelation::kAtLeast;
     return std::nullopt;
   }
@@ -154,7 +151,7 @@ class NumberReader {
     return has_key(corpus_.schema()[field], {"price", "cost", "fee", "amount"});
   }
   static bool is_money(const Amount& limit) {
-    return one_of(limit.unit, {"eur", "usd", "gbp", "chf"});
+    return is_one_of(limit.unit, {"eur", "usd", "gbp", "chf"});
   }
 
   // The field that the question names or the comparison implies, else the only one of that unit.
@@ -205,11 +202,11 @@ class NumberReader {
                           (word(i) == degree.comparative && word(i + 1) != "than");
         if (said && has_key(field, degree.keys)) return take(f, degree.smallest, i, i + 1);
       }
-      if (one_of(word(i), {"most", "least", "more", "less"}) && word(i + 1) == "expensive" &&
+      if (is_one_of(word(i), {"most", "least", "more", "less"}) && word(i + 1) == "expensive" &&
           holds_money(f) && word(i + 2) != "than")
-        return take(f, one_of(word(i), {"least", "less"}), i, i + 2);
-      const bool highest = one_of(word(i), {"highest", "longest", "largest", "greatest"});
-      const bool lowest = one_of(word(i), {"lowest", "shortest", "smallest"});
+        return take(f, is_one_of(word(i), {"least", "less"}), i, i + 2);
+      const bool highest = is_one_of(word(i), {"highest", "longest", "largest", "greatest"});
+      const bool lowest = is_one_of(word(i), {"lowest", "shortest", "smallest"});
       if ((highest || lowest) && i + 1 < q_.tokens.size() && names_field(field, q_.tokens[i + 1]))
         return take(f, lowest, i, i + 2);
     }
@@ -249,9 +246,9 @@ bool several_years(const CorpusIndex& corpus) {
 DateRange range_of(std::string_view relation, int year, int month) {
   const Date begin{.year = year, .month = month == 0 ? 1 : month, .day = 1};
   const Date end{.year = year, .month = month == 0 ? 12 : month, .day = 31};
-  if (one_of(relation, {"since", "from"})) return {.begin = begin, .end = {9999, 12, 31}};
+  if (is_one_of(relation, {"since", "from"})) return {.begin = begin, .end = {9999, 12, 31}};
   if (relation == "after") return {.begin = {end.year, end.month, 32}, .end = {9999, 12, 31}};
-  if (one_of(relation, {"before", "until"})) return {.begin = {}, .end = {year, begin.month, 0}};
+  if (is_one_of(relation, {"before", "until"})) return {.begin = {}, .end = {year, begin.month, 0}};
   return {.begin = begin, .end = end};
 }
 
@@ -260,7 +257,7 @@ DateRange range_of(std::string_view relation, int year, int month) {
 bool names_field(const FieldSchema& field, const Token& token) {
   if (std::ranges::find(field.words, token.stem) != field.words.end()) return true;
   return std::ranges::any_of(synonyms(), [&](const Synonyms& one) {
-    return one_of(token.folded, one.words) && has_key(field, one.keys);
+    return is_one_of(token.folded, one.words) && has_key(field, one.keys);
   });
 }
 
@@ -273,7 +270,7 @@ void read_date_ranges(Query& query, const CorpusIndex& corpus) {
   for (std::size_t i = 1; i < query.tokens.size(); ++i) {
     if (query.use[i] == TokenUse::kTitle || query.use[i] == TokenUse::kConstraint) continue;
     const std::string_view relation = query.tokens[i - 1].folded;
-    if (!one_of(relation, {"in", "of", "during", "since", "from", "after", "before", "until"}))
+    if (!is_one_of(relation, {"in", "of", "during", "since", "from", "after", "before", "until"}))
       continue;
     const int month = month_of(query.tokens[i]);
     const std::size_t at = month == 0 ? i : i + 1;

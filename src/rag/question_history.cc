@@ -4,6 +4,7 @@
 #include <array>
 #include <span>
 
+#include "base/is_one_of.h"
 #include "base/strings.h"
 #include "rag/question_words.h"
 #include "text/unicode.h"
@@ -13,10 +14,6 @@ namespace {
 
 constexpr std::size_t kAnchorsMax = 30;
 constexpr std::size_t kAnswerCodePointsMax = 8000;  // Of an earlier answer; the rest is not read.
-
-bool one_of(std::string_view word, std::initializer_list<std::string_view> words) {
-  return std::ranges::find(words, word) != words.end();
-}
 
 // Records that an earlier answer speaks of: by title, else by the people it names.
 std::vector<RecordId> mentioned(std::string_view text, const CorpusIndex& corpus) {
@@ -68,27 +65,27 @@ class Reader {
     const std::string& first = query.tokens[0].folded;
     const std::string_view second =
         query.tokens.size() > 1 ? std::string_view(query.tokens[1].folded) : "";
-    if (one_of(first, {"and", "or", "also", "but"})) return true;
-    return one_of(first, {"what", "how"}) && second == "about";
+    if (is_one_of(first, {"and", "or", "also", "but"})) return true;
+    return is_one_of(first, {"what", "how"}) && second == "about";
   }
 
   static bool has_pronoun(const Query& query) {
     for (std::size_t i = 0; i < query.tokens.size(); ++i) {
       if (query.use[i] == TokenUse::kTitle) continue;
       const std::string& word = query.tokens[i].folded;
-      if (one_of(word, {"it", "its", "he", "she", "his", "her", "him", "they", "them", "their",
-                        "theirs"}))
+      if (is_one_of(word, {"it", "its", "he", "she", "his", "her", "him", "they", "them", "their",
+                           "theirs"}))
         return true;
       const std::string_view next =
           i + 1 < query.tokens.size() ? std::string_view(query.tokens[i + 1].folded) : "";
-      if (one_of(word, {"this", "that", "these", "those"}) &&
+      if (is_one_of(word, {"this", "that", "these", "those"}) &&
           (next.empty() || is_structure_word(next) || is_function_word(next))) {
         return true;
       }
       const bool definite =
           word == "the" &&
           (is_record_noun(next) ||
-           one_of(next, {"speaker", "speakers", "presenter", "presenters", "author", "room"}));
+           is_one_of(next, {"speaker", "speakers", "presenter", "presenters", "author", "room"}));
       if (definite && query.content.size() <= query.attribute.size()) return true;
     }
     return false;
@@ -107,8 +104,9 @@ class Reader {
     return names_nothing(query) && query.absent.empty() && !query.attribute_names_topic();
   }
   static bool one_of_them(const Query& query) {
-    return std::ranges::any_of(
-        query.tokens, [](const Token& t) { return one_of(t.folded, {"them", "these", "those"}); });
+    return std::ranges::any_of(query.tokens, [](const Token& t) {
+      return is_one_of(t.folded, {"them", "these", "those"});
+    });
   }
 
   static bool replaces_constraint(const Query& query) {

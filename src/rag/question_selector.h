@@ -2,6 +2,7 @@
 // question_select.cc, question_compare.cc and question_single.cc.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -11,6 +12,10 @@
 #include "rag/question_select.h"
 
 namespace rage::rag {
+
+inline bool has_record(const std::vector<RecordId>& ids, RecordId id) {
+  return std::ranges::find(ids, id) != ids.end();
+}
 
 // One thread, one question. What it is given outlives it.
 class Selector final {

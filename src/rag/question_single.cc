@@ -25,10 +25,6 @@ constexpr float kDenseWitness = 0.30F;    // Beside words that match.
 constexpr float kDenseTopic = 0.35F;      // Beside one word that matches.
 constexpr float kDenseFarBehind = 0.15F;  // The nearest record.
 
-bool contains(const std::vector<RecordId>& ids, RecordId id) {
-  return std::ranges::find(ids, id) != ids.end();
-}
-
 }  // namespace
 
 std::vector<RecordId> Selector::candidates() const {
@@ -221,7 +217,7 @@ std::vector<RecordId> Selector::nearest(const std::vector<Ranked>& best,
   const double top = best.front().rank;
   std::vector<RecordId> kept;
   for (const Ranked& one : best) {
-    if (contains(sure, one.id) && one.rank + 0.12 >= top) kept.push_back(one.id);
+    if (has_record(sure, one.id) && one.rank + 0.12 >= top) kept.push_back(one.id);
   }
   if (kept.empty()) kept.push_back(sure.front());
   return kept;

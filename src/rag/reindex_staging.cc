@@ -9,7 +9,7 @@
 namespace rage::rag {
 namespace {
 
-constexpr const char* kSchema = R"(
+constexpr const char* kStagingSchema = R"(
   CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS staged(
     doc_id TEXT PRIMARY KEY, digest TEXT NOT NULL) WITHOUT ROWID;
@@ -20,7 +20,7 @@ constexpr const char* kSchema = R"(
 )";
 
 // The place of a document is that of its first chunk.
-constexpr const char* kTake =
+constexpr const char* kTakeStaged =
     "INSERT INTO chunks(doc_id, node_id, text, vector)"
     " SELECT s.doc_id, s.node_id, s.text, s.vector FROM staged.chunks s JOIN documents d"
     " USING(doc_id) ORDER BY (SELECT min(o.sequence) FROM chunks o WHERE o.doc_id = s.doc_id),"
@@ -35,7 +35,7 @@ Result<std::int64_t> last_sequence(store::Database& database) {
 Result<void> take_attached(store::Database& database, const EmbedderIdentity& embedder) {
   ASSIGN_OR_RETURN(auto transaction, store::Transaction::begin(database));
   ASSIGN_OR_RETURN(const std::int64_t last, last_sequence(database));
-  RETURN_IF_ERROR(database.execute(kTake));
+  RETURN_IF_ERROR(database.execute(kTakeStaged));
   ASSIGN_OR_RETURN(auto erase, database.prepare("DELETE FROM chunks WHERE sequence <= ?1"));
   RETURN_IF_ERROR(erase.bind(1, last).run());
   ASSIGN_OR_RETURN(auto set, database.prepare("UPDATE meta SET value = ?2 WHERE key = ?1"));
@@ -73,7 +73,7 @@ Result<std::unique_ptr<ReindexStaging>> ReindexStaging::open(const std::filesyst
 }
 
 Result<bool> ReindexStaging::prepare_for(const EmbedderIdentity& embedder) {
-  RETURN_IF_ERROR(database_->execute(kSchema));
+  RETURN_IF_ERROR(database_->execute(kStagingSchema));
   const std::string wanted = embedder.id + "\n" + std::to_string(embedder.dimension);
   ASSIGN_OR_RETURN(auto select,
                    database_->prepare("SELECT value FROM meta WHERE key = 'embedder'"));

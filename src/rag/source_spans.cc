@@ -70,14 +70,15 @@ bool says(const TextFacts& text, const Claim& claim) {
 }
 
 // A sentence of the document that may be shown as evidence.
-struct Place {
+struct SentencePlace {
   std::size_t begin = 0;  // Code points of the document.
   std::size_t end = 0;
   std::vector<bool> says;  // One a claim.
   bool order = false;      // An instruction: data, but no evidence.
 };
 
-void read_chunk(const Chunk& chunk, const std::vector<Claim>& claims, std::vector<Place>& places) {
+void read_chunk(const Chunk& chunk, const std::vector<Claim>& claims,
+                std::vector<SentencePlace>& places) {
   std::size_t at = 0;
   std::size_t points = chunk.begin;
   std::size_t read = 0;
@@ -85,7 +86,8 @@ void read_chunk(const Chunk& chunk, const std::vector<Claim>& claims, std::vecto
     if (++read > kSentencesOfChunk) return;
     const std::string_view sentence = span.of(chunk.text);
     points += text::count_code_points(std::string_view(chunk.text).substr(at, span.begin - at));
-    Place place{.begin = points, .end = points + text::count_code_points(sentence), .says = {}};
+    SentencePlace place{
+        .begin = points, .end = points + text::count_code_points(sentence), .says = {}};
     points = place.end;
     at = span.end;
     const TextFacts facts = read_text(sentence);
@@ -97,7 +99,8 @@ void read_chunk(const Chunk& chunk, const std::vector<Claim>& claims, std::vecto
 }
 
 // What the claims that `open` still has weigh in this place.
-double gain(const Place& place, const std::vector<Claim>& claims, const std::vector<bool>& open) {
+double gain(const SentencePlace& place, const std::vector<Claim>& claims,
+            const std::vector<bool>& open) {
   double sum = 0;
   for (std::size_t i = 0; i < claims.size(); ++i)
     sum += open[i] && place.says[i] ? claims[i].weight() : 0;
@@ -105,12 +108,12 @@ double gain(const Place& place, const std::vector<Claim>& claims, const std::vec
 }
 
 // Greedily the place that adds most, the earliest of equals.
-void choose(const std::vector<Place>& places, const std::vector<Claim>& claims,
-            std::vector<bool>& open, std::vector<Place>& chosen) {
+void choose(const std::vector<SentencePlace>& places, const std::vector<Claim>& claims,
+            std::vector<bool>& open, std::vector<SentencePlace>& chosen) {
   while (chosen.size() < kSpansMax) {
-    const Place* best = nullptr;
+    const SentencePlace* best = nullptr;
     double most = 0;
-    for (const Place& place : places) {
+    for (const SentencePlace& place : places) {
       const double sum = gain(place, claims, open);
       if (sum > most) {
         most = sum;
@@ -136,8 +139,8 @@ std::vector<SourceSpan> find_spans(std::string_view statement, const Chunk& cite
                                    const CorpusIndex& corpus) {
   const std::vector<Claim> claims = claims_of(read_sentence(statement, corpus));
   std::vector<bool> open(claims.size(), true);
-  std::vector<Place> chosen;
-  std::vector<Place> places;
+  std::vector<SentencePlace> chosen;
+  std::vector<SentencePlace> places;
   read_chunk(cited, claims, places);
   choose(places, claims, open, chosen);
   if (const auto id = corpus.find_document(cited.doc_id); id && lacks_fact(claims, open)) {
@@ -148,9 +151,9 @@ std::vector<SourceSpan> find_spans(std::string_view statement, const Chunk& cite
     }
     choose(places, claims, open, chosen);
   }
-  std::ranges::sort(chosen, {}, &Place::begin);
+  std::ranges::sort(chosen, {}, &SentencePlace::begin);
   std::vector<SourceSpan> spans;
-  for (const Place& place : chosen) {
+  for (const SentencePlace& place : chosen) {
     // Between two neighbours there is a space.
     const bool joined = !spans.empty() && place.begin <= spans.back().end + 1;
     if (joined) {
@@ -183,7 +186,7 @@ Mark mark_at(std::string_view text, std::size_t at, std::size_t citations) {
 }
 
 // Without a list marker, and without what joins it to the statement before.
-std::string_view bare(std::string_view text) {
+std::string_view bare_statement(std::string_view text) {
   text = trim(text);
   while (!text.empty() && (text[0] == ',' || text[0] == '.' || text[0] == ';'))
     text = trim(text.substr(1));
@@ -204,7 +207,7 @@ std::vector<SentenceReport> report_composed(const AnswerPlan& plan, const Corpus
     if (answer[i] == '\n') begin = i + 1;  // A heading states nothing that is cited.
     const Mark mark = mark_at(answer, i, known);
     if (mark.number == 0) continue;
-    const std::string_view statement = bare(answer.substr(begin, i - begin));
+    const std::string_view statement = bare_statement(answer.substr(begin, i - begin));
     begin = i + mark.length;
     const Chunk& cited = plan.sources[mark.number - 1].chunk;
     const bool again = statement.empty() && !reports.empty();  // "[1] [2]"

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/is_one_of.h"
 #include "base/strings.h"
 #include "rag/grounding_tokens.h"
 #include "rag/untrusted.h"
@@ -20,11 +21,6 @@ template <std::size_t kCount>
 bool any_in(std::string_view text, const std::array<std::string_view, kCount>& parts) {
   return std::ranges::any_of(
       parts, [&](std::string_view part) { return text.find(part) != std::string_view::npos; });
-}
-
-template <std::size_t kCount>
-bool is_one_of(std::string_view word, const std::array<std::string_view, kCount>& words) {
-  return std::ranges::find(words, word) != words.end();
 }
 
 // Letters that look like a Latin one; 0 for others.
@@ -50,7 +46,7 @@ std::string plain_letters(std::string_view text) {
 }
 
 // Words between single spaces, with one in front and one behind.
-std::string words_of(std::string_view lower) {
+std::string spaced_words(std::string_view lower) {
   std::string out = " ";
   for (const char c : lower) {
     const bool word = is_ascii_alpha(c) || is_ascii_digit(c) || c == '\'' ||
@@ -142,7 +138,7 @@ bool has_order(const std::string& lower) {
                                                                     " the text above ",
                                                                     " instructions above ",
                                                                     " rules above "});
-  const std::string words = words_of(lower);
+  const std::string words = spaced_words(lower);
   if (any_in(words, kPhrases)) return true;
   std::vector<std::string_view> list;
   for (const std::string_view word : split(words, ' ')) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "base/is_one_of.h"
 #include "base/strings.h"
 #include "rag/question_words.h"
 
@@ -12,11 +13,6 @@ namespace {
 
 constexpr std::size_t kPhraseWords = 8;
 constexpr std::size_t kAppositionWords = 12;
-
-template <std::size_t N>
-bool is_one_of(std::string_view word, const std::array<std::string_view, N>& words) {
-  return std::ranges::find(words, word) != words.end();
-}
 
 bool is_finite_verb(std::string_view folded) {
   static constexpr auto kVerbs = std::to_array<std::string_view>(

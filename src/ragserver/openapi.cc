@@ -14,7 +14,7 @@ namespace {
 
 using codec::Json;
 
-struct Operation {
+struct OpenApiOperation {
   std::string_view method;
   std::string_view path;
   std::string_view id;
@@ -26,7 +26,7 @@ struct Operation {
 };
 
 // Every operation may also be refused while the service is busy, and fail.
-constexpr Operation kOperations[] = {
+constexpr OpenApiOperation kOperations[] = {
     {"get", "/health", "get_health", "Monitoring", "Whether the service lives", "", "HealthStatus"},
     {"get", "/readyz", "get_ready", "Monitoring",
      "Whether it answers now: models and indexes are loaded; indexes that could not be opened are "
@@ -158,7 +158,7 @@ std::string_view reason_of(std::string_view status, bool passes_on) {
   return "Failed; detail says why";
 }
 
-Json success(const Operation& operation) {
+Json success(const OpenApiOperation& operation) {
   if (operation.id == "get_metrics") {
     return {{"description", "Successful Response"},
             {"content", {{"text/plain", {{"schema", {{"type", "string"}}}}}}}};
@@ -172,7 +172,7 @@ Json success(const Operation& operation) {
   return {{"description", "Successful Response"}, {"content", std::move(content)}};
 }
 
-Json render_responses(const Operation& operation, bool has_input) {
+Json render_responses(const OpenApiOperation& operation, bool has_input) {
   Json responses = {{"200", success(operation)}};
   const bool passes_on = operation.tag == "Chat" || operation.tag == "OpenAI";
   const auto add_error = [&](std::string_view status) {
@@ -213,7 +213,7 @@ Json path_parameters(std::string_view path) {
   return parameters;
 }
 
-Json render_operation(const Operation& operation, const Json& query_parameters) {
+Json render_operation(const OpenApiOperation& operation, const Json& query_parameters) {
   Json parameters = path_parameters(operation.path);
   if (const Json* more = codec::find_key(query_parameters, operation.id)) {
     for (const Json& parameter : *more) parameters.push_back(parameter);
@@ -237,7 +237,7 @@ Json openapi_document(std::int64_t top_k_max) {
   const auto query_parameters = codec::parse_json(kParameters);
   CHECK(query_parameters.has_value());
   Json paths = Json::object();
-  for (const Operation& operation : kOperations) {
+  for (const OpenApiOperation& operation : kOperations) {
     paths[std::string(operation.path)][std::string(operation.method)] =
         render_operation(operation, *query_parameters);
   }

@@ -26,21 +26,23 @@ struct EmbeddingsRequest {
   embed::TextKind kind = embed::TextKind::kPassage;
 };
 
-std::unexpected<Error> invalid(std::string message) {
+std::unexpected<Error> invalid_body(std::string message) {
   return fail(ErrorCode::kInvalidArgument, std::move(message));
 }
 
 Result<std::vector<std::string>> read_inputs(const Json& body) {
   const Json* input = codec::find_key(body, "input");
-  if (input == nullptr) return invalid("input is missing: a text, or a list of texts.");
+  if (input == nullptr) return invalid_body("input is missing: a text, or a list of texts.");
   const Json list = input->is_string() ? Json::array({*input}) : *input;
   if (!list.is_array() || list.empty() || list.size() > kInputsMax) {
-    return invalid(fmt::format("input must be a text, or a list of 1 to {} texts.", kInputsMax));
+    return invalid_body(
+        fmt::format("input must be a text, or a list of 1 to {} texts.", kInputsMax));
   }
   std::vector<std::string> texts;
   for (const Json& text : list) {
-    if (!text.is_string()) return invalid("input must be text: token numbers are not supported.");
-    if (text.get_ref<const std::string&>().empty()) return invalid("input must not be empty.");
+    if (!text.is_string())
+      return invalid_body("input must be text: token numbers are not supported.");
+    if (text.get_ref<const std::string&>().empty()) return invalid_body("input must not be empty.");
     texts.push_back(text.get<std::string>());
   }
   return texts;
@@ -52,14 +54,14 @@ Result<EmbeddingsRequest> parse_embeddings_request(const Json& body, std::size_t
   request.model = codec::string_or(body, "model", "");
   if (const Json* wanted = codec::find_key(body, "dimensions"); wanted && !wanted->is_null()) {
     if (*wanted != dimension) {
-      return invalid(fmt::format("dimensions must be {}, as the embedder has it.", dimension));
+      return invalid_body(fmt::format("dimensions must be {}, as the embedder has it.", dimension));
     }
   }
   const Json* format = codec::find_key(body, "encoding_format");
   if (format != nullptr && !format->is_null()) {
     request.base64 = *format == "base64";
     if (!request.base64 && *format != "float") {
-      return invalid("encoding_format must be float or base64.");
+      return invalid_body("encoding_format must be float or base64.");
     }
   }
   if (codec::string_or(body, "input_type", "") == "query") request.kind = embed::TextKind::kQuery;
@@ -70,12 +72,12 @@ Result<EmbeddingsRequest> parse_embeddings_request(const Json& body, std::size_t
 Result<std::vector<std::string>> read_rerank_documents(const Json& body) {
   const Json* list = codec::find_key(body, "documents");
   if (list == nullptr || !list->is_array() || list->empty() || list->size() > kInputsMax) {
-    return invalid(fmt::format("documents must be a list of 1 to {} texts.", kInputsMax));
+    return invalid_body(fmt::format("documents must be a list of 1 to {} texts.", kInputsMax));
   }
   std::vector<std::string> texts;
   for (const Json& document : *list) {
     const Json* text = document.is_string() ? &document : codec::find_key(document, "text");
-    if (text == nullptr || !text->is_string()) return invalid("a document must be a text.");
+    if (text == nullptr || !text->is_string()) return invalid_body("a document must be a text.");
     texts.push_back(text->get<std::string>());
   }
   return texts;
@@ -85,11 +87,11 @@ Result<llm::RerankRequest> parse_rerank_request(const Json& body) {
   llm::RerankRequest request{.model = codec::string_or(body, "model", ""),
                              .query = codec::string_or(body, "query", ""),
                              .documents = {}};
-  if (request.query.empty()) return invalid("query is missing: a text.");
+  if (request.query.empty()) return invalid_body("query is missing: a text.");
   ASSIGN_OR_RETURN(request.documents, read_rerank_documents(body));
   const Json* top = codec::find_key(body, "top_n");
   if (top != nullptr && !top->is_null()) {
-    if (!top->is_number_unsigned() || *top == 0) return invalid("top_n must be 1 or more.");
+    if (!top->is_number_unsigned() || *top == 0) return invalid_body("top_n must be 1 or more.");
     request.hits_max = std::min(top->get<std::size_t>(), request.documents.size());
   }
   return request;

@@ -12,7 +12,7 @@ namespace {
 
 using detail::ParameterReader;
 
-ParameterReader parameters_of(const PluginSpec& plugin) {
+ParameterReader flow_parameters_of(const PluginSpec& plugin) {
   return ParameterReader(plugin.parameters, "plugin " + plugin.name);
 }
 
@@ -41,7 +41,7 @@ std::chrono::milliseconds seconds(double value) {
 
 // The half-life and the memory of program-aware-fairness hold for all bands that use it.
 Result<FairnessPolicy> fairness_policy(const PluginSpec& plugin, FlowControlOptions& options) {
-  ParameterReader parameters = parameters_of(plugin);
+  ParameterReader parameters = flow_parameters_of(plugin);
   FairnessPolicy policy = FairnessPolicy::kGlobalStrict;
   if (plugin.type == "round-robin-fairness-policy") {
     policy = FairnessPolicy::kRoundRobin;
@@ -68,7 +68,7 @@ Result<FairnessPolicy> fairness_policy(const PluginSpec& plugin, FlowControlOpti
 }
 
 Result<OrderingPolicy> ordering_policy(const PluginSpec& plugin) {
-  RETURN_IF_ERROR(parameters_of(plugin).finish());
+  RETURN_IF_ERROR(flow_parameters_of(plugin).finish());
   if (plugin.type == "fcfs-ordering-policy") return OrderingPolicy::kFcfs;
   if (plugin.type == "edf-ordering-policy") return OrderingPolicy::kEdf;
   if (plugin.type == "slo-deadline-ordering-policy") return OrderingPolicy::kSloDeadline;
@@ -76,7 +76,7 @@ Result<OrderingPolicy> ordering_policy(const PluginSpec& plugin) {
 }
 
 Result<UsageLimitOptions> usage_limit(const PluginSpec& plugin) {
-  ParameterReader parameters = parameters_of(plugin);
+  ParameterReader parameters = flow_parameters_of(plugin);
   UsageLimitOptions limit;
   if (plugin.type == "static-usage-limit-policy") {
     limit.threshold = parameters.number("threshold", 1.0, {.min = 0});
@@ -147,7 +147,7 @@ Result<SaturationOptions> saturation_options(const PickerConfig& config) {
 }
 
 Result<SaturationOptions> saturation_options(const PluginSpec& detector) {
-  ParameterReader parameters = parameters_of(detector);
+  ParameterReader parameters = flow_parameters_of(detector);
   SaturationOptions options;
   if (detector.type == "utilization-detector") {
     UtilizationOptions utilization;
@@ -187,7 +187,7 @@ Result<SaturationOptions> saturation_options(const PluginSpec& detector) {
 }
 
 Result<ProbabilisticAdmitterOptions> probabilistic_admitter_options(const PluginSpec& admitter) {
-  ParameterReader parameters = parameters_of(admitter);
+  ParameterReader parameters = flow_parameters_of(admitter);
   ProbabilisticAdmitterOptions options;
   options.queue_depth_threshold = parameters.number("queueDepthThreshold", 5, {.min = 1e-9});
   options.kv_usage_threshold =

@@ -3,10 +3,13 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "routing/detail/find_given.h"
 #include "routing/subset.h"
 
 namespace rage::routing {
 namespace {
+
+using detail::find_given;
 
 using codec::find_key;
 using codec::Json;
@@ -17,21 +20,16 @@ constexpr std::size_t kTargetPortsMax = 8;
 constexpr std::string_view kActivePorts = "llm-d.ai/active-ports";
 constexpr std::string_view kActivePortsLegacy = "inference.networking.k8s.io/active-ports";
 
-std::unexpected<Error> bad(std::string_view field, std::string_view why) {
+std::unexpected<Error> bad_pool(std::string_view field, std::string_view why) {
   return fail(ErrorCode::kInvalidArgument, "InferencePool: {}: {}", field, why);
-}
-
-// Null and absent are the same, as for the API server.
-const Json* find_given(const Json& object, std::string_view key) {
-  const Json* value = find_key(object, key);
-  return value == nullptr || value->is_null() ? nullptr : value;
 }
 
 Result<std::uint16_t> read_port(const Json& holder, std::string_view field) {
   const Json* number = find_given(holder, "number");
-  if (number == nullptr || !number->is_number_integer()) return bad(field, "number is required");
+  if (number == nullptr || !number->is_number_integer())
+    return bad_pool(field, "number is required");
   const auto port = number->get<std::int64_t>();
-  if (port < 1 || port > 65'535) return bad(field, "number must be in 1..65535");
+  if (port < 1 || port > 65'535) return bad_pool(field, "number must be in 1..65535");
   return static_cast<std::uint16_t>(port);
 }
 
@@ -39,7 +37,7 @@ Result<std::uint16_t> read_port(const Json& holder, std::string_view field) {
 Result<std::string> read_text(const Json& object, std::string_view key, std::string_view fallback) {
   const Json* value = find_given(object, key);
   if (value == nullptr) return std::string(fallback);
-  if (!value->is_string()) return bad(key, "must be a string");
+  if (!value->is_string()) return bad_pool(key, "must be a string");
   return value->get<std::string>();
 }
 
@@ -47,14 +45,14 @@ Result<LabelMap> read_selector(const Json& spec) {
   const Json* selector = find_given(spec, "selector");
   const Json* labels = selector == nullptr ? nullptr : find_given(*selector, "matchLabels");
   if (labels == nullptr || !labels->is_object()) {
-    return bad("spec.selector.matchLabels", "is required");
+    return bad_pool("spec.selector.matchLabels", "is required");
   }
   if (labels->empty() || labels->size() > kSelectorMax) {
-    return bad("spec.selector.matchLabels", "must have 1 to 64 entries");
+    return bad_pool("spec.selector.matchLabels", "must have 1 to 64 entries");
   }
   LabelMap out;
   for (const auto& [key, value] : labels->items()) {
-    if (!value.is_string()) return bad("spec.selector.matchLabels", "values must be strings");
+    if (!value.is_string()) return bad_pool("spec.selector.matchLabels", "values must be strings");
     out.emplace(key, value.get<std::string>());
   }
   return out;
@@ -62,15 +60,15 @@ Result<LabelMap> read_selector(const Json& spec) {
 
 Result<std::vector<std::uint16_t>> read_target_ports(const Json& spec) {
   const Json* ports = find_given(spec, "targetPorts");
-  if (ports == nullptr || !ports->is_array()) return bad("spec.targetPorts", "is required");
+  if (ports == nullptr || !ports->is_array()) return bad_pool("spec.targetPorts", "is required");
   if (ports->empty() || ports->size() > kTargetPortsMax) {
-    return bad("spec.targetPorts", "must have 1 to 8 entries");
+    return bad_pool("spec.targetPorts", "must have 1 to 8 entries");
   }
   std::vector<std::uint16_t> out;
   for (const Json& port : *ports) {
     ASSIGN_OR_RETURN(const std::uint16_t number, read_port(port, "spec.targetPorts"));
     if (std::find(out.begin(), out.end(), number) != out.end()) {
-      return bad("spec.targetPorts", "port numbers must be unique");
+      return bad_pool("spec.targetPorts", "port numbers must be unique");
     }
     out.push_back(number);
   }
@@ -81,27 +79,27 @@ Result<AppProtocol> read_app_protocol(const Json& spec) {
   ASSIGN_OR_RETURN(const std::string text, read_text(spec, "appProtocol", "http"));
   if (text == "http") return AppProtocol::kHttp;
   if (text == "kubernetes.io/h2c") return AppProtocol::kH2c;
-  return bad("spec.appProtocol", "must be http or kubernetes.io/h2c");
+  return bad_pool("spec.appProtocol", "must be http or kubernetes.io/h2c");
 }
 
 Result<std::optional<EndpointPickerRef>> read_picker(const Json& spec) {
   constexpr std::string_view kField = "spec.endpointPickerRef";
   const Json* ref = find_given(spec, "endpointPickerRef");
   if (ref == nullptr) return std::optional<EndpointPickerRef>();
-  if (!ref->is_object()) return bad(kField, "must be an object");
+  if (!ref->is_object()) return bad_pool(kField, "must be an object");
   EndpointPickerRef out;
   ASSIGN_OR_RETURN(out.group, read_text(*ref, "group", ""));
   ASSIGN_OR_RETURN(out.kind, read_text(*ref, "kind", "Service"));
   ASSIGN_OR_RETURN(out.name, read_text(*ref, "name", ""));
-  if (out.name.empty()) return bad(kField, "name is required");
+  if (out.name.empty()) return bad_pool(kField, "name is required");
   if (const Json* port = find_given(*ref, "port")) {
     ASSIGN_OR_RETURN(out.port, read_port(*port, "spec.endpointPickerRef.port"));
   } else if (out.kind == "Service") {
-    return bad(kField, "port is required for a Service");
+    return bad_pool(kField, "port is required for a Service");
   }
   ASSIGN_OR_RETURN(const std::string mode, read_text(*ref, "failureMode", "FailClose"));
   if (mode != "FailClose" && mode != "FailOpen") {
-    return bad("spec.endpointPickerRef.failureMode", "must be FailClose or FailOpen");
+    return bad_pool("spec.endpointPickerRef.failureMode", "must be FailClose or FailOpen");
   }
   out.failure_mode = mode == "FailOpen" ? FailureMode::kOpen : FailureMode::kClose;
   return std::optional<EndpointPickerRef>(std::move(out));
@@ -131,19 +129,19 @@ std::optional<std::vector<std::uint64_t>> active_ports(const Json& pod) {
 }  // namespace
 
 Result<InferencePool> parse_inference_pool(const Json& object) {
-  if (!object.is_object()) return bad("document", "must be an object");
+  if (!object.is_object()) return bad_pool("document", "must be an object");
   const std::string version = string_or(object, "apiVersion", "");
   if (version != std::string(kPoolGroup) + "/v1" || string_or(object, "kind", "") != kPoolKind) {
-    return bad("apiVersion, kind", "must be inference.networking.k8s.io/v1, InferencePool");
+    return bad_pool("apiVersion, kind", "must be inference.networking.k8s.io/v1, InferencePool");
   }
   InferencePool pool{.name_space = metadata_text(object, "namespace"),
                      .name = metadata_text(object, "name"),
                      .selector = {},
                      .target_ports = {}};
-  if (pool.name.empty()) return bad("metadata.name", "is required");
+  if (pool.name.empty()) return bad_pool("metadata.name", "is required");
   if (pool.name_space.empty()) pool.name_space = "default";
   const Json* spec = find_given(object, "spec");
-  if (spec == nullptr || !spec->is_object()) return bad("spec", "is required");
+  if (spec == nullptr || !spec->is_object()) return bad_pool("spec", "is required");
   ASSIGN_OR_RETURN(pool.selector, read_selector(*spec));
   ASSIGN_OR_RETURN(pool.target_ports, read_target_ports(*spec));
   ASSIGN_OR_RETURN(pool.app_protocol, read_app_protocol(*spec));

@@ -8,7 +8,7 @@
 namespace rage::routing::detail {
 namespace {
 
-constexpr std::size_t kSlotsMin = 64;
+constexpr std::size_t kLruSlotsMin = 64;
 // How far ahead of its use memory is asked for: sets of many servers do not stay in caches.
 constexpr std::size_t kAhead = 8;
 
@@ -26,7 +26,7 @@ bool LruSet::contains(std::uint64_t hash) const {
 }
 
 void LruSet::grow() {
-  std::vector<std::uint32_t> old(std::max(kSlotsMin, slots_.size() * 2), kNone);
+  std::vector<std::uint32_t> old(std::max(kLruSlotsMin, slots_.size() * 2), kNone);
   slots_.swap(old);
   for (const std::uint32_t node : old) {
     if (node != kNone) slots_[slot_of(nodes_[node].hash)] = node;

@@ -1,28 +1,26 @@
 #include <limits>
 #include <utility>
 
+#include "routing/detail/find_given.h"
 #include "routing/inference_pool.h"
 #include "routing/objectives.h"
 
 namespace rage::routing {
 namespace {
 
+using detail::find_given;
+
 using codec::find_key;
 using codec::Json;
 using codec::string_or;
 
-constexpr std::size_t kRulesMax = 1024;
+constexpr std::size_t kRewriteRulesMax = 1024;
 constexpr std::size_t kMatchesMax = 1024;
 constexpr std::size_t kTargetsMax = 1024;
 constexpr std::int64_t kWeightMax = 1'000'000;
 
 std::unexpected<Error> bad(std::string_view field, std::string_view why) {
   return fail(ErrorCode::kInvalidArgument, "{}: {}", field, why);
-}
-
-const Json* find_given(const Json& object, std::string_view key) {
-  const Json* value = find_key(object, key);
-  return value == nullptr || value->is_null() ? nullptr : value;
 }
 
 struct Head {
@@ -133,7 +131,7 @@ Result<InferenceModelRewrite> parse_inference_model_rewrite(const Json& object) 
                             .pool = std::move(head.pool),
                             .rules = {}};
   ASSIGN_OR_RETURN(const std::vector<const Json*> rules,
-                   read_list(*find_key(object, "spec"), "rules", kRulesMax));
+                   read_list(*find_key(object, "spec"), "rules", kRewriteRulesMax));
   for (const Json* rule : rules) {
     ASSIGN_OR_RETURN(RewriteRule one, read_rule(*rule));
     out.rules.push_back(std::move(one));

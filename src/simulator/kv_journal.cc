@@ -4,10 +4,10 @@
 #include <utility>
 #include <vector>
 
+#include "simulator/prompt.h"
+
 namespace rage::simulator {
 namespace {
-
-constexpr std::size_t kTokenBytes = 4;
 
 std::string big_endian(std::uint64_t value, int bytes) {
   std::string out;

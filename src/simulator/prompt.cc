@@ -7,8 +7,6 @@
 namespace rage::simulator {
 namespace {
 
-constexpr std::size_t kTokenBytes = 4;
-
 Prompt prompt_of_bytes(std::string_view bytes, std::string_view salt, std::uint32_t block_tokens) {
   Prompt prompt{.tokens = (bytes.size() + kTokenBytes - 1) / kTokenBytes, .blocks = {}};
   const std::size_t block_bytes = kTokenBytes * block_tokens;

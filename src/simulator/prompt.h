@@ -1,6 +1,7 @@
 // A prompt as an engine sees it: how many tokens, and the hash chain of its full KV blocks.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -14,7 +15,9 @@ struct Prompt {
   std::vector<std::uint64_t> blocks;
 };
 
-// Four bytes count as one token. Equal heads give equal blocks; `salt` (model, adapter, the
+inline constexpr std::size_t kTokenBytes = 4;
+
+// kTokenBytes count as one token. Equal heads give equal blocks; `salt` (model, adapter, the
 // client's cache salt) keeps what must not be shared apart.
 Prompt prompt_of_text(std::string_view text, std::string_view salt, std::uint32_t block_tokens);
 Prompt prompt_of_tokens(std::span<const std::uint32_t> tokens, std::string_view salt,

@@ -18,7 +18,7 @@ constexpr const char* kDense = "text-dense";
 constexpr std::size_t kUpsertPoints = 256;  // A request.
 constexpr std::size_t kPagePoints = 5000;   // Of a scroll.
 constexpr int kPagesMax = 1000;
-constexpr std::chrono::milliseconds kTryAgainAfter{1'000};
+constexpr std::chrono::milliseconds kQdrantTryAgainAfter{1'000};
 
 Json any_of(const char* key, Json values) {
   return {{"key", key}, {"match", {{"any", std::move(values)}}}};
@@ -82,7 +82,7 @@ std::unexpected<Error> unavailable(const std::string& detail) {
   return fail(Error{.code = ErrorCode::kUnavailable,
                     .message = "the vector database does not answer: try again",
                     .detail = detail,
-                    .retry_after = kTryAgainAfter});
+                    .retry_after = kQdrantTryAgainAfter});
 }
 
 std::unexpected<Error> error_of(const net::HttpResponse& reply, std::string_view path) {

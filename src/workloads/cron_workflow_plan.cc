@@ -72,7 +72,7 @@ Json new_workflow(const Json& cron, const ObjectMeta& meta, WallTime due) {
   return workflow;
 }
 
-bool make_room(Plan& plan, const Json& cron, std::vector<ObjectMeta>& active) {
+bool make_room_for_workflow(Plan& plan, const Json& cron, std::vector<ObjectMeta>& active) {
   const std::string policy = text_at(cron, {"spec", "concurrencyPolicy"}, "Allow");
   if (active.empty() || policy == "Allow") return true;
   if (policy == "Forbid") return false;
@@ -114,7 +114,7 @@ Plan plan_cron_workflow(const CronWorkflowObservation& observed) {
       return codec::string_or(condition, "type", "") == "SpecError";
     });
     const bool suspended = detail::flag_at(cron, {"spec", "suspend"});
-    if (due->now && !suspended && make_room(plan, cron, runs.active)) {
+    if (due->now && !suspended && make_room_for_workflow(plan, cron, runs.active)) {
       Json workflow = new_workflow(cron, meta, *due->now);
       plan.tell("SuccessfulCreate", "Created workflow " + text_at(workflow, {"metadata", "name"}));
       plan.changes.emplace_back(CreateObject{kinds().workflow, std::move(workflow)});

@@ -18,7 +18,6 @@ using detail::map_at;
 using detail::text_at;
 
 constexpr std::size_t kEndpointsMax = 100;
-constexpr const char* kServiceLabel = "kubernetes.io/service-name";
 constexpr const char* kManagerLabel = "endpointslice.kubernetes.io/managed-by";
 constexpr const char* kHeadlessLabel = "service.kubernetes.io/headless";
 

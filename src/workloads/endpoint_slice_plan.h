@@ -8,6 +8,7 @@
 
 namespace rage::workloads {
 
+inline constexpr const char* kServiceLabel = "kubernetes.io/service-name";  // On every slice.
 // The value of endpointslice.kubernetes.io/managed-by on slices of ours; others are left alone.
 inline constexpr const char* kSliceManager = "workloads";
 

@@ -30,9 +30,9 @@ struct Verdict {
 };
 
 // One pass over one job.
-class Pass final {
+class JobPass final {
  public:
-  explicit Pass(const JobObservation& observed)
+  explicit JobPass(const JobObservation& observed)
       : job_(observed.job), meta_(apis::parse_meta(job_)), now_(observed.now) {
     spec_ = map_at(job_, {"spec"});
     status_ = map_at(job_, {"status"});
@@ -317,7 +317,7 @@ class Pass final {
 }  // namespace
 
 Plan plan_job(const JobObservation& observed) {
-  return Pass(observed).run();
+  return JobPass(observed).run();
 }
 
 }  // namespace rage::workloads

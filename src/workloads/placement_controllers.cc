@@ -17,8 +17,6 @@ using detail::list_at;
 using detail::map_at;
 using detail::text_at;
 
-constexpr const char* kServiceLabel = "kubernetes.io/service-name";
-
 std::vector<ObjectKey> keys_of(const std::vector<kube::ObjectPtr>& objects) {
   std::vector<ObjectKey> keys;
   for (const kube::ObjectPtr& object : objects) keys.push_back(object->meta().key());

@@ -14,14 +14,14 @@ using detail::map_at;
 using detail::number_at;
 
 constexpr std::size_t kFailedKept = 5;
-constexpr std::chrono::seconds kBackoffMin = 10s;
+constexpr std::chrono::seconds kReplicaBackoffMin = 10s;
 
 // What keeps a pod that fails at once from being made again and again.
 std::chrono::milliseconds backoff_left(const std::vector<Pod>& failed, WallTime now) {
   if (failed.empty()) return 0ms;
   WallTime last{};
   for (const Pod& pod : failed) last = std::max(last, finished_at(pod));
-  const auto wait = kBackoffMin * (1 << (failed.size() - 1));  // kFailedKept at most.
+  const auto wait = kReplicaBackoffMin * (1 << (failed.size() - 1));  // kFailedKept at most.
   return std::chrono::ceil<std::chrono::milliseconds>(last + wait - now);
 }
 

@@ -46,10 +46,10 @@ ReplicaSetView view_of(const Json& document, const RollOutWish& wish) {
 }
 
 // One pass over the ReplicaSets of one owner.
-class Pass final {
+class RollOutPass final {
  public:
-  Pass(const RollOutWish& wish, const std::vector<Json>& replica_sets,
-       const std::vector<Json>& pods)
+  RollOutPass(const RollOutWish& wish, const std::vector<Json>& replica_sets,
+              const std::vector<Json>& pods)
       : wish_(wish), pods_(pods) {
     roll_out_.hash = short_hash(wish.pod_template);
     for (const Json& document : replica_sets) {
@@ -298,11 +298,11 @@ RollOut plan_roll_out(const RollOutWish& wish, const std::vector<Json>& replica_
                       const std::vector<Json>& orphans, const std::vector<Json>& pods) {
   std::vector<Change> adoption =
       plan_adoption(wish.selector, wish.owner_type, wish.owner, kinds().replica_set, orphans);
-  if (adoption.empty()) return Pass(wish, replica_sets, pods).run();
+  if (adoption.empty()) return RollOutPass(wish, replica_sets, pods).run();
   // They come back as ours; until then, nothing that would compete with them.
   RollOutWish waiting = wish;
   waiting.owner.deleting = true;
-  RollOut roll_out = Pass(waiting, replica_sets, pods).run();
+  RollOut roll_out = RollOutPass(waiting, replica_sets, pods).run();
   roll_out.plan.changes = std::move(adoption);
   return roll_out;
 }

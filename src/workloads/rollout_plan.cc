@@ -14,9 +14,9 @@ using detail::list_at;
 using detail::map_at;
 using detail::number_at;
 
-constexpr const char* kRevision = "rollout.argoproj.io/revision";
+constexpr const char* kRolloutRevision = "rollout.argoproj.io/revision";
 
-RollOutWish wish_of(const Json& rollout) {
+RollOutWish wish_of_rollout(const Json& rollout) {
   RollOutWish wish{.owner_type = kinds().rollout,
                    .owner = apis::parse_meta(rollout),
                    .selector = map_at(rollout, {"spec", "selector"}),
@@ -153,7 +153,7 @@ Json refused(const RolloutObservation& observed, const RollOutWish& wish) {
 }  // namespace
 
 Plan plan_rollout(const RolloutObservation& observed) {
-  const RollOutWish wish = wish_of(observed.rollout);
+  const RollOutWish wish = wish_of_rollout(observed.rollout);
   if (!wish.owner.deleting && wish.pod_template.empty()) {
     Plan plan;
     plan.status = refused(observed, wish);
@@ -162,9 +162,9 @@ Plan plan_rollout(const RolloutObservation& observed) {
   RollOut roll_out = plan_roll_out(wish, observed.replica_sets, observed.orphans, observed.pods);
   Plan plan = std::move(roll_out.plan);
   if (wish.owner.deleting) return plan;
-  if (!roll_out.revision.empty() && wish.owner.annotation(kRevision) != roll_out.revision) {
+  if (!roll_out.revision.empty() && wish.owner.annotation(kRolloutRevision) != roll_out.revision) {
     Json patch;
-    patch["metadata"]["annotations"][kRevision] = roll_out.revision;
+    patch["metadata"]["annotations"][kRolloutRevision] = roll_out.revision;
     plan.changes.emplace_back(PatchObject{kinds().rollout, wish.owner.key(), std::move(patch)});
   }
   plan.status = status_of(observed, wish, roll_out);

@@ -33,9 +33,9 @@ std::optional<std::int64_t> ordinal_of(const std::string& pod, const std::string
 }
 
 // One pass over one set.
-class Pass final {
+class StatefulSetPass final {
  public:
-  explicit Pass(const StatefulSetObservation& observed)
+  explicit StatefulSetPass(const StatefulSetObservation& observed)
       : observed_(observed), set_(observed.stateful_set), meta_(apis::parse_meta(set_)) {
     replicas_ = number_at(set_, {"spec", "replicas"}, 1);
     start_ = number_at(set_, {"spec", "ordinals", "start"});
@@ -365,7 +365,7 @@ class Pass final {
 }  // namespace
 
 Plan plan_stateful_set(const StatefulSetObservation& observed) {
-  return Pass(observed).run();
+  return StatefulSetPass(observed).run();
 }
 
 }  // namespace rage::workloads

@@ -38,9 +38,9 @@ std::string failure_of(const Pod& pod) {
 }
 
 // One pass over one workflow.
-class Pass final {
+class WorkflowPass final {
  public:
-  explicit Pass(const WorkflowObservation& observed)
+  explicit WorkflowPass(const WorkflowObservation& observed)
       : workflow_(observed.workflow), meta_(apis::parse_meta(workflow_)), now_(observed.now) {
     status_ = map_at(workflow_, {"status"});
     nodes_ = map_at(workflow_, {"status", "nodes"});
@@ -327,7 +327,7 @@ class Pass final {
 }  // namespace
 
 Plan plan_workflow(const WorkflowObservation& observed) {
-  return Pass(observed).run();
+  return WorkflowPass(observed).run();
 }
 
 }  // namespace rage::workloads

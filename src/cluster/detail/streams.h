@@ -18,6 +18,8 @@
 
 namespace rage::cluster::detail {
 
+inline constexpr std::size_t kPieceBytes = 32 << 10;  // Read, or sent in one frame, at once.
+
 enum class StreamEnd { kOpen, kClosed };  // Whether we send more on it.
 
 // Resource. next() is one thread's; everything else is thread-safe. `writer` outlives it.

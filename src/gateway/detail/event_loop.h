@@ -19,6 +19,9 @@
 
 namespace rage::gateway::detail {
 
+// Of one descriptor at a stretch; then it is somebody else's turn.
+inline constexpr int kReadsMax = 16;
+
 // What happened to a descriptor since the last time.
 struct Readiness {
   bool readable = false;

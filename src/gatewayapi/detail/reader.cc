@@ -11,8 +11,6 @@ namespace rage::gatewayapi::detail {
 namespace {
 
 constexpr std::size_t kProblemsMax = 16;  // Per part of an object; more help nobody.
-constexpr std::size_t kNameBytesMax = 253;
-constexpr std::size_t kKindBytesMax = 63;
 
 bool is_label_char(char c) {
   return is_ascii_digit(c) || (c >= 'a' && c <= 'z') || c == '-';

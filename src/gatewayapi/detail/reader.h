@@ -2,6 +2,7 @@
 // names the field; what is absent, null or wrong reads as absent.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,6 +13,10 @@
 #include "gatewayapi/objects.h"
 
 namespace rage::gatewayapi::detail {
+
+// What the API allows.
+inline constexpr std::size_t kNameBytesMax = 253;
+inline constexpr std::size_t kKindBytesMax = 63;
 
 // Value; borrows the JSON and the problems. One thread.
 class Reader final {

@@ -3,11 +3,7 @@
 #pragma once
 
 #include <atomic>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/stream.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,20 +13,13 @@
 
 #include "base/mutex.h"
 #include "base/worker_pool.h"
+#include "net/detail/asio_types.h"
 #include "net/detail/request_parser.h"
 #include "net/http_server.h"
 
 namespace rage::net::detail {
 
-namespace asio = boost::asio;
-
-// The concrete executor spares every operation the type erasure of any_io_executor.
-using Executor = asio::io_context::executor_type;
-using Socket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
-using Timer = asio::steady_timer::rebind_executor<Executor>::other;
 using TlsStream = asio::ssl::stream<Socket&>;
-template <class T>
-using Task = asio::awaitable<T, Executor>;
 
 // For the peer to take the last answer and to close first.
 inline constexpr std::chrono::milliseconds kLingerLimit{500};

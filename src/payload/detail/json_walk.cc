@@ -53,12 +53,12 @@ Result<void> walk(std::string_view body, const Indexer& indexer,
   return {};
 }
 
-constexpr std::uint64_t kOnes = 0x0101010101010101;
+constexpr std::uint64_t kOneInEachByte = 0x0101010101010101;
 
 // Of the eight bytes of `word`, each a character XOR '0', how many at its start are digits.
 unsigned count_digits(std::uint64_t word) {
   // The lowest byte that is no digit is found right; carries only disturb those above it.
-  const std::uint64_t others = ((word + kOnes * 0x76) | word) & (kOnes * 0x80);
+  const std::uint64_t others = ((word + kOneInEachByte * 0x76) | word) & (kOneInEachByte * 0x80);
   return static_cast<unsigned>(std::countr_zero(others)) / 8;
 }
 
@@ -173,7 +173,7 @@ std::size_t JsonWalk::read_short_integers(std::span<std::uint32_t> integers) {
   for (; count < integers.size() && end_ - at >= 2 && at[0] + 8 <= text_.size(); at += 2) {
     std::uint64_t word = 0;
     std::memcpy(&word, text_.data() + at[0], sizeof word);
-    word ^= kOnes * '0';
+    word ^= kOneInEachByte * '0';
     const unsigned digits = count_digits(word);
     const bool leading_zero = digits > 1 && (word & 0xFF) == 0;
     if (digits - 1 > 6 || digits != at[1] - at[0] || leading_zero || text_[at[1]] != ',') break;

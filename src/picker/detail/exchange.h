@@ -2,6 +2,7 @@
 // says is counted.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -15,6 +16,10 @@
 #include "routing/scheduler.h"
 
 namespace rage::picker::detail {
+
+inline double seconds_of(SteadyTime::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
 
 // What an endpoint was charged for one request.
 struct Charge {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <latch>
 #include <numeric>
@@ -27,6 +28,9 @@ using detail::Int8Linear;
 constexpr std::size_t kFeedForwardTokens = 48;
 // Below this, waking another thread costs more than it saves.
 constexpr std::size_t kSharedTokensMin = 32;
+// What a thread takes at a time: enough to read all weights for, little enough that nobody waits
+// long for a thread that lost its core to somebody else.
+constexpr std::size_t kPartTokens = 64;
 
 struct Norm {
   std::vector<float> scales;
@@ -259,7 +263,8 @@ class Pass final {
 
 using TextList = std::vector<const PlacedText*>;
 
-// The longest text first, each to whom has least.
+// A whole number of parts a thread, alike in tokens: the longest text first, each to the part that
+// has least.
 std::vector<TextList> share_out(const MicroBatch& batch, std::size_t threads) {
   TextList texts;
   std::size_t tokens = 0;
@@ -267,8 +272,9 @@ std::vector<TextList> share_out(const MicroBatch& batch, std::size_t threads) {
     texts.push_back(&text);
     tokens += text.ids.size();
   }
-  if (tokens < kSharedTokensMin) threads = 1;
-  std::vector<TextList> parts(std::min(threads, texts.size()));
+  const std::size_t parts_a_thread = (tokens + threads * kPartTokens - 1) / (threads * kPartTokens);
+  const std::size_t count = tokens < kSharedTokensMin ? 1 : threads * parts_a_thread;
+  std::vector<TextList> parts(std::min(count, texts.size()));
   std::vector<std::size_t> loads(parts.size());
   std::ranges::stable_sort(texts, [](const PlacedText* a, const PlacedText* b) {
     return a->ids.size() > b->ids.size();
@@ -320,18 +326,23 @@ Result<std::unique_ptr<Int8Encoder>> Int8Encoder::load(const std::filesystem::pa
 Result<void> Int8Encoder::encode(const MicroBatch& batch) {
   const std::vector<TextList> parts = share_out(batch, state_->threads);
   std::vector<Result<void>> outcomes(parts.size());
-  const auto run = [&](std::size_t part) {
-    outcomes[part] = Pass(state_->model, state_->spaces[part]).run(parts[part]);
+  std::atomic<std::size_t> next = 0;
+  const auto run = [&](std::size_t thread) {
+    Pass pass(state_->model, state_->spaces[thread]);
+    for (std::size_t part = next++; part < parts.size(); part = next++) {
+      outcomes[part] = pass.run(parts[part]);
+    }
   };
-  std::latch done(static_cast<std::ptrdiff_t>(parts.size()));
-  for (std::size_t part = 1; part < parts.size(); ++part) {
-    const auto task = [&run, &done, part] {
-      run(part);
+  const std::size_t threads = std::min(state_->threads, parts.size());
+  std::latch done(static_cast<std::ptrdiff_t>(threads));
+  for (std::size_t thread = 1; thread < threads; ++thread) {
+    const auto task = [&run, &done, thread] {
+      run(thread);
       done.count_down();
     };
     if (!state_->helpers->try_submit(task)) task();
   }
-  if (!parts.empty()) {
+  if (threads > 0) {
     run(0);
     done.count_down();
   }

@@ -5,7 +5,6 @@
 #include "rag/question_selector.h"
 
 namespace rage::rag {
-namespace {}  // namespace
 
 std::optional<Selection> Selector::neighbour() const {
   std::vector<RecordId> from = anchors_;

@@ -4,6 +4,7 @@
 #include "apis/detail/formats.h"
 #include "apis/detail/rules.h"
 #include "apis/reserved_labels.h"
+#include "base/is_one_of.h"
 #include "base/strings.h"
 
 namespace rage::apis::detail {
@@ -14,10 +15,6 @@ constexpr std::size_t kAdaptersMax = 10;
 std::string value_or_empty(const StringMap& map, std::string_view key) {
   const auto it = map.find(std::string(key));
   return it == map.end() ? std::string() : it->second;
-}
-
-bool is_one_of(std::string_view value, const std::vector<std::string_view>& allowed) {
-  return std::ranges::count(allowed, value) > 0;
 }
 
 int sources_of(const DataSource& source) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <span>
 
+#include "base/is_one_of.h"
+
 namespace rage::catalog::detail {
 namespace {
 
@@ -148,10 +150,6 @@ std::string first_of(std::string_view a, std::string_view b) {
   return std::string(a.empty() ? b : a);
 }
 
-bool contains(std::span<const std::string_view> all, std::string_view one) {
-  return std::ranges::find(all, one) != all.end();
-}
-
 bool begins_with_one_of(std::span<const std::string_view> prefixes, std::string_view name) {
   return std::ranges::any_of(prefixes, [&](std::string_view p) { return name.starts_with(p); });
 }
@@ -184,13 +182,13 @@ VllmSettings vllm_settings(std::string_view name, std::string_view architecture,
   settings.dtype = quantization.empty() ? "bfloat16" : "auto";
   settings.tool_call_parser =
       first_of(by_prefix(kToolsByName, name), by_architecture(kToolsByArchitecture, architecture));
-  if (!contains(kNotReasoning, name)) {
+  if (!is_one_of(name, kNotReasoning)) {
     settings.reasoning_parser = first_of(by_prefix(kReasoningByName, name),
                                          by_architecture(kReasoningByArchitecture, architecture));
   }
   settings.chat_template = by_prefix(kTemplateByName, name);
   settings.extra_flags = extra_flags(name);
-  settings.kv_offload_disabled = contains(kHybridCacheArchitectures, architecture);
+  settings.kv_offload_disabled = is_one_of(architecture, kHybridCacheArchitectures);
   settings.deep_gemm = begins_with_one_of(kDeepGemmNames, name);
   settings.needs_cuda_toolkit = settings.deep_gemm || name == kCudaToolkitName;
   return settings;

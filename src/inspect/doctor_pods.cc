@@ -3,17 +3,13 @@
 #include <array>
 #include <set>
 
+#include "base/is_one_of.h"
 #include "base/strings.h"
 #include "inspect/detail/checks.h"
 #include "inspect/time.h"
 
 namespace rage::inspect::detail {
 namespace {
-
-template <std::size_t kSize>
-bool is_one_of(std::string_view text, const std::array<std::string_view, kSize>& list) {
-  return std::ranges::find(list, text) != list.end();
-}
 
 constexpr std::array<std::string_view, 6> kImageReasons{"ImagePullBackOff",  "ErrImagePull",
                                                         "InvalidImageName",  "ErrImageNeverPull",

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apis/kinds.h"
+#include "base/is_one_of.h"
 #include "base/strings.h"
 #include "operator/detail/json_path.h"
 #include "operator/detail/node_conditions.h"
@@ -34,11 +35,6 @@ using Diagnosis = std::optional<PodProblem>;
 Diagnosis problem(std::string_view reason, std::string message) {
   return PodProblem{.reason = std::string(reason),
                     .message = detail::shortened(std::move(message))};
-}
-
-template <std::size_t kSize>
-bool is_one_of(std::string_view text, const std::array<std::string_view, kSize>& list) {
-  return std::ranges::find(list, text) != list.end();
 }
 
 // "exit code 137 (OOMKilled): message"

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <span>
 
+#include "base/is_one_of.h"
 #include "rag/question_fields.h"
 #include "rag/question_parser.h"
 #include "rag/question_words.h"
@@ -75,7 +76,7 @@ std::string_view QuestionParser::raw(std::size_t begin, std::size_t end) const {
 
 bool QuestionParser::has_word(std::initializer_list<std::string_view> words) const {
   for (std::size_t i = 0; i < size(); ++i) {
-    if (q_.use[i] != TokenUse::kTitle && one_of(word(i), words)) return true;
+    if (q_.use[i] != TokenUse::kTitle && is_one_of(word(i), words)) return true;
   }
   return false;
 }
@@ -116,15 +117,15 @@ bool QuestionParser::names_role(FieldRole role, const Token& token) const {
 // "Which tents do you sell?" asks for tents. What is sold out is another matter, and in an answer
 // the word says something: so it is no structure word.
 bool QuestionParser::sells(std::size_t i) const {
-  return one_of(word(i), {"sell", "sells", "selling", "sold", "stock", "stocked"}) &&
+  return is_one_of(word(i), {"sell", "sells", "selling", "sold", "stock", "stocked"}) &&
          word_or_empty(i + 1) != "out";
 }
 
 // "the company", "your shop": whose documents these are, if they never call it so.
 bool QuestionParser::names_the_house(std::size_t i) const {
-  return one_of(before(i), {"the", "your", "this"}) &&
-         one_of(word(i), {"company", "firm", "business", "shop", "organisation", "organization",
-                          "conference", "event"}) &&
+  return is_one_of(before(i), {"the", "your", "this"}) &&
+         is_one_of(word(i), {"company", "firm", "business", "shop", "organisation", "organization",
+                             "conference", "event"}) &&
          !corpus_.knows_stem(q_.tokens[i].stem);
 }
 
@@ -159,10 +160,6 @@ void QuestionParser::count_capitals() {
 bool QuestionParser::is_name_like(std::size_t i) const {
   const Token& token = q_.tokens[i];
   return token.capital && capitals_tell_ && (!token.sentence_start || token.mixed);
-}
-
-bool QuestionParser::one_of(std::string_view word, std::initializer_list<std::string_view> words) {
-  return std::ranges::find(words, word) != words.end();
 }
 
 Query parse_question(std::string_view text, const CorpusIndex& corpus) {

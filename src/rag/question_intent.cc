@@ -1,6 +1,7 @@
 // What is wanted: one thing, a list, a count, a comparison; and which fields.
 #include <algorithm>
 
+#include "base/is_one_of.h"
 #include "rag/question_fields.h"
 #include "rag/question_parser.h"
 #include "rag/question_words.h"
@@ -19,7 +20,8 @@ void QuestionParser::read_intent() {
     if (word(i) == "how" && word_or_empty(i + 1) == "much") read_how_much(i);
     if (word(i) == "why") q_.open = true;
     if (word(i) == "how" &&
-        one_of(word_or_empty(i + 1), {"do", "does", "did", "can", "is", "are", "to", "should"}) &&
+        is_one_of(word_or_empty(i + 1),
+                  {"do", "does", "did", "can", "is", "are", "to", "should"}) &&
         i == 0) {
       q_.open = true;
     }
@@ -55,7 +57,8 @@ void QuestionParser::read_intent() {
 
 void QuestionParser::mark_words(std::initializer_list<std::string_view> words) {
   for (std::size_t i = 0; i < size(); ++i) {
-    if (q_.use[i] == TokenUse::kContent && one_of(word(i), words)) q_.use[i] = TokenUse::kStructure;
+    if (q_.use[i] == TokenUse::kContent && is_one_of(word(i), words))
+      q_.use[i] = TokenUse::kStructure;
   }
 }
 
@@ -87,13 +90,13 @@ void QuestionParser::read_ordinal() {
     if (q_.use[i] == TokenUse::kTitle) continue;
     // What has no hour is old or new, not early or late.
     const bool dated = corpus_.has_role(FieldRole::kDate) && !corpus_.has_role(FieldRole::kStart);
-    const bool first = one_of(word(i), {"first", "opening", "earliest"}) ||
-                       (dated && one_of(word(i), {"oldest", "older"}));
-    const bool last = one_of(word(i), {"last", "closing", "final", "latest"}) ||
-                      (dated && one_of(word(i), {"newest", "newer"}));
+    const bool first = is_one_of(word(i), {"first", "opening", "earliest"}) ||
+                       (dated && is_one_of(word(i), {"oldest", "older"}));
+    const bool last = is_one_of(word(i), {"last", "closing", "final", "latest"}) ||
+                      (dated && is_one_of(word(i), {"newest", "newer"}));
     if (!first && !last) continue;
     if (last && has_phrase({"how", "long"})) continue;  // "how long does it last"
-    if (one_of(word_or_empty(i + 1), {"year", "edition", "month"})) continue;
+    if (is_one_of(word_or_empty(i + 1), {"year", "edition", "month"})) continue;
     q_.ordinal = first ? Ordinal::kFirst : Ordinal::kLast;
     q_.use[i] = TokenUse::kStructure;
   }
@@ -105,11 +108,11 @@ void QuestionParser::read_next() {
   if (!place) return;
   for (std::size_t i = 0; i < size(); ++i) {
     if (!free(i)) continue;
-    if (one_of(word(i), {"after", "follows", "following", "next", "afterwards", "follow"}) &&
+    if (is_one_of(word(i), {"after", "follows", "following", "next", "afterwards", "follow"}) &&
         q_.times.empty()) {
       q_.next_in_place = true;
     }
-    if (one_of(word(i), {"before", "precedes", "previous"}) && q_.times.empty())
+    if (is_one_of(word(i), {"before", "precedes", "previous"}) && q_.times.empty())
       q_.previous_in_place = true;
   }
   if (has_phrase({"before", "or"})) q_.next_in_place = q_.previous_in_place = false;
@@ -149,19 +152,19 @@ void QuestionParser::read_asked() {
 
 void QuestionParser::read_asked_word(std::size_t i) {
   const std::string& w = word(i);
-  const bool asks_which = i > 0 && (one_of(before(i), {"which", "what", "whose"}) ||
-                                    one_of(before(i, 2), {"which", "what"}));
-  const bool the_of = one_of(before(i), {"the", "their", "its", "and", "with", "his", "her",
-                                         "start", "which", "what", "give", "gives", "tell"});
-  if (one_of(w, {"who", "whom", "whose", "speaker", "speakers", "presenter", "presenters", "author",
-                 "authors"})) {
-    if (w != "speaker" || !(i + 1 < size() && one_of(before(i), {"the", "a"}) &&
+  const bool asks_which = i > 0 && (is_one_of(before(i), {"which", "what", "whose"}) ||
+                                    is_one_of(before(i, 2), {"which", "what"}));
+  const bool the_of = is_one_of(before(i), {"the", "their", "its", "and", "with", "his", "her",
+                                            "start", "which", "what", "give", "gives", "tell"});
+  if (is_one_of(w, {"who", "whom", "whose", "speaker", "speakers", "presenter", "presenters",
+                    "author", "authors"})) {
+    if (w != "speaker" || !(i + 1 < size() && is_one_of(before(i), {"the", "a"}) &&
                             q_.text[q_.tokens[i].end] != ' ' && q_.text[q_.tokens[i].end] != '?')) {
       q_.asked |= kAskedWho;
     }
   }
-  if (one_of(w, {"where", "location", "venue"})) q_.asked |= kAskedWhere;
-  if (one_of(w, {"room", "rooms", "hall", "ballroom"}) &&
+  if (is_one_of(w, {"where", "location", "venue"})) q_.asked |= kAskedWhere;
+  if (is_one_of(w, {"room", "rooms", "hall", "ballroom"}) &&
       (asks_which || the_of || before(i) == "in" || w == "rooms")) {
     if (!q_.next_in_place && !q_.previous_in_place && before(i) != "same") q_.asked |= kAskedWhere;
   }
@@ -170,12 +173,12 @@ void QuestionParser::read_asked_word(std::size_t i) {
       names_role(FieldRole::kPlace, q_.tokens[i]) && q_.places.empty())
     q_.asked |= kAskedWhere;
   if (w == "when") q_.asked |= kAskedWhen;
-  if (one_of(w, {"time", "times"}) && (asks_which || the_of) && before(i) != "same")
+  if (is_one_of(w, {"time", "times"}) && (asks_which || the_of) && before(i) != "same")
     q_.asked |= kAskedTime;
-  if (one_of(w, {"day", "date", "days", "dates", "weekday"}) && (asks_which || the_of))
+  if (is_one_of(w, {"day", "date", "days", "dates", "weekday"}) && (asks_which || the_of))
     q_.asked |= kAskedDay;
-  if (one_of(w, {"url", "link", "website", "webpage", "urls"})) q_.asked |= kAskedUrl;
-  if (one_of(w, {"title", "titles", "called"}) || (w == "name" && one_of(before(i), {"the"})))
+  if (is_one_of(w, {"url", "link", "website", "webpage", "urls"})) q_.asked |= kAskedUrl;
+  if (is_one_of(w, {"title", "titles", "called"}) || (w == "name" && is_one_of(before(i), {"the"})))
     q_.asked |= kAskedTitle;
   if (is_record_noun(w) && asks_which) q_.asked |= kAskedTitle;
   read_asked_field(i);
@@ -210,15 +213,15 @@ void QuestionParser::read_asked_field(std::size_t i) {
 void QuestionParser::read_attribute() {
   for (std::size_t i = 0; i < size() && q_.attribute.empty(); ++i) {
     if (q_.use[i] == TokenUse::kTitle || q_.use[i] == TokenUse::kConstraint) continue;
-    if (q_.wants_number && one_of(word(i), {"many", "much"}) && before(i) == "how") {
+    if (q_.wants_number && is_one_of(word(i), {"many", "much"}) && before(i) == "how") {
       take_attribute(i + 1);
       // "how many days": a number of these, whatever else the word may stand for.
       const bool counted = i + 1 < size() && q_.use[i + 1] == TokenUse::kStructure;
       if (q_.attribute.empty() && counted) q_.attribute.push_back(i + 1);
-    } else if (one_of(word(i), {"which", "what"})) {
+    } else if (is_one_of(word(i), {"which", "what"})) {
       read_which(i);
     } else if (word(i) == "how" && i + 1 < size() && q_.use[i + 1] == TokenUse::kContent &&
-               !one_of(word(i + 1), {"many", "much", "long", "come"})) {
+               !is_one_of(word(i + 1), {"many", "much", "long", "come"})) {
       q_.attribute.push_back(i + 1);
       q_.use[i + 1] = TokenUse::kContent;
     }
@@ -234,7 +237,7 @@ void QuestionParser::take_attribute(std::size_t i) {
 
 void QuestionParser::read_which(std::size_t i) {
   std::size_t k = i + 1;
-  const bool copula = k < size() && one_of(word(k), {"is", "are", "was", "were"});
+  const bool copula = k < size() && is_one_of(word(k), {"is", "are", "was", "were"});
   // "what's his e-mail": the clitic is folded away.
   const bool clitic = raw(i, i + 1).size() > word(i).size() && !copula;
   if (copula) ++k;
@@ -246,8 +249,8 @@ void QuestionParser::read_which(std::size_t i) {
         end < size() &&
         (q_.use[end] == TokenUse::kStructure || q_.use[end] == TokenUse::kConstraint) &&
         (is_record_noun(word(end)) ||
-         one_of(word(end), {"track", "room", "speaker", "speakers", "day", "time", "level",
-                            "audience", "topic"}));
+         is_one_of(word(end), {"track", "room", "speaker", "speakers", "day", "time", "level",
+                               "audience", "topic"}));
     if (end == k || record_follows) return;
     if (q_.asks(kAskedTitle) && is_record_noun(word(k))) return;
     take_attribute(k);
@@ -256,8 +259,8 @@ void QuestionParser::read_which(std::size_t i) {
   // "what is the dress code", "what is X's employer", "what is the capital of"
   while (k < size() && (q_.use[k] == TokenUse::kFunction || q_.use[k] == TokenUse::kConstraint ||
                         q_.use[k] == TokenUse::kTitle ||
-                        one_of(word(k), {"speaker", "presenter", "talk", "session"}))) {
-    if (one_of(word(k), {"in", "on", "at", "there", "during", "with", "for", "about"})) return;
+                        is_one_of(word(k), {"speaker", "presenter", "talk", "session"}))) {
+    if (is_one_of(word(k), {"in", "on", "at", "there", "during", "with", "for", "about"})) return;
     ++k;
   }
   std::size_t end = k;

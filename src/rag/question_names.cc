@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <span>
 
+#include "base/is_one_of.h"
 #include "rag/question_fields.h"
 #include "rag/question_parser.h"
 #include "rag/question_words.h"
@@ -124,7 +125,7 @@ void QuestionParser::read_places() {
       std::size_t at = 0;
       const std::size_t count = matched_from(facet, i, at);
       const bool alone = count == 1 && at + 1 == facet.tokens.size() && at > 0 && is_place_id(i) &&
-                         one_of(before(i), {"in", "at", "and", "or", "rooms", "to", "from"});
+                         is_one_of(before(i), {"in", "at", "and", "or", "rooms", "to", "from"});
       if (count != facet.tokens.size() && !alone) continue;
       q_.places.push_back(id);
       mark(i, i + count, TokenUse::kConstraint);
@@ -192,7 +193,7 @@ void QuestionParser::read_categories() {
 void QuestionParser::finish_category(CategoryMention mention) {
   const std::size_t begin = mention.token_begin;
   const std::size_t end = mention.token_end;
-  const bool for_people = one_of(before(begin), {"for", "to"});
+  const bool for_people = is_one_of(before(begin), {"for", "to"});
   std::optional<std::size_t> noun;
   std::vector<std::uint32_t> preferred;
   for (const std::uint32_t id : mention.facets) {

@@ -21,7 +21,6 @@ class QuestionParser final {
   Query parse();
 
  private:
-  static bool one_of(std::string_view word, std::initializer_list<std::string_view> words);
   std::size_t size() const;
   const std::string& word(std::size_t i) const;
   std::string_view word_or_empty(std::size_t i) const;

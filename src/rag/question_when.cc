@@ -1,6 +1,7 @@
 // Days, times and dates of a question.
 #include <algorithm>
 
+#include "base/is_one_of.h"
 #include "base/strings.h"
 #include "rag/question_parser.h"
 
@@ -9,13 +10,13 @@ namespace rage::rag {
 TimeRelation QuestionParser::relation_at(std::size_t i) const {
   for (std::size_t back = 1; back <= 3 && back <= i; ++back) {
     const std::string_view previous = before(i, back);
-    if (one_of(previous, {"after", "since", "later"})) return TimeRelation::kAfter;
-    if (one_of(previous, {"before", "until", "till", "by", "earlier"}))
+    if (is_one_of(previous, {"after", "since", "later"})) return TimeRelation::kAfter;
+    if (is_one_of(previous, {"before", "until", "till", "by", "earlier"}))
       return TimeRelation::kBefore;
-    if (one_of(previous, {"end", "ends", "finish", "finishes", "ending"}))
+    if (is_one_of(previous, {"end", "ends", "finish", "finishes", "ending"}))
       return TimeRelation::kEnds;
   }
-  if (one_of(before(i), {"from"})) return TimeRelation::kStarts;
+  if (is_one_of(before(i), {"from"})) return TimeRelation::kStarts;
   if (has_word({"start", "starts", "starting", "begin", "begins", "beginning", "started"})) {
     return TimeRelation::kStarts;
   }
@@ -83,9 +84,9 @@ void QuestionParser::read_bare_hour(const Fact& fact) {
   const std::size_t i = fact.token_begin;
   const auto hour = parse_uint(fact.normal);
   if (!hour || *hour < 1 || *hour > 23 || fact.token_end != i + 1) return;
-  if (!one_of(before(i), {"at", "after", "before"})) return;
+  if (!is_one_of(before(i), {"at", "after", "before"})) return;
   const std::string_view next = word_or_empty(i + 1);
-  if (!next.empty() && !one_of(next, {"on", "in", "and", "or"}) && weekday_of_word(next).empty())
+  if (!next.empty() && !is_one_of(next, {"on", "in", "and", "or"}) && weekday_of_word(next).empty())
     return;
   const int guessed = static_cast<int>(*hour >= 1 && *hour <= 6 ? *hour + 12 : *hour);
   q_.times.push_back({relation_at(i), guessed * 60});
@@ -95,8 +96,8 @@ void QuestionParser::read_bare_hour(const Fact& fact) {
 // The corpus tells of one edition; other ones are absent from it.
 void QuestionParser::read_relative_years() {
   for (std::size_t i = 0; i + 1 < size(); ++i) {
-    if (one_of(word(i), {"last", "next", "previous", "past"}) &&
-        one_of(word(i + 1), {"year", "years", "edition", "month"})) {
+    if (is_one_of(word(i), {"last", "next", "previous", "past"}) &&
+        is_one_of(word(i + 1), {"year", "years", "edition", "month"})) {
       q_.absent.emplace_back(raw(i, i + 2));
     }
   }
@@ -106,9 +107,9 @@ void QuestionParser::read_day_part() {
   for (std::size_t i = 0; i < size(); ++i) {
     if (!free(i)) continue;
     std::optional<DayPart> part;
-    if (one_of(word(i), {"morning", "mornings"})) part = DayPart{0, 12 * 60};
-    if (one_of(word(i), {"afternoon", "afternoons"})) part = DayPart{12 * 60, 18 * 60};
-    if (one_of(word(i), {"evening", "evenings", "night", "nights"}))
+    if (is_one_of(word(i), {"morning", "mornings"})) part = DayPart{0, 12 * 60};
+    if (is_one_of(word(i), {"afternoon", "afternoons"})) part = DayPart{12 * 60, 18 * 60};
+    if (is_one_of(word(i), {"evening", "evenings", "night", "nights"}))
       part = DayPart{17 * 60, 24 * 60};
     if (!part) continue;
     mark(i, i + 1, TokenUse::kConstraint);

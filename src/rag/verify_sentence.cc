@@ -3,16 +3,12 @@
 #include <algorithm>
 #include <array>
 
+#include "base/is_one_of.h"
 #include "base/strings.h"
 #include "rag/question_words.h"
 
 namespace rage::rag {
 namespace {
-
-template <std::size_t kCount>
-bool contains(const std::array<std::string_view, kCount>& words, std::string_view word) {
-  return std::ranges::find(words, word) != words.end();
-}
 
 void use(ReadSentence& sentence, std::size_t begin, std::size_t end) {
   for (std::size_t i = begin; i < end && i < sentence.used.size(); ++i) sentence.used[i] = true;
@@ -142,7 +138,7 @@ bool is_denial(const std::vector<Token>& tokens, std::size_t i) {
        "unless",    "hardly",    "rarely",   "seldom",   "cancelled", "canceled",   "nowhere",
        "postponed", "withdrawn", "avoids",   "avoid",    "allegedly", "supposedly", "prevents",
        "forbids",   "forbidden"});
-  if (contains(kDenials, tokens[i].folded)) return true;
+  if (is_one_of(tokens[i].folded, kDenials)) return true;
   const std::string_view next =
       i + 1 < tokens.size() ? std::string_view(tokens[i + 1].folded) : std::string_view();
   return (tokens[i].folded == "other" && next == "than") ||
@@ -161,13 +157,13 @@ bool is_relation(std::string_view folded) {
        "most",   "least", "more",    "less",     "fewer", "than",   "always", "same",  "both",
        "until",  "since", "except",  "instead",  "half",  "double", "twice",  "under", "over",
        "above",  "below", "largest", "smallest", "best",  "worst",  "again"});
-  return contains(kRelations, folded);
+  return is_one_of(folded, kRelations);
 }
 
 bool is_pronoun(std::string_view folded) {
   static constexpr auto kPronouns = std::to_array<std::string_view>(
       {"it", "its", "he", "him", "his", "she", "her", "they", "them", "their", "this", "these"});
-  return contains(kPronouns, folded);
+  return is_one_of(folded, kPronouns);
 }
 
 std::optional<DayPart> day_part_of(std::string_view folded) {

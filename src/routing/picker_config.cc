@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "base/is_one_of.h"
 #include "codec/yaml.h"
 #include "routing/detail/parameter_reader.h"
 #include "routing/detail/plugin_catalog.h"
@@ -56,11 +57,6 @@ schedulingProfiles:
   - {pluginRef: no-hit-lru-scorer, weight: 1}
   - {pluginRef: max-score-picker}
 )";
-
-template <std::size_t n>
-bool contains(const std::array<std::string_view, n>& values, std::string_view value) {
-  return std::ranges::find(values, value) != values.end();
-}
 
 bool is_scheduling(PluginKind kind) {
   return kind == PluginKind::kFilter || kind == PluginKind::kScorer || kind == PluginKind::kPicker;
@@ -114,9 +110,9 @@ class ConfigParser final {
       const std::string value = equals == std::string::npos ? "true" : text.substr(equals + 1);
       if (value != "true" && value != "false") {
         root_.refuse("featureGates", fmt::format("'{}': the value must be true or false", text));
-      } else if (contains(kRetiredGates, name)) {
+      } else if (is_one_of(name, kRetiredGates)) {
         note(fmt::format("feature gate {} has no effect: the feature is always on", name));
-      } else if (!contains(kGates, name)) {
+      } else if (!is_one_of(name, kGates)) {
         root_.refuse("featureGates",
                      fmt::format("unknown gate '{}'; known: {}", name, fmt::join(kGates, ", ")));
       }

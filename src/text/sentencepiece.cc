@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "text/detail/added_tokens.h"
 #include "text/detail/character_map.h"
 #include "text/detail/graphemes.h"
+#include "text/detail/id_sink.h"
 #include "text/detail/unigram_path.h"
 #include "text/unicode.h"
 
@@ -27,7 +27,6 @@ constexpr std::size_t kAllPiecesBytesMax = std::size_t{16} << 20U;
 constexpr std::size_t kAddedTokensMax = 1024;
 constexpr std::size_t kNormalizedBytesMin = 4096;  // Before it is cut into words.
 constexpr double kUnknownPenalty = 10;
-constexpr std::string_view kWordBegin = "\u2581";
 
 // What every call shares.
 struct Shared {
@@ -41,9 +40,9 @@ struct Shared {
 
 // Reads one text: added tokens, and between them graphemes, normalised text, words, pieces. Each
 // step works on what the one before it has so far, so that reading can end once the sink is full.
-class Reader {
+class UnigramReader {
  public:
-  Reader(const Shared& shared, std::string_view text, IdSink& sink)
+  UnigramReader(const Shared& shared, std::string_view text, IdSink& sink)
       : shared_(shared), text_(text), sink_(sink), path_(shared.pieces, sink) {}
 
   void run() {
@@ -178,19 +177,14 @@ class UnigramTokenizer final : public Tokenizer {
   explicit UnigramTokenizer(Shared shared) : shared_(std::move(shared)) {}
 
   std::vector<std::int32_t> encode(std::string_view text, std::size_t tokens_max) const override {
-    const std::size_t ids_max = std::max<std::size_t>(tokens_max, 2) - 2;
-    std::vector<std::int32_t> ids;
-    ids.reserve(std::min(ids_max, text.size() / 4) + 2);
-    ids.push_back(shared_.options.first);
-    IdSink sink{.ids = &ids, .ids_max = ids_max};
-    Reader(shared_, text, sink).run();
-    ids.push_back(shared_.options.last);
-    return ids;
+    const auto read = [&](IdSink& sink) { UnigramReader(shared_, text, sink).run(); };
+    return detail::encode_between(shared_.options.first, shared_.options.last, text, tokens_max,
+                                  read);
   }
 
   std::size_t count(std::string_view text) const override {
-    IdSink sink{.ids_max = std::numeric_limits<std::size_t>::max()};
-    Reader(shared_, text, sink).run();
+    IdSink sink;
+    UnigramReader(shared_, text, sink).run();
     return sink.count;
   }
 

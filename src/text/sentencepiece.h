@@ -14,6 +14,9 @@
 
 namespace rage::text {
 
+// What a piece has in place of a space (sentencepiece's "▁").
+inline constexpr std::string_view kWordBegin = "\u2581";
+
 struct UnigramPiece {
   std::string text = {};
   double score = 0;  // Logarithm of its probability.

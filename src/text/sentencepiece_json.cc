@@ -16,8 +16,6 @@ using detail::member;
 using detail::text_or;
 using detail::unknown_json;
 
-constexpr std::string_view kWordBegin = "\u2581";
-
 // Steps that we know, in the one order in which we apply them.
 enum class Step : std::uint8_t { kNone, kCharacterMap, kStrip, kSpaces };
 

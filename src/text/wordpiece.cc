@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <limits>
 #include <utility>
 
 #include "text/detail/bert_characters.h"
+#include "text/detail/id_sink.h"
 #include "text/detail/wordpiece_vocabulary.h"
 #include "text/unicode.h"
 
@@ -17,6 +17,7 @@ using detail::BertCharacter;
 using detail::BertCharacters;
 using detail::BertKind;
 using detail::BertPart;
+using detail::IdSink;
 using detail::WordPieceVocabulary;
 
 constexpr std::size_t kCharacterBytesMax = 16;
@@ -43,21 +44,19 @@ struct Model {
   std::array<std::int32_t, 128> ascii_id{};  // Of punctuation.
 };
 
-// Reads one text and emits ids until there are `ids_max`. Linear: a word that is too long is known
+// Reads one text until the sink is full. Linear: a word that is too long is known
 // to be [UNK] at its first character too many, and nothing of it is kept.
-class Reader {
+class WordPieceReader {
  public:
-  Reader(const Model& model, std::string_view text, std::size_t ids_max,
-         std::vector<std::int32_t>* ids)
+  WordPieceReader(const Model& model, std::string_view text, IdSink& sink)
       : model_(model),
         text_(text),
-        ids_max_(ids_max),
-        ids_(ids),
+        sink_(sink),
         word_((model.word_characters_max + 1) * 4 + kCharacterBytesMax) {}
 
-  std::size_t run() {
+  void run() {
     std::size_t at = 0;
-    while (at < text_.size() && count_ < ids_max_) {
+    while (at < text_.size() && !sink_.is_full()) {
       const auto byte = static_cast<unsigned char>(text_[at]);
       if (byte >= 0x80) {
         read_wide(at);
@@ -74,7 +73,7 @@ class Reader {
           break;
         case AsciiKind::kPunctuation:
           end_word();
-          emit(model_.ascii_id[byte]);
+          sink_.add(model_.ascii_id[byte]);
           ++at;
           break;
         case AsciiKind::kRemoved:
@@ -85,8 +84,7 @@ class Reader {
           break;
       }
     }
-    if (count_ < ids_max_) end_word();
-    return count_;
+    if (!sink_.is_full()) end_word();
   }
 
  private:
@@ -95,11 +93,6 @@ class Reader {
     std::size_t offset = 0;
     std::uint8_t combining_class = 0;
   };
-
-  void emit(std::int32_t id) {
-    ++count_;
-    if (ids_ != nullptr) ids_->push_back(id);
-  }
 
   void push(char byte) {
     marks_.clear();
@@ -111,7 +104,7 @@ class Reader {
   bool begin_character() {
     ++word_characters_;
     if (word_characters_ <= model_.word_characters_max) return true;
-    if (word_characters_ == model_.word_characters_max + 1) emit(model_.unknown);
+    if (word_characters_ == model_.word_characters_max + 1) sink_.add(model_.unknown);
     return false;
   }
 
@@ -120,7 +113,7 @@ class Reader {
     for (const SpecialToken& token : model_.special) {
       if (!rest.starts_with(token.text)) continue;
       end_word();
-      emit(token.id);
+      sink_.add(token.id);
       at += token.text.size();
       return true;
     }
@@ -198,7 +191,7 @@ class Reader {
 
   void emit_isolated(std::string_view bytes) {
     const std::int32_t id = model_.vocabulary.find(bytes);
-    emit(id >= 0 ? id : model_.unknown);
+    sink_.add(id >= 0 ? id : model_.unknown);
   }
 
   void end_word() {
@@ -208,17 +201,16 @@ class Reader {
     word_size_ = 0;
     word_characters_ = 0;
     if (word.empty() || too_long) return;
-    const std::size_t before = count_;
+    const std::size_t before = sink_.count;
     auto place = WordPieceVocabulary::Place::kStart;
     for (std::size_t at = 0; at < word.size();) {
       const auto match = model_.vocabulary.longest_prefix(word.substr(at), place);
       if (match.id < 0) {  // One piece is unknown: so is the word.
-        if (ids_ != nullptr) ids_->resize(ids_->size() - (count_ - before));
-        count_ = before;
-        emit(model_.unknown);
+        sink_.take_back(before);
+        sink_.add(model_.unknown);
         return;
       }
-      emit(match.id);
+      sink_.add(match.id);
       at += match.bytes;
       place = WordPieceVocabulary::Place::kInside;
     }
@@ -226,9 +218,7 @@ class Reader {
 
   const Model& model_;
   std::string_view text_;
-  std::size_t ids_max_;
-  std::vector<std::int32_t>* ids_;  // Null: count only.
-  std::size_t count_ = 0;
+  IdSink& sink_;
   std::vector<char> word_;
   std::size_t word_size_ = 0;
   std::size_t word_characters_ = 0;
@@ -240,18 +230,14 @@ class TableTokenizer final : public WordPieceTokenizer {
   explicit TableTokenizer(Model model) : model_(std::move(model)) {}
 
   std::vector<std::int32_t> encode(std::string_view text, std::size_t tokens_max) const override {
-    const std::size_t ids_max = std::max<std::size_t>(tokens_max, 2) - 2;
-    std::vector<std::int32_t> ids;
-    ids.reserve(std::min(ids_max, text.size() / 4) + 2);
-    ids.push_back(model_.first);
-    Reader(model_, text, ids_max, &ids).run();
-    if (ids.size() > ids_max + 1) ids.resize(ids_max + 1);  // The last word may go beyond.
-    ids.push_back(model_.last);
-    return ids;
+    const auto read = [&](IdSink& sink) { WordPieceReader(model_, text, sink).run(); };
+    return detail::encode_between(model_.first, model_.last, text, tokens_max, read);
   }
 
   std::size_t count(std::string_view text) const override {
-    return Reader(model_, text, std::numeric_limits<std::size_t>::max(), nullptr).run();
+    IdSink sink;
+    WordPieceReader(model_, text, sink).run();
+    return sink.count;
   }
 
   std::size_t vocabulary_size() const override { return model_.vocabulary.size(); }

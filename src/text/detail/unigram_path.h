@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "text/detail/id_sink.h"
 #include "text/detail/piece_trie.h"
 
 namespace rage::text::detail {
@@ -17,20 +18,6 @@ struct UnigramPieces {
   std::vector<double> scores;
   std::int32_t unknown = 0;
   double unknown_score = 0;  // Of one code point that is no piece.
-};
-
-// Takes ids until there are `ids_max`.
-struct IdSink {
-  std::vector<std::int32_t>* ids = nullptr;  // Null: count only.
-  std::size_t ids_max = 0;
-  std::size_t count = 0;
-
-  bool is_full() const { return count >= ids_max; }
-  void add(std::int32_t id) {
-    if (is_full()) return;
-    ++count;
-    if (ids != nullptr) ids->push_back(id);
-  }
 };
 
 // One word at a time, in parts as they come. Linear in the text, times the longest piece. Of a very

@@ -6,7 +6,6 @@
 #include <exception>
 #include <openvino/openvino.hpp>
 #include <openvino/runtime/intel_cpu/properties.hpp>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -46,12 +45,11 @@ void prepare_for_sanitizers() {
 // split as it goes (a fixed split waits for the core that somebody else uses: up to a third of the
 // throughput).
 ov::AnyMap runtime_options(Precision precision, std::size_t threads) {
-  const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
   return {
       ov::hint::inference_precision(precision == Precision::kBf16 ? ov::element::bf16
                                                                   : ov::element::f32),
       ov::num_streams(1),
-      ov::inference_num_threads(static_cast<std::int32_t>(threads == 0 ? cores : threads)),
+      ov::inference_num_threads(static_cast<std::int32_t>(threads)),
       ov::hint::enable_cpu_pinning(false),
       ov::intel_cpu::tbb_partitioner(ov::intel_cpu::TbbPartitioner::AUTO),
   };
@@ -85,7 +83,7 @@ Result<std::unique_ptr<BertEncoder>> BertEncoder::load(const std::filesystem::pa
     prepare_for_sanitizers();
     ov::Core core;
     state->model =
-        core.compile_model(graph, "CPU", runtime_options(state->precision, options.threads));
+        core.compile_model(graph, "CPU", runtime_options(state->precision, options.thread_count()));
     state->request = state->model.create_infer_request();
   } catch (const std::exception& error) {
     return fail(Error{.code = ErrorCode::kInternal,
@@ -156,9 +154,10 @@ Result<void> BertEncoder::pool(const MicroBatch& batch) const {
   const std::span<const float> all(states.data<const float>(), states.get_size());
   for (const PlacedText& text : batch.texts) {
     CHECK(text.vector.size() == hidden);
-    const std::size_t pooled = state_->config.pooling == Pooling::kCls ? 1 : text.ids.size();
     const std::size_t first = text.row * batch.row_tokens + text.column;
-    RETURN_IF_ERROR(detail::pool_tokens(all.subspan(first * hidden, pooled * hidden), text.vector));
+    RETURN_IF_ERROR(detail::pool_tokens(state_->config.pooling,
+                                        all.subspan(first * hidden, text.ids.size() * hidden),
+                                        text.vector));
   }
   return {};
 }

@@ -6,9 +6,7 @@
 #include <atomic>
 #include <cmath>
 #include <latch>
-#include <numeric>
 #include <optional>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -246,9 +244,9 @@ class Pass final {
     std::size_t first = 0;
     for (const PlacedText* text : texts) {
       CHECK(text->vector.size() == hidden);
-      const std::size_t pooled = model_.config.pooling == Pooling::kCls ? 1 : text->ids.size();
-      RETURN_IF_ERROR(
-          detail::pool_tokens(states_.subspan(first * hidden, pooled * hidden), text->vector));
+      RETURN_IF_ERROR(detail::pool_tokens(
+          model_.config.pooling, states_.subspan(first * hidden, text->ids.size() * hidden),
+          text->vector));
       first += text->ids.size();
     }
     return {};
@@ -313,8 +311,7 @@ Result<std::unique_ptr<Int8Encoder>> Int8Encoder::load(const std::filesystem::pa
   auto state = std::make_unique<State>();
   ASSIGN_OR_RETURN(state->model, Reader(BertWeights(file), config).read());
   file->release_pages();
-  const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
-  state->threads = options.threads == 0 ? cores : options.threads;
+  state->threads = options.thread_count();
   state->spaces.resize(state->threads);
   if (state->threads > 1) {
     state->helpers.emplace(

@@ -1,5 +1,7 @@
 #include "embed/text_encoder.h"
 
+#include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "embed/bert_encoder.h"
@@ -8,6 +10,10 @@
 #endif
 
 namespace rage::embed {
+
+std::size_t TextEncoderOptions::thread_count() const {
+  return threads != 0 ? threads : std::max(1U, std::thread::hardware_concurrency());
+}
 Result<std::unique_ptr<TextEncoder>> load_encoder(const std::filesystem::path& folder,
                                                   const BertConfig& config,
                                                   const TextEncoderOptions& options) {

@@ -15,6 +15,8 @@ namespace rage::embed {
 struct TextEncoderOptions {
   Precision precision = Precision::kAuto;
   std::size_t threads = 0;  // 0: one a core.
+
+  std::size_t thread_count() const;
 };
 
 // Resource. One thread at a time.

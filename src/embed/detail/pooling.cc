@@ -6,7 +6,8 @@
 
 namespace rage::embed::detail {
 
-Result<void> pool_tokens(std::span<const float> states, std::span<float> vector) {
+Result<void> pool_tokens(Pooling pooling, std::span<const float> states, std::span<float> vector) {
+  if (pooling == Pooling::kCls) states = states.first(vector.size());
   std::ranges::fill(vector, 0.0F);
   for (std::size_t at = 0; at < states.size(); at += vector.size()) {
     for (std::size_t i = 0; i < vector.size(); ++i) vector[i] += states[at + i];

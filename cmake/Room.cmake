@@ -1,14 +1,14 @@
 # add_room(): one static library per room. A dependency must sit on a lower layer, so a cycle
 # cannot be written. Tests become one executable, <room>_test; fuzz targets one each. ALONE are the sources that no
-# other file may be compiled with (cmake/Batch.cmake), NO_BATCH says so of all.
+# other file may be compiled with (cmake/Batch.cmake).
 function(add_room name)
-  cmake_parse_arguments(PARSE_ARGV 1 ROOM "NO_BATCH" "LAYER"
+  cmake_parse_arguments(PARSE_ARGV 1 ROOM "" "LAYER"
     "HEADERS;SOURCES;ALONE;TESTS;FUZZ;DEPS;LIBS;TEST_LIBS")
   if(ROOM_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "room '${name}': unknown argument '${ROOM_UNPARSED_ARGUMENTS}'")
   endif()
   set(units ${ROOM_SOURCES})
-  if(RAGE_BATCH AND NOT ROOM_NO_BATCH)
+  if(RAGE_BATCH)
     batch_sources(units SOURCES ${ROOM_SOURCES} ALONE ${ROOM_ALONE})
   endif()
   add_library(${name} STATIC)

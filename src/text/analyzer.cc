@@ -14,7 +14,7 @@ namespace {
 
 using detail::WordKind;
 
-constexpr std::size_t kWordBytesMax = 64;   // Longer words are data.
+constexpr std::size_t kTermBytesMax = 64;   // Longer words are data.
 constexpr std::size_t kRawBytesMax = 512;   // So are these, before folding.
 constexpr std::size_t kJoinedPartsMax = 4;  // More are an address, whose joined form nobody types.
 constexpr std::size_t kJoinedBytesMax = 32;
@@ -131,7 +131,7 @@ class Scanner final {
   // "C++", "g++", "C#": letters and their signs are one name.
   bool read_language_suffix(std::string_view folded) {
     const std::string_view rest = text_.substr(at_, 2);
-    const bool plus = rest == "++" && folded.size() <= kWordBytesMax;
+    const bool plus = rest == "++" && folded.size() <= kTermBytesMax;
     const bool sharp = rest.starts_with('#') && folded.size() == 1;
     if ((!plus && !sharp) || !std::ranges::all_of(folded, is_small_letter)) return false;
     const std::size_t end = at_ + (plus ? 2 : 1);
@@ -172,7 +172,7 @@ class Scanner final {
     std::size_t letters = 0;
     while (letters < folded.size() && is_small_letter(folded[letters])) ++letters;
     const std::string_view number = folded.substr(letters);
-    if (letters < kNumberedLettersMin || number.empty() || folded.size() > kWordBytesMax) return;
+    if (letters < kNumberedLettersMin || number.empty() || folded.size() > kTermBytesMax) return;
     if (!std::ranges::all_of(number, is_ascii_digit)) return;
     add_term(folded.substr(0, letters));
     add_term(number);
@@ -194,7 +194,7 @@ class Scanner final {
 
   // Drops stop words and single letters, stems what is English.
   void add_term(std::string_view folded) {
-    if (folded.empty() || folded.size() > kWordBytesMax) return;
+    if (folded.empty() || folded.size() > kTermBytesMax) return;
     if (folded.size() == 1 && !is_ascii_digit(folded[0])) return;
     if (std::ranges::all_of(folded, is_small_letter)) {
       if (is_stop_word(folded)) return;

@@ -13,7 +13,7 @@ namespace rage::text {
 namespace {
 
 // Words are looked at through windows of bounded length: what is longer is no abbreviation.
-constexpr std::size_t kWordBytesMax = 64;
+constexpr std::size_t kWindowBytesMax = 64;
 constexpr std::size_t kHeadingBytesMax = 90;
 
 template <std::size_t size>
@@ -301,7 +301,7 @@ class Splitter {
     const std::size_t begin = word_begin(stop_at);
     const std::string_view word = text_.substr(begin, stop_at - begin);
     if (word.empty()) return stop_at > 0 && !is_ascii_space(text_[stop_at - 1]);
-    if (word.size() >= kWordBytesMax) return true;
+    if (word.size() >= kWindowBytesMax) return true;
     if (is_list_marker(begin, word)) return false;
     const std::string lower = to_lower_ascii(word);
     const std::string next_word = word_at(skip_openers(following));
@@ -351,7 +351,7 @@ class Splitter {
 
   std::size_t word_begin(std::size_t end) const {
     std::size_t begin = end;
-    while (begin > 0 && end - begin < kWordBytesMax) {
+    while (begin > 0 && end - begin < kWindowBytesMax) {
       const char c = text_[begin - 1];
       if (is_ascii_space(c) || c == '(' || c == '[' || c == '"' || c == '\'' || c == '*' ||
           c == '_' || c == '/' || c == '-') {
@@ -365,7 +365,7 @@ class Splitter {
   // The run of ASCII letters and digits at `at`, in lower case.
   std::string word_at(std::size_t at) const {
     std::size_t end = at;
-    while (end < text_.size() && end - at < kWordBytesMax &&
+    while (end < text_.size() && end - at < kWindowBytesMax &&
            (is_ascii_alpha(text_[end]) || is_ascii_digit(text_[end]))) {
       ++end;
     }

@@ -79,7 +79,7 @@ Result<std::vector<std::string>> read_vocabulary(const Json& vocabulary) {
   return tokens;
 }
 
-std::vector<std::string> lines_of(std::string_view bytes) {
+std::vector<std::string> vocabulary_lines(std::string_view bytes) {
   std::vector<std::string> lines;
   for (std::string_view line : split(bytes, '\n')) {
     while (!line.empty() && is_ascii_space(line.back())) line.remove_suffix(1);
@@ -126,7 +126,7 @@ Result<std::unique_ptr<WordPieceTokenizer>> detail::word_piece_from_json(const J
 
 Result<std::unique_ptr<WordPieceTokenizer>> detail::word_piece_from_lines(
     const std::filesystem::path& folder, std::string_view vocabulary) {
-  return WordPieceTokenizer::create(lines_of(vocabulary), read_config(folder));
+  return WordPieceTokenizer::create(vocabulary_lines(vocabulary), read_config(folder));
 }
 
 }  // namespace rage::text

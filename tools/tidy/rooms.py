@@ -5,7 +5,7 @@ from pathlib import Path
 
 _ADD_ROOM = re.compile(r'\badd_room\s*\(([^)]*)\)', re.DOTALL)
 _INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
-_KEYWORDS = {'NO_BATCH', 'LAYER', 'HEADERS', 'SOURCES', 'ALONE', 'TESTS', 'FUZZ', 'DEPS', 'LIBS',
+_KEYWORDS = {'LAYER', 'HEADERS', 'SOURCES', 'ALONE', 'TESTS', 'FUZZ', 'DEPS', 'LIBS',
              'TEST_LIBS'}
 
 # A third party lives behind the room whose job it is; the others use that room (docs/adr/0001).

@@ -15,10 +15,10 @@ constexpr RowId kEnd = 0xFFFFFFFF;
 // Bounds are summed in another order than scores: floats may differ by this share.
 constexpr double kSlack = 1.0 + 1e-5;
 
-class Cursor {
+class PrunedCursor {
  public:
-  Cursor(const SparseSegment::Postings& postings, std::uint32_t term, float weight,
-         const Saturation& saturation, std::size_t place)
+  PrunedCursor(const SparseSegment::Postings& postings, std::uint32_t term, float weight,
+               const Saturation& saturation, std::size_t place)
       : reader_(postings, term),
         blocks_(blocks_of(postings, term)),
         weight_(weight),
@@ -91,11 +91,11 @@ class PrunedSearch {
       if (number == TermDictionary::kAbsent) continue;
       cursors_.emplace_back(postings_, number, terms[place].weight, saturation, place);
     }
-    std::ranges::sort(cursors_, {}, [](const Cursor& cursor) {
+    std::ranges::sort(cursors_, {}, [](const PrunedCursor& cursor) {
       return std::pair(cursor.list_max(), cursor.place());
     });
     optional_sums_.push_back(0);
-    for (const Cursor& cursor : cursors_) {
+    for (const PrunedCursor& cursor : cursors_) {
       optional_sums_.push_back(optional_sums_.back() + double{cursor.list_max()});
     }
     parts_.resize(terms.size());
@@ -153,7 +153,7 @@ class PrunedSearch {
     double sum = 0;
     found_.clear();
     for (std::size_t i = optional_; i < cursors_.size(); ++i) {
-      Cursor& cursor = cursors_[i];
+      PrunedCursor& cursor = cursors_[i];
       if (cursor.row() != row) continue;
       sum += note(cursor, length);
       cursor.next();
@@ -161,7 +161,7 @@ class PrunedSearch {
     if (add_optional(row, length, sum)) offer(row);
   }
 
-  double note(const Cursor& cursor, std::uint32_t length) {
+  double note(const PrunedCursor& cursor, std::uint32_t length) {
     const float part = cursor.part(length);
     parts_[cursor.place()] = part;
     found_.push_back(cursor.place());
@@ -172,7 +172,7 @@ class PrunedSearch {
   bool add_optional(RowId row, std::uint32_t length, double sum) {
     for (std::size_t i = optional_; i-- > 0;) {
       if (!can_pass(sum + optional_sums_[i + 1])) return false;
-      Cursor& cursor = cursors_[i];
+      PrunedCursor& cursor = cursors_[i];
       if (!can_pass(sum + optional_sums_[i] + double{cursor.bound_at(row)})) return false;
       cursor.seek(row);
       if (cursor.row() == row) sum += note(cursor, length);
@@ -194,7 +194,8 @@ class PrunedSearch {
   const SparseSegment::Postings& postings_;
   const std::uint32_t segment_;
   BestHits& best_;
-  std::vector<Cursor> cursors_;  // By list_max(), ascending; the first optional_ are optional.
+  std::vector<PrunedCursor>
+      cursors_;  // By list_max(), ascending; the first optional_ are optional.
   std::vector<double> optional_sums_;  // The most the first i terms add.
   std::size_t optional_ = 0;
   float floor_ = 0;

@@ -9,7 +9,7 @@
 namespace rage::text::detail {
 namespace {
 
-std::size_t hash_of(std::string_view word) {
+std::size_t word_hash(std::string_view word) {
   std::uint64_t hash = 0xCBF29CE484222325U;
   for (const char c : word) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
   return hash ^ (hash >> 29);
@@ -27,7 +27,7 @@ Stemmer::Stemmer() : stemmer_(sb_stemmer_new("english", "UTF_8")), entries_(kEnt
 
 std::string_view Stemmer::stem(std::string_view word) {
   if (word.size() > kWordBytesMax) return run(word);
-  Entry& entry = entries_[hash_of(word) % kEntries];
+  Entry& entry = entries_[word_hash(word) % kEntries];
   if (std::string_view(entry.word.data(), entry.word_size) != word) {
     const std::string_view stemmed = run(word);
     if (stemmed.size() > kWordBytesMax) return stemmed;

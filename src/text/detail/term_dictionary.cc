@@ -5,7 +5,7 @@
 namespace rage::text::detail {
 namespace {
 
-std::uint64_t hash_of(std::string_view term) {
+std::uint64_t term_hash(std::string_view term) {
   std::uint64_t hash = 0xCBF29CE484222325U;
   for (const char c : term) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
   return hash ^ (hash >> 32);
@@ -21,7 +21,7 @@ std::string_view TermDictionary::term(std::uint32_t number) const {
 // The slot that holds the term, or the free one where it belongs.
 std::size_t TermDictionary::slot_of(std::string_view wanted) const {
   const std::size_t mask = slots_.size() - 1;
-  std::size_t at = hash_of(wanted) & mask;
+  std::size_t at = term_hash(wanted) & mask;
   while (slots_[at] != kAbsent && term(slots_[at]) != wanted) at = (at + 1) & mask;
   return at;
 }

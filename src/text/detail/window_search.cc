@@ -6,7 +6,7 @@
 namespace rage::text::detail {
 namespace {
 
-struct Cursor {
+struct WindowCursor {
   PostingsReader reader;
   float weight = 0;
 };
@@ -30,7 +30,7 @@ class WindowSearch {
   void run(std::vector<float>& scores, BestHits& best) {
     while (!cursors_.empty()) {
       RowId first = cursors_[0].reader.row();
-      for (const Cursor& cursor : cursors_) first = std::min(first, cursor.reader.row());
+      for (const WindowCursor& cursor : cursors_) first = std::min(first, cursor.reader.row());
       const std::size_t begin = first / kWindowRows * kWindowRows;
       const std::size_t end = std::min(begin + kWindowRows, postings_.lengths.size());
       add_scores(begin, end, scores);
@@ -42,7 +42,7 @@ class WindowSearch {
   // Lists that end are dropped; the order of the others stays, for the sums' sake.
   void add_scores(std::size_t begin, std::size_t end, std::vector<float>& scores) {
     std::size_t kept = 0;
-    for (Cursor& cursor : cursors_) {
+    for (WindowCursor& cursor : cursors_) {
       PostingsReader reader = cursor.reader;
       bool more = true;
       while (more && reader.row() < end) {
@@ -74,7 +74,7 @@ class WindowSearch {
   const SparseSegment::Postings& postings_;
   std::uint32_t segment_;
   const Saturation& saturation_;
-  std::vector<Cursor> cursors_;
+  std::vector<WindowCursor> cursors_;
 };
 
 }  // namespace

@@ -44,6 +44,7 @@ class Fields {
   Result<Field> next() {
     ASSIGN_OR_RETURN(const std::uint64_t key, varint());
     Field field{.number = key >> 3U, .wire = static_cast<Wire>(key & 7U)};
+    if (field.number == 0) return damaged();  // They begin at 1.
     std::uint64_t size = 0;
     switch (field.wire) {
       case Wire::kVarint: {
@@ -125,18 +126,25 @@ constexpr Expected kNormalizer[] = {{3, 1, "add_dummy_prefix false"},
                                     {4, 1, "remove_extra_whitespaces false"},
                                     {5, 1, "escape_whitespaces false"}};
 
-// `bytes_field`: where to keep that field's bytes.
-Result<void> check_spec(std::string_view bytes, std::span<const Expected> expected,
-                        std::uint64_t bytes_field, std::string* kept) {
+Result<void> check_spec(std::string_view bytes, std::span<const Expected> expected) {
   for (Fields fields(bytes); !fields.at_end();) {
     ASSIGN_OR_RETURN(const Field field, fields.next());
-    if (field.wire == Wire::kBytes && field.number == bytes_field) *kept = field.bytes;
     if (field.wire != Wire::kVarint) continue;
     for (const Expected& one : expected) {
       if (one.number == field.number && one.value != field.value) return unknown(one.name);
     }
   }
   return {};
+}
+
+// The normalizer's precompiled_charsmap; empty without one.
+Result<std::string_view> character_map_of(std::string_view normalizer) {
+  std::string_view map;
+  for (Fields fields(normalizer); !fields.at_end();) {
+    ASSIGN_OR_RETURN(const Field field, fields.next());
+    if (field.number == 2 && field.wire == Wire::kBytes) map = field.bytes;
+  }
+  return map;
 }
 
 // The first three have other ids in XLM-RoBERTa, and all others are words' pieces.
@@ -167,10 +175,11 @@ Result<UnigramModel> parse_xlm_roberta_pieces(std::string_view bytes) {
     if (field.number == 1) {
       RETURN_IF_ERROR(add_piece(field.bytes, index++, model));
     } else if (field.number == 2) {
-      RETURN_IF_ERROR(check_spec(field.bytes, kTrainer, 0, nullptr));
+      RETURN_IF_ERROR(check_spec(field.bytes, kTrainer));
       has_trainer = true;
     } else if (field.number == 3) {
-      RETURN_IF_ERROR(check_spec(field.bytes, kNormalizer, 2, &model.character_map));
+      RETURN_IF_ERROR(check_spec(field.bytes, kNormalizer));
+      ASSIGN_OR_RETURN(model.character_map, character_map_of(field.bytes));
       has_normalizer = true;
     }
   }

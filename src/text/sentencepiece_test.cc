@@ -268,6 +268,10 @@ TEST(SentencePiece, RefusesDamagedSentencepieceFiles) {
   EXPECT_FALSE(parse_xlm_roberta_pieces(std::string(20, '\xFF')));
   EXPECT_FALSE(parse_xlm_roberta_pieces("\x0A\x7F short"));
   EXPECT_FALSE(parse_xlm_roberta_pieces(std::string(1000, '\x0B')));  // Groups.
+  // A field 0, found by fuzzing: it was taken for one whose bytes are wanted.
+  const auto refused = parse_xlm_roberta_pieces(good + field(2, std::string("\x02\0", 2)));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kDataLoss);
 }
 
 TEST(SentencePiece, NamesWhatASentencepieceFileHasBeyondIt) {

@@ -1,12 +1,13 @@
-# Several files of a room compiled as one: what they include is read, and what they instantiate compiled, once. By hand,
+# Several files of a folder compiled as one: what they include is read, and what they instantiate compiled, once. By hand,
 # for CMake's UNITY_BUILD names files absolutely, and ccache would compile everything anew in another clone. Only where
 # the preset asks for it: release builds, g++ and clang-tidy see each file by itself.
 set(RAGE_BATCH_FILES 8)
 
-# batch_sources(OUT SOURCES ... ALONE ...): OUT becomes what to compile instead of SOURCES, in their order. Files of
-# ALONE are left as they are, as is what was generated.
+# batch_sources(OUT NAME name BASE folder SOURCES ... ALONE ...): OUT becomes what to compile instead of SOURCES, in
+# their order: NAME_1.cc, NAME_2.cc and so on. Files of ALONE are left as they are, as is what was generated. BASE is
+# where the target finds what it includes.
 function(batch_sources out)
-  cmake_parse_arguments(PARSE_ARGV 1 BATCH "" "" "SOURCES;ALONE")
+  cmake_parse_arguments(PARSE_ARGV 1 BATCH "" "NAME;BASE" "SOURCES;ALONE")
   set(units)
   set(shared)
   foreach(source IN LISTS BATCH_SOURCES)
@@ -18,7 +19,7 @@ function(batch_sources out)
   endforeach()
   list(LENGTH shared count)
   math(EXPR batches "(${count} + ${RAGE_BATCH_FILES} - 1) / ${RAGE_BATCH_FILES}")
-  file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR}/src ${CMAKE_CURRENT_SOURCE_DIR})
+  cmake_path(RELATIVE_PATH CMAKE_CURRENT_SOURCE_DIR BASE_DIRECTORY ${BATCH_BASE} OUTPUT_VARIABLE folder)
   set(begin 0)
   set(batch 0)
   while(begin LESS count)
@@ -28,7 +29,7 @@ function(batch_sources out)
     list(SUBLIST shared ${begin} ${size} files)
     list(TRANSFORM files REPLACE "(.+)" "#include \"${folder}/\\1\"\n")
     string(JOIN "" text ${files})
-    set(unit ${CMAKE_CURRENT_BINARY_DIR}/batch_${batch}.cc)
+    set(unit ${CMAKE_CURRENT_BINARY_DIR}/${BATCH_NAME}_${batch}.cc)
     file(CONFIGURE OUTPUT ${unit} CONTENT "${text}" @ONLY)  # Written only if it changes.
     list(APPEND units ${unit})
     set(begin ${end})

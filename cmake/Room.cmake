@@ -9,7 +9,7 @@ function(add_room name)
   endif()
   set(units ${ROOM_SOURCES})
   if(RAGE_BATCH)
-    batch_sources(units SOURCES ${ROOM_SOURCES} ALONE ${ROOM_ALONE})
+    batch_sources(units NAME batch BASE ${PROJECT_SOURCE_DIR}/src SOURCES ${ROOM_SOURCES} ALONE ${ROOM_ALONE})
   endif()
   add_library(${name} STATIC)
   target_sources(${name}

@@ -19,7 +19,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kDrainLimit = 2s;
+constexpr auto kApiserverDrainLimit = 2s;
 
 struct ApiServerFlags {
   platform::EmbeddedApiOptions api;
@@ -43,7 +43,7 @@ Result<void> run(const ApiServerFlags& flags) {
   std::fflush(stdout);
   const int signal = shutdown.wait();
   obs::log().info("draining", {{"signal", signal}});
-  api->drain(kDrainLimit);
+  api->drain(kApiserverDrainLimit);
   return {};
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kApplyLimit = 120s;
+constexpr auto kManifestsApplyLimit = 120s;
 
 const char* word_of(platform::Applied applied) {
   switch (applied) {
@@ -45,7 +45,7 @@ Result<void> apply_manifests(kube::KubeClient& client, Clock& clock, const std::
                              std::vector<codec::Json> objects, int wait_seconds) {
   ASSIGN_OR_RETURN(
       const auto applied,
-      platform::apply_objects(Context::with_timeout(kApplyLimit), client, clock,
+      platform::apply_objects(Context::with_timeout(kManifestsApplyLimit), client, clock,
                               {.field_manager = platform::kFieldManager, .ns = ns},
                               std::move(objects), [](const platform::AppliedObject& object) {
                                 fmt::print("{}\t{}\n", object.name(), word_of(object.applied));

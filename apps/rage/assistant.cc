@@ -31,7 +31,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kDrainLimit = 20s;
+constexpr auto kAssistantDrainLimit = 20s;
 constexpr std::uint64_t kInstructionsBytesMax = 64 << 10;
 
 struct AssistantOptions {
@@ -171,7 +171,7 @@ Result<void> run_assistant(AssistantOptions options) {
                                       {"history", options.redis_url.empty() ? "sqlite" : "redis"}});
   const int signal = shutdown.wait();
   obs::log().info("draining", {{"signal", signal}});
-  server->drain(kDrainLimit);
+  server->drain(kAssistantDrainLimit);
   return {};
 }
 

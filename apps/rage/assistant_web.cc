@@ -26,7 +26,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kDrainLimit = 20s;
+constexpr auto kWebDrainLimit = 20s;
 
 struct AssistantWebOptions {
   ServiceOptions listen{.port = 3000};
@@ -66,7 +66,7 @@ Result<void> run_assistant_web(const AssistantWebOptions& options) {
                                           {"agent", options.agent.url}});
   const int signal = shutdown.wait();
   obs::log().info("draining", {{"signal", signal}});
-  server->drain(kDrainLimit);
+  server->drain(kWebDrainLimit);
   return {};
 }
 

@@ -21,8 +21,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kFilePoll = 1s;
-constexpr std::uint64_t kFileBytesMax = 4 << 20;
-constexpr auto kSyncLimit = 30s;
+constexpr std::uint64_t kAdapterFileBytesMax = 4 << 20;
+constexpr auto kAdaptersSyncLimit = 30s;
 
 class FileSource final : public AdapterSource {
  public:
@@ -48,7 +48,7 @@ class FileSource final : public AdapterSource {
   Result<void> load() {
     std::error_code error;
     read_at_ = std::filesystem::last_write_time(path_, error);
-    ASSIGN_OR_RETURN(const std::string text, read_file(path_, kFileBytesMax));
+    ASSIGN_OR_RETURN(const std::string text, read_file(path_, kAdapterFileBytesMax));
     auto map = extproc::parse_adapter_map(text);
     if (!map) return fail(std::move(map).error().with_context(path_));
     obs::log().info("adapters read", {{"file", path_}, {"models", map->base_of.size()}});
@@ -80,7 +80,7 @@ class ConfigMapSource final : public AdapterSource {
 
   Result<void> start() {
     informer_.start();
-    RETURN_IF_ERROR(informer_.wait_synced(Context::with_timeout(kSyncLimit)));
+    RETURN_IF_ERROR(informer_.wait_synced(Context::with_timeout(kAdaptersSyncLimit)));
     publish();
     return {};
   }

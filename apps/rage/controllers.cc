@@ -22,7 +22,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kDrainLimit = 2s;
+constexpr auto kControllersDrainLimit = 2s;
 constexpr auto kPollInterval = 100ms;
 
 struct ControllersFlags {
@@ -57,7 +57,7 @@ Result<void> run(ControllersFlags flags) {
   while (clock.sleep_for(kPollInterval, ending.token())) {
   }
   obs::log().info("draining");
-  controllers.drain(kDrainLimit);
+  controllers.drain(kControllersDrainLimit);
   return {};
 }
 

@@ -36,7 +36,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::string_view kController = "rage.dev/gateway";
-constexpr auto kSyncLimit = 120s;
+constexpr auto kWorldSyncLimit = 120s;
 
 struct GatewayFlags {
   std::string config;
@@ -181,7 +181,7 @@ Result<void> run_from_cluster(const GatewayFlags& flags, RunningGateway& running
       gateway::ClusterSource::create(*client, clock, {.name_space = flags.name_space});
   Result<void> first;
   RETURN_IF_ERROR(
-      source->start(Context::with_timeout(kSyncLimit), [&](const gatewayapi::World& world) {
+      source->start(Context::with_timeout(kWorldSyncLimit), [&](const gatewayapi::World& world) {
         first = running.take(world);
         if (first) running.write_status(*client, world);
       }));

@@ -20,8 +20,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kDrainLimit = 10s;
-constexpr auto kStartLimit = 60s;
+constexpr auto kNodeDrainLimit = 10s;
+constexpr auto kNodeStartLimit = 60s;
 
 struct NodeCommandFlags {
   std::string kubeconfig;
@@ -41,13 +41,13 @@ Result<void> run(const NodeCommandFlags& flags) {
   ASSIGN_OR_RETURN(auto config, kube::load_client_config({.path = flags.kubeconfig}, clock));
   const auto client = kube::make_kube_client(*transport, clock, std::move(config));
   ASSIGN_OR_RETURN(const auto agent,
-                   node::NodeAgent::create(Context::with_timeout(kStartLimit), *client, *transport,
-                                           clock, std::move(options)));
+                   node::NodeAgent::create(Context::with_timeout(kNodeStartLimit), *client,
+                                           *transport, clock, std::move(options)));
   fmt::print("rage node: ready as {}\n", flags.name);
   std::fflush(stdout);
   const int signal = shutdown.wait();
   obs::log().info("draining", {{"signal", signal}, {"pods", agent->pods()}});
-  agent->drain(kDrainLimit);
+  agent->drain(kNodeDrainLimit);
   return {};
 }
 

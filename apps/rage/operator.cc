@@ -35,9 +35,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kDrainLimit = 20s;
+constexpr auto kOperatorDrainLimit = 20s;
 constexpr auto kDiscoveryLimit = 60s;
-constexpr auto kPollInterval = 250ms;
+constexpr auto kLeadershipPollInterval = 250ms;
 constexpr auto kInstallLimit = 60s;
 
 struct OperatorFlags {
@@ -209,11 +209,11 @@ Result<void> run_operator(OperatorFlags flags) {
   RETURN_IF_ERROR(started);
   fmt::print("rage operator: reconciling {}\n", server);
   std::fflush(stdout);
-  while (clock.sleep_for(kPollInterval, ending.token())) {
+  while (clock.sleep_for(kLeadershipPollInterval, ending.token())) {
     if (op.deposed()) return fail(ErrorCode::kUnavailable, "another replica leads now");
   }
   obs::log().info("draining");
-  op.drain(kDrainLimit);
+  op.drain(kOperatorDrainLimit);
   webhook->drain();
   return {};
 }

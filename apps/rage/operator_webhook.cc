@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kDrainLimit = 5s;
+constexpr auto kWebhookDrainLimit = 5s;
 // Until every node's proxy has taken this pod out of the Service.
 constexpr auto kEndpointsSettle = 5s;
 
@@ -100,7 +100,7 @@ void OperatorWebhook::drain() {
   if (!on()) return;
   if (behind_service_) clock_->sleep_for(kEndpointsSettle, {});
   keeper_->stop();
-  server_->drain(kDrainLimit);
+  server_->drain(kWebhookDrainLimit);
 }
 
 }  // namespace rage::app

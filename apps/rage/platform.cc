@@ -22,8 +22,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kStartLimit = 60s;
-constexpr auto kDrainLimit = 10s;
+constexpr auto kPlatformStartLimit = 60s;
+constexpr auto kPlatformDrainLimit = 10s;
 
 struct PlatformFlags {
   std::string data;
@@ -56,13 +56,14 @@ Result<void> run(const PlatformFlags& flags) {
                    node_options(flags.node, data, platform::kubeconfig_of(data)));
   LocalPodLogs pod_logs(clock, data);
   LocalPodExec pod_exec;
-  ASSIGN_OR_RETURN(const auto platform,
-                   platform::Platform::create(Context::with_timeout(kStartLimit), *transport, clock,
-                                              {.data = data,
-                                               .api_port = flags.api_port,
-                                               .node = node,
-                                               .pod_logs = &pod_logs,
-                                               .pod_exec = &pod_exec}));
+  ASSIGN_OR_RETURN(
+      const auto platform,
+      platform::Platform::create(Context::with_timeout(kPlatformStartLimit), *transport, clock,
+                                 {.data = data,
+                                  .api_port = flags.api_port,
+                                  .node = node,
+                                  .pod_logs = &pod_logs,
+                                  .pod_exec = &pod_exec}));
   ready = true;
   fmt::print("rage platform: ready on {}, kubeconfig {}\n", platform->url(),
              platform::kubeconfig_of(data).string());
@@ -70,7 +71,7 @@ Result<void> run(const PlatformFlags& flags) {
   const int signal = shutdown.wait();
   obs::log().info("draining", {{"signal", signal}});
   ready = false;
-  platform->drain(kDrainLimit);
+  platform->drain(kPlatformDrainLimit);
   return {};
 }
 

@@ -33,7 +33,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kDrainLimit = 20s;
+constexpr auto kRagDrainLimit = 20s;
 constexpr std::size_t kAnswersKeptOnLoopback = 256;
 
 struct RagOptions {
@@ -215,7 +215,7 @@ Result<void> run_rag(RagOptions options) {
                                         {"indexes", names ? names->size() : 0}});
   const int signal = shutdown.wait();
   obs::log().info("draining", {{"signal", signal}});
-  server->drain(kDrainLimit);
+  server->drain(kRagDrainLimit);
   return {};
 }
 

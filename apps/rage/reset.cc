@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
@@ -11,13 +10,12 @@
 
 #include "cli/local_services.h"
 #include "subcommands.h"
+#include "up_platform.h"
 
 namespace rage::app {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr auto kStopGrace = std::chrono::seconds(15);
 
 Result<void> check_ours(const fs::path& data) {
   std::error_code error;

@@ -21,7 +21,7 @@ namespace {
 using namespace std::chrono_literals;
 using Milliseconds = std::chrono::duration<double, std::milli>;
 
-constexpr auto kDrainLimit = 5s;
+constexpr auto kSimModelDrainLimit = 5s;
 
 // What flags say before it is checked and converted.
 struct SimModelFlags {
@@ -61,7 +61,7 @@ Result<void> run(SimModelFlags flags) {
   std::fflush(stdout);
   const int signal = shutdown.wait();
   obs::log().info("draining", {{"signal", signal}});
-  server->drain(kDrainLimit);
+  server->drain(kSimModelDrainLimit);
   return {};
 }
 

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -16,11 +15,8 @@
 namespace rage::app {
 namespace {
 
-using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 using codec::Json;
-
-constexpr auto kStopGrace = 15s;
 
 bool runs_platform(const cli::ServiceStatus& service) {
   return service.state.name == "platform" && service.ready;

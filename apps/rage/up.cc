@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -15,15 +14,14 @@
 #include "data_option.h"
 #include "shutdown.h"
 #include "subcommands.h"
+#include "up_platform.h"
 #include "up_quickstart.h"
 
 namespace rage::app {
 namespace {
 
 namespace fs = std::filesystem;
-using namespace std::chrono_literals;
 
-constexpr auto kStopGrace = 15s;
 constexpr int kWaitSeconds = 300;
 
 struct UpOptions {
@@ -39,11 +37,6 @@ struct UpOptions {
   ManifestOptions manifests;
   std::vector<std::string> substitutes;
 };
-
-fs::path own_program() {
-  std::error_code error;
-  return fs::read_symlink("/proc/self/exe", error);
-}
 
 Result<void> up(const UpOptions& options) {
   const PlatformStart start{.data = fs::absolute(options.data),

@@ -20,8 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
-constexpr auto kStartLimit = 120s;
-constexpr auto kStopGrace = 15s;
+constexpr auto kServicesReadyLimit = 120s;
 constexpr auto kLookLimit = 10s;
 constexpr int kPortTries = 200;
 constexpr auto kPortPoll = 100ms;
@@ -30,14 +29,13 @@ constexpr int kStatusPort = 9;  // From the base.
 constexpr int kApiPort = 8;
 
 cli::ServiceSpec platform_spec(const PlatformStart& options) {
-  std::error_code error;
   const auto status_port = static_cast<std::uint16_t>(options.port_base + kStatusPort);
   cli::ServiceSpec spec{
       .name = "platform",
       .port = status_port,
       .health_path = "/readyz",
-      .argv = {fs::read_symlink("/proc/self/exe", error).string(), "platform", "--data",
-               options.data.string(), "--status-port", std::to_string(status_port), "--port",
+      .argv = {own_program().string(), "platform", "--data", options.data.string(), "--status-port",
+               std::to_string(status_port), "--port",
                std::to_string(options.port_base + kApiPort)}};
   for (const std::string& rule : platform::publish_rules(options.port_base)) {
     spec.argv.insert(spec.argv.end(), {"--publish", rule});
@@ -81,13 +79,18 @@ Result<void> wait_for_ports(const PlatformStart& options, Clock& clock) {
 
 }  // namespace
 
+fs::path own_program() {
+  std::error_code error;
+  return fs::read_symlink("/proc/self/exe", error);
+}
+
 Result<void> start_platform(const PlatformStart& options, Clock& clock,
                             net::HttpTransport& transport) {
   const cli::LocalServices services(clock, options.data);
   ASSIGN_OR_RETURN(auto running, services.load());
   const auto platform = std::ranges::find(running, "platform", &cli::ServiceState::name);
   if (platform != running.end() && runs_with(*platform, options.substitutes)) {
-    if (services.wait_ready(Context{}, transport, kStartLimit)) {
+    if (services.wait_ready(Context{}, transport, kServicesReadyLimit)) {
       fmt::print("The platform of {} already runs.\n", options.data.string());
       return {};
     }
@@ -98,7 +101,7 @@ Result<void> start_platform(const PlatformStart& options, Clock& clock,
   fmt::print("Starting the platform in {} ...\n", options.data.string());
   std::fflush(stdout);
   RETURN_IF_ERROR(services.start({platform_spec(options)}));
-  const Result<void> ready = services.wait_ready(Context{}, transport, kStartLimit);
+  const Result<void> ready = services.wait_ready(Context{}, transport, kServicesReadyLimit);
   if (!ready) (void)services.stop(kStopGrace);
   return ready;
 }

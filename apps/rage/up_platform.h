@@ -2,6 +2,7 @@
 // what it serves.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -16,11 +17,17 @@
 
 namespace rage::app {
 
+// How long what runs in the background may take to end.
+inline constexpr std::chrono::seconds kStopGrace{15};
+
 struct PlatformStart {
   std::filesystem::path data;  // Absolute.
   int port_base = 8300;
   std::vector<std::string> substitutes;  // "PRESET=REFERENCE"
 };
+
+// This program; empty if the system does not say.
+std::filesystem::path own_program();
 
 // Starts the platform in the background unless it runs; anew if it runs without one of the
 // substitutes. kFailedPrecondition names a port that is taken.

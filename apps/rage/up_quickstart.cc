@@ -27,17 +27,12 @@ using codec::Json;
 using inspect::text_at;
 using platform::RunningService;
 
-constexpr auto kApplyLimit = 60s;
+constexpr auto kQuickstartApplyLimit = 60s;
 constexpr auto kAnswerLimit = 30s;
 constexpr auto kBindLimit = 20s;
 constexpr auto kPoll = 50ms;
 constexpr auto kQuiet = 5s;             // What takes longer says what it waits for.
 constexpr int kExampleTokensMax = 100;  // Enough to see that the bare model invents.
-
-fs::path own_program() {
-  std::error_code error;
-  return fs::read_symlink("/proc/self/exe", error);
-}
 
 fs::path find_example(const QuickstartUp& options) {
   if (!options.example.empty()) return options.example;
@@ -113,7 +108,7 @@ Result<void> adopt_old_indexes(const QuickstartUp& options, kube::KubeClient& cl
     const bool meant = text_at(object, {"kind"}) == "PersistentVolumeClaim" &&
                        text_at(object, {"metadata", "name"}) == claim.name;
     if (!meant) continue;
-    RETURN_IF_ERROR(client.apply(Context::with_timeout(kApplyLimit),
+    RETURN_IF_ERROR(client.apply(Context::with_timeout(kQuickstartApplyLimit),
                                  apis::builtin_type("PersistentVolumeClaim"), object,
                                  {.field_manager = platform::kFieldManager}));
   }
@@ -247,7 +242,7 @@ Result<void> bring_up(const QuickstartUp& options, kube::KubeClient& client, Clo
   RETURN_IF_ERROR(adopt_old_indexes(options, client, clock, objects));
   ASSIGN_OR_RETURN(
       const auto applied,
-      platform::apply_objects(Context::with_timeout(kApplyLimit), client, clock,
+      platform::apply_objects(Context::with_timeout(kQuickstartApplyLimit), client, clock,
                               {.field_manager = platform::kFieldManager}, std::move(objects)));
   RETURN_IF_ERROR(platform::wait_ready(
       Context::with_timeout(std::chrono::seconds(options.wait_seconds)), client, clock, applied,

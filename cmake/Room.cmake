@@ -1,9 +1,9 @@
 # add_room(): one static library per room. A dependency must sit on a lower layer, so a cycle
-# cannot be written. Tests become one executable, <room>_test; fuzz targets one each. ALONE are the sources that no
-# other file may be compiled with (cmake/Batch.cmake).
+# cannot be written. Tests become one executable, <room>_test; fuzz targets one each. ALONE and
+# TESTS_ALONE are those that no other file may be compiled with (cmake/Batch.cmake).
 function(add_room name)
   cmake_parse_arguments(PARSE_ARGV 1 ROOM "" "LAYER"
-    "HEADERS;SOURCES;ALONE;TESTS;FUZZ;DEPS;LIBS;TEST_LIBS")
+    "HEADERS;SOURCES;ALONE;TESTS;TESTS_ALONE;FUZZ;DEPS;LIBS;TEST_LIBS")
   if(ROOM_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "room '${name}': unknown argument '${ROOM_UNPARSED_ARGUMENTS}'")
   endif()
@@ -32,11 +32,15 @@ function(add_room name)
   endif()
 
   if(RAGE_TESTS AND ROOM_TESTS)
-    add_executable(${name}_test ${ROOM_TESTS})
+    set(tests ${ROOM_TESTS})
+    if(RAGE_BATCH)
+      batch_sources(tests NAME test_batch BASE ${PROJECT_SOURCE_DIR}/src SOURCES ${ROOM_TESTS} ALONE ${ROOM_TESTS_ALONE})
+    endif()
+    add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ${name} ${ROOM_TEST_LIBS} test_paths GTest::gmock GTest::gtest_main)
     target_compile_options(${name}_test PRIVATE ${RAGE_TEST_FLAGS})
     if(RAGE_PCH)
-      use_precompiled(${name}_test test_headers ${ROOM_TESTS})
+      use_precompiled(${name}_test test_headers ${tests})
     endif()
     gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
       EXTRA_ARGS --gtest_shuffle PROPERTIES TIMEOUT 120 LABELS unit)

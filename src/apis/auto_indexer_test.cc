@@ -4,17 +4,13 @@
 #include <gtest/gtest.h>
 
 #include "apis/index_report.h"
+#include "codec/json_for_test.h"
 
 namespace rage::apis {
 namespace {
 
+using codec::json_of;
 using testing::HasSubstr;
-
-Json json_of(std::string_view text) {
-  const Result<Json> value = codec::parse_json(text);
-  EXPECT_TRUE(value.has_value()) << text;
-  return value ? *value : Json();
-}
 
 TEST(AutoIndexer, IsReadWithTheSchemasDefaults) {
   const auto indexer = parse_auto_indexer(json_of(R"({"metadata":{"name":"docs","namespace":"d",

@@ -5,18 +5,15 @@
 #include "apis/crds.h"
 #include "apis/random_document_for_test.h"
 #include "codec/documents.h"
+#include "codec/json_for_test.h"
 
 namespace rage::apis {
 namespace {
 
+using codec::json_of;
+
 constexpr const char* kOld = "kaito.sh/v1alpha1";
 constexpr const char* kNew = "kaito.sh/v1beta1";
-
-Json json_of(std::string_view text) {
-  const Result<Json> value = codec::parse_json(text);
-  EXPECT_TRUE(value.has_value()) << text;
-  return value ? *value : Json();
-}
 
 Json converted(const Json& document, const char* to) {
   const Result<Json> result = convert(document, to);

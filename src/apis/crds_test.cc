@@ -8,19 +8,15 @@
 #include "apis/kinds.h"
 #include "apis/random_document_for_test.h"
 #include "base/files.h"
+#include "codec/json_for_test.h"
 #include "codec/yaml_writer.h"
 #include "test_paths.h"
 
 namespace rage::apis {
 namespace {
 
+using codec::json_of;
 using testing::HasSubstr;
-
-Json json_of(std::string_view text) {
-  const Result<Json> value = codec::parse_json(text);
-  EXPECT_TRUE(value.has_value()) << text;
-  return value ? *value : Json();
-}
 
 // The files that people install by hand must be what the operator installs.
 TEST(Crds, AreTheFilesOfTheRepository) {

@@ -4,15 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "apis/kinds.h"
+#include "codec/json_for_test.h"
 
 namespace rage::apis {
 namespace {
 
-Json json_of(std::string_view text) {
-  const Result<Json> value = codec::parse_json(text);
-  EXPECT_TRUE(value.has_value()) << text;
-  return value ? *value : Json();
-}
+using codec::json_of;
 
 Condition a_condition(ConditionStatus status, std::string_view reason) {
   Condition condition;

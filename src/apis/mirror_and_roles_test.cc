@@ -2,13 +2,12 @@
 
 #include "apis/model_mirror.h"
 #include "apis/multi_role_inference.h"
+#include "codec/json_for_test.h"
 
 namespace rage::apis {
 namespace {
 
-Json json_of(std::string_view text) {
-  return codec::parse_json(text).value_or(Json());
-}
+using codec::json_of;
 
 TEST(ParseModelMirror, ReadsEveryField) {
   const auto mirror = parse_model_mirror(json_of(R"({"metadata": {"name": "m"}, "spec": {

@@ -5,19 +5,15 @@
 
 #include "apis/detail/formats.h"
 #include "apis/random_document_for_test.h"
+#include "codec/json_for_test.h"
 
 namespace rage::apis {
 namespace {
 
+using codec::json_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-Json json_of(std::string_view text) {
-  const Result<Json> value = codec::parse_json(text);
-  EXPECT_TRUE(value.has_value()) << text;
-  return value ? *value : Json();
-}
 
 std::vector<std::string> messages(const Verdict& verdict) {
   std::vector<std::string> list;

@@ -7,18 +7,14 @@
 #include "apis/inference_set.h"
 #include "apis/rag_engine.h"
 #include "apis/random_document_for_test.h"
+#include "codec/json_for_test.h"
 
 namespace rage::apis {
 namespace {
 
+using codec::json_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-Json json_of(std::string_view text) {
-  const Result<Json> value = codec::parse_json(text);
-  EXPECT_TRUE(value.has_value()) << text;
-  return value ? *value : Json();
-}
 
 Workspace workspace_of(std::string_view text) {
   Result<Workspace> workspace = parse_workspace(json_of(text));

@@ -9,7 +9,7 @@
 namespace rage::catalog {
 namespace {
 
-constexpr double kGiB = 1 << 30;
+constexpr double kGibibyte = 1 << 30;
 
 struct Case {
   Model model;
@@ -68,7 +68,7 @@ TEST(EstimatorProperties, TheNodesHoldTheWeights) {
   for (const Case& one : random_cases(2000)) {
     const auto found = estimate(one.model, one.node, one.request);
     if (!found) continue;
-    const double overhead = 2.3 * kGiB + static_cast<double>(found->kv_bytes) / one.node.gpus;
+    const double overhead = 2.3 * kGibibyte + static_cast<double>(found->kv_bytes) / one.node.gpus;
     const double room = (static_cast<double>(found->usable_bytes_per_gpu) - overhead) / 1.05;
     EXPECT_GE(room * found->gpus * (1 + 1e-9), static_cast<double>(found->weight_bytes))
         << one.model.id;

@@ -23,7 +23,7 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
 
-class InstantClock final : public Clock {
+class SleepCountingClock final : public Clock {
  public:
   SteadyTime now() const override { return {}; }
   WallTime wall_now() const override { return {}; }
@@ -37,7 +37,7 @@ class InstantClock final : public Clock {
   std::atomic<std::int64_t> slept_ = 0;
 };
 
-struct Page {
+struct SitePage {
   std::string body;
   int status = 200;
   std::string type = "text/html; charset=utf-8";
@@ -47,7 +47,7 @@ struct Page {
 // The web; a page has its digest as ETag if `etags`.
 class Web final : public net::HttpTransport {
  public:
-  std::map<std::string, Page> pages;
+  std::map<std::string, SitePage> pages;
   bool etags = false;
   bool down = false;
   std::vector<std::string> asked;
@@ -98,8 +98,8 @@ class SiteSource : public testing::Test {
   static constexpr const char* kSite = "https://e.org";
   static constexpr const char* kOwner = "me";
 
-  void put(const std::string& path, Page page) { web_.pages[kSite + path] = std::move(page); }
-  Page& at(const std::string& path) { return web_.pages[kSite + path]; }
+  void put(const std::string& path, SitePage page) { web_.pages[kSite + path] = std::move(page); }
+  SitePage& at(const std::string& path) { return web_.pages[kSite + path]; }
 
   Result<SourceListing> read() {
     web_.asked.clear();
@@ -141,7 +141,7 @@ class SiteSource : public testing::Test {
   }
 
   Web web_;
-  InstantClock clock_;
+  SleepCountingClock clock_;
   SourceLimits limits_;
   SiteRequest request_{.url = "https://e.org/", .prefix = {}, .include = {}, .exclude = {}};
   std::vector<IndexedDocument> index_;

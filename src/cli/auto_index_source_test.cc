@@ -13,7 +13,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr std::string_view kOwner = "default/docs";
+constexpr std::string_view kSourceOwner = "default/docs";
 
 TEST(GitOutput, ListsOrdinaryFilesOnly) {
   using namespace std::string_view_literals;
@@ -104,14 +104,15 @@ TEST(Credentials, AreReadFromFilesOfASecret) {
 TEST(SourceDocuments, BelongToTheOwnerWhateverTheySay) {
   const auto documents = documents_of_file(
       {}, "a.json", R"([{"text":"x","metadata":{"indexed_by":"other","file_path":"b","url":"u"}}])",
-      kPathKey, "docs/a.json", kOwner);
+      kPathKey, "docs/a.json", kSourceOwner);
   ASSERT_TRUE(documents) << documents.error().message;
   ASSERT_EQ(documents->size(), 1U);
-  EXPECT_EQ((*documents)[0].metadata[kOwnerKey], kOwner);
+  EXPECT_EQ((*documents)[0].metadata[kOwnerKey], kSourceOwner);
   EXPECT_EQ(place_of((*documents)[0].metadata), "docs/a.json");
   EXPECT_EQ((*documents)[0].metadata["url"], "u");
-  EXPECT_FALSE(documents_of_file({}, "a.md", std::string("a\0b", 3), kPathKey, "a.md", kOwner));
-  EXPECT_FALSE(documents_of_file({}, "a.md", "\xff", kPathKey, "a.md", kOwner));
+  EXPECT_FALSE(
+      documents_of_file({}, "a.md", std::string("a\0b", 3), kPathKey, "a.md", kSourceOwner));
+  EXPECT_FALSE(documents_of_file({}, "a.md", "\xff", kPathKey, "a.md", kSourceOwner));
 }
 
 // Somebody else's repository must not fill the disk or the memory of a node.
@@ -125,7 +126,7 @@ TEST(GitSource, StopsAtItsLimits) {
   ASSERT_TRUE(made) << made.error().message;
   ASSERT_EQ((*made)->wait()->code, 0);
   const GitRequest request{.url = "file://" + folder->path().string()};
-  SourceOptions options{.owner = std::string(kOwner), .allow_local = true};
+  SourceOptions options{.owner = std::string(kSourceOwner), .allow_local = true};
   auto listing = read_git_source(Context{}, request, options);
   ASSERT_TRUE(listing) << listing.error().message;
   EXPECT_EQ(listing->documents.size(), 2U);
@@ -170,13 +171,13 @@ TEST(FolderSource, ReadsWhatLiesInIt) {
   }
   ASSERT_TRUE(write_file_atomically(folder->path() / "secret.txt", "secret"));
   std::filesystem::create_symlink(folder->path() / "secret.txt", root / "link.txt");
-  const SourceOptions options{.owner = std::string(kOwner)};
+  const SourceOptions options{.owner = std::string(kSourceOwner)};
   const auto listing = read_folder_source({}, {.folder = root}, options);
   ASSERT_TRUE(listing) << listing.error().message;
   ASSERT_EQ(listing->documents.size(), 2U);
   EXPECT_EQ(listing->documents[0].place, "a.txt");
   EXPECT_EQ(listing->documents[1].metadata[kPathKey], "sub/b.md");
-  EXPECT_EQ(listing->documents[1].metadata[kOwnerKey], kOwner);
+  EXPECT_EQ(listing->documents[1].metadata[kOwnerKey], kSourceOwner);
   EXPECT_THAT(listing->failures, ElementsAre(HasSubstr("broken.json: ")));
   EXPECT_TRUE(listing->kept_places.contains("broken.json"));
   EXPECT_THAT(listing->skipped, ElementsAre(HasSubstr("c.py: ")));

@@ -28,7 +28,7 @@ void expect_golden(const std::string& name, const std::string& text) {
   EXPECT_EQ(text, *golden) << name;
 }
 
-EstimateReport report_of(const EstimateCommand& command) {
+EstimateReport estimate_report(const EstimateCommand& command) {
   auto report = make_estimate_report(command);
   EXPECT_TRUE(report) << report.error().message;
   return report.value_or(EstimateReport{});
@@ -41,7 +41,7 @@ std::string error_of(const EstimateCommand& command) {
 }
 
 TEST(EstimateTable, ComparesACloudsMachines) {
-  const EstimateReport report = report_of({.model = "gpt-oss-120b"});
+  const EstimateReport report = estimate_report({.model = "gpt-oss-120b"});
   expect_golden("estimate_gpt_oss_120b.txt", render_estimate(report, TableStyle::kAligned));
   expect_golden("estimate_gpt_oss_120b.tsv", render_estimate(report, TableStyle::kTabSeparated));
 }
@@ -49,7 +49,7 @@ TEST(EstimateTable, ComparesACloudsMachines) {
 TEST(EstimateTable, MachinesThatDoNotFitAreRows) {
   EstimateCommand command{.model = "phi-3-mini-128k-instruct", .cloud = catalog::Cloud::kAws};
   command.request.context_tokens = 131072;
-  const EstimateReport report = report_of(command);
+  const EstimateReport report = estimate_report(command);
   expect_golden("estimate_phi_3_mini_128k_aws.txt", render_estimate(report, TableStyle::kAligned));
   const Json json = estimate_json(report);
   EXPECT_EQ(json["estimates"].size(), report.rows.size());
@@ -60,18 +60,21 @@ TEST(EstimateTable, MachinesThatDoNotFitAreRows) {
 }
 
 TEST(EstimateTable, OneMachineByTypeBySizeOrBySlice) {
-  const EstimateReport by_type = report_of({.model = "phi-4", .gpu = "standard_nc24ads_a100_v4"});
+  const EstimateReport by_type =
+      estimate_report({.model = "phi-4", .gpu = "standard_nc24ads_a100_v4"});
   ASSERT_EQ(by_type.rows.size(), 1U);
   EXPECT_EQ(by_type.rows[0].name, "Standard_NC24ads_A100_v4");
-  const EstimateReport by_size = report_of({.model = "phi-4", .gpu_memory_gib = 24, .gpus = 2});
+  const EstimateReport by_size =
+      estimate_report({.model = "phi-4", .gpu_memory_gib = 24, .gpus = 2});
   EXPECT_EQ(render_estimate(by_size, TableStyle::kTabSeparated),
             "2 x 24 GiB\t\t2\t24\t1\t2\t3.0\t16384\ttensor 2\n");
-  const EstimateReport slice = report_of({.model = "phi-4", .mig_profile = "3g.40gb"});
+  const EstimateReport slice = estimate_report({.model = "phi-4", .mig_profile = "3g.40gb"});
   EXPECT_EQ(slice.rows[0].estimate->nodes, 1);
 }
 
 TEST(EstimateTable, JsonHoldsWhatTheTableShows) {
-  const Json json = estimate_json(report_of({.model = "PHI-4", .gpu = "Standard_NC24ads_A100_v4"}));
+  const Json json =
+      estimate_json(estimate_report({.model = "PHI-4", .gpu = "Standard_NC24ads_A100_v4"}));
   EXPECT_EQ(json["model"], "microsoft/phi-4");
   EXPECT_EQ(json["rules"], "truthful");
   EXPECT_EQ(json["diskRequirement"], "107Gi");
@@ -84,7 +87,7 @@ TEST(EstimateTable, JsonHoldsWhatTheTableShows) {
 TEST(EstimateTable, UpstreamRulesAreNamed) {
   EstimateCommand command{.model = "gpt-oss-120b", .gpu = "Standard_NC24ads_A100_v4"};
   command.request.rules = catalog::EstimateRules::kUpstream;
-  EXPECT_THAT(render_estimate(report_of(command), TableStyle::kAligned),
+  EXPECT_THAT(render_estimate(estimate_report(command), TableStyle::kAligned),
               AllOf(HasSubstr("121.5 GiB of weights"), HasSubstr("KAITO's rules"),
                     EndsWith("pipeline 3\n")));
 }

@@ -10,7 +10,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-EvalRow a_row(std::string id, std::string answer, Grade grade) {
+EvalRow an_answered_row(std::string id, std::string answer, Grade grade) {
   EvalRow row;
   row.question = {.id = std::move(id), .question = "Which room?", .type = "single-fact"};
   row.reply.answer = std::move(answer);
@@ -24,7 +24,8 @@ std::string page_of(const std::vector<EvalRow>& rows) {
 
 // Whoever opens a report must not run what a document or a model says.
 TEST(EvalPage, WhatRepliesAndSourcesSayIsText) {
-  EvalRow row = a_row("a", "<script>alert(1)</script>", {.wrong_fact = true, .why = "a & b"});
+  EvalRow row =
+      an_answered_row("a", "<script>alert(1)</script>", {.wrong_fact = true, .why = "a & b"});
   row.reply.sources = {{.number = 1, .title = "<img src=x>", .url = "javascript:alert(1)"},
                        {.number = 2, .title = "T", .url = "https://e/\"onclick=\"x"}};
   row.reply.sentences = {{.text = "<b>", .supported = false, .reason = "<i>"}};
@@ -42,20 +43,20 @@ TEST(EvalPage, WhatRepliesAndSourcesSayIsText) {
 
 TEST(EvalPage, LoadsNothing) {
   EXPECT_THAT(
-      page_of({a_row("a", "106", {.right = true})}),
+      page_of({an_answered_row("a", "106", {.right = true})}),
       AllOf(HasSubstr("default-src 'none'"), Not(HasSubstr("<link")), Not(HasSubstr(" src="))));
 }
 
 TEST(EvalPage, WrongFactsComeFirst) {
-  const std::string page =
-      page_of({a_row("fine", "106", {.right = true}), a_row("no", "-", {.declined = true}),
-               a_row("bad", "107", {.wrong_fact = true})});
+  const std::string page = page_of({an_answered_row("fine", "106", {.right = true}),
+                                    an_answered_row("no", "-", {.declined = true}),
+                                    an_answered_row("bad", "107", {.wrong_fact = true})});
   EXPECT_LT(page.find("<small>bad"), page.find("<small>no"));
   EXPECT_LT(page.find("<small>no"), page.find("<small>fine"));
 }
 
 TEST(EvalPage, ACurveNeedsSufficiency) {
-  EvalRow row = a_row("a", "106", {.right = true});
+  EvalRow row = an_answered_row("a", "106", {.right = true});
   EXPECT_THAT(page_of({row}), Not(HasSubstr("<svg")));
   row.reply.sufficiency = 0.5;
   EXPECT_THAT(page_of({row}), HasSubstr("<polyline"));

@@ -5,7 +5,7 @@
 namespace rage::cli {
 namespace {
 
-struct Case {
+struct GlobCase {
   const char* pattern;
   const char* path;
   bool matches;
@@ -13,7 +13,7 @@ struct Case {
 
 // A pattern that chooses other files than its author meant indexes what should stay private.
 TEST(Globs, MatchAsInGitignore) {
-  const Case cases[] = {
+  const GlobCase cases[] = {
       {"*.md", "README.md", true},
       {"*.md", "docs/a/README.md", true},  // No '/': at any depth.
       {"*.md", "README.mdx", false},
@@ -48,7 +48,7 @@ TEST(Globs, MatchAsInGitignore) {
       {"ü*.md", "über.md", true},
       {"README.md", "readme.md", false},
   };
-  for (const Case& each : cases) {
+  for (const GlobCase& each : cases) {
     EXPECT_EQ(matches_glob(each.pattern, each.path), each.matches)
         << each.pattern << " and " << each.path;
   }

@@ -35,14 +35,14 @@ TEST(Robots, FollowsTheRfcsExamples) {
   EXPECT_TRUE(is_allowed(parse_robots(longest, "foobot"), "/example/page/x.gif"));
 }
 
-struct Case {
+struct RobotsCase {
   const char* rules;
   const char* path;
   bool allowed;
 };
 
 TEST(Robots, MatchesPatterns) {
-  const Case cases[] = {
+  const RobotsCase cases[] = {
       {"Disallow: /fish", "/fish.html", false},
       {"Disallow: /fish", "/catfish", true},
       {"Disallow: /fish/", "/fish", true},
@@ -62,7 +62,7 @@ TEST(Robots, MatchesPatterns) {
       {"disallow : /x # why", "/x", false},
       {"Noindex: /x", "/x", true},
   };
-  for (const Case& each : cases) {
+  for (const RobotsCase& each : cases) {
     const std::string file = std::string("User-agent: *\r\n") + each.rules + "\r\n";
     EXPECT_EQ(is_allowed(parse_robots(file, "rage"), each.path), each.allowed)
         << each.rules << " " << each.path;

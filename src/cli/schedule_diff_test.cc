@@ -13,7 +13,7 @@ using testing::IsEmpty;
 
 constexpr const char* kFolder = "https://e.org/scale/23x/presentations/";
 
-Session a_session(const std::string& name) {
+Session a_session_named(const std::string& name) {
   return {.title = "Talk " + name,
           .url = kFolder + name,
           .speakers = {{.name = "Ada", .url = ""}},
@@ -27,7 +27,8 @@ Session a_session(const std::string& name) {
 }
 
 struct ScheduleDiffTest : testing::Test {
-  std::vector<Session> sessions = {a_session("a"), a_session("b"), a_session("c")};
+  std::vector<Session> sessions = {a_session_named("a"), a_session_named("b"),
+                                   a_session_named("c")};
   std::vector<IndexedDocument> index = stored(sessions);
   std::set<std::string, std::less<>> kept;
 
@@ -66,7 +67,7 @@ TEST_F(ScheduleDiffTest, AMovedSessionIsUpdatedInPlace) {
 
 TEST_F(ScheduleDiffTest, NewAndCancelledSessions) {
   sessions.erase(sessions.begin());
-  sessions.push_back(a_session("d"));
+  sessions.push_back(a_session_named("d"));
   const ScheduleDiff changes = diff();
   EXPECT_THAT(changes.added, ElementsAre(2U));
   ASSERT_EQ(changes.removed.size(), 1U);
@@ -76,7 +77,7 @@ TEST_F(ScheduleDiffTest, NewAndCancelledSessions) {
 // A page that could not be read says nothing about its session.
 TEST_F(ScheduleDiffTest, WhatCouldNotBeReadStays) {
   sessions[0].location.clear();
-  sessions.push_back(a_session("new"));
+  sessions.push_back(a_session_named("new"));
   kept = {sessions[0].url, sessions[3].url};
   EXPECT_TRUE(diff().empty());
 }
@@ -93,7 +94,7 @@ TEST_F(ScheduleDiffTest, OthersDocumentsAreLeftAlone) {
 TEST_F(ScheduleDiffTest, TheDemosDocumentsAreTakenOver) {
   std::vector<Session> before = sessions;
   before[0].location = "Room 0";
-  before.push_back(a_session("cancelled"));
+  before.push_back(a_session_named("cancelled"));
   index = stored(before, "");
   index.push_back(index[1]);
   index.back().doc_id = "second";

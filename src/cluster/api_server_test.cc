@@ -5,6 +5,7 @@
 #include "apis/kinds.h"
 #include "base/files.h"
 #include "cluster/janitor.h"
+#include "codec/json_for_test.h"
 #include "kube/client.h"
 #include "kube/informer.h"
 #include "kube/kubeconfig.h"
@@ -13,12 +14,7 @@ namespace rage::cluster {
 namespace {
 
 using namespace std::chrono_literals;
-
-Json parsed(std::string_view text) {
-  auto json = codec::parse_json(text);
-  EXPECT_TRUE(json.has_value()) << text;
-  return json ? *json : Json();
-}
+using codec::json_of;
 
 // The real server on a free port, and our own client, which must work against it unchanged.
 class ApiServerTest : public testing::Test {
@@ -58,9 +54,9 @@ const apis::ResourceType& config_maps() {
 }
 
 Json a_config_map(const char* name, const char* value) {
-  return parsed(fmt::format(R"({{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"{}",
+  return json_of(fmt::format(R"({{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"{}",
       "namespace":"default"}},"data":{{"k":"{}"}}}})",
-                            name, value));
+                             name, value));
 }
 
 // Two controllers that write from the same version must not overwrite each other.
@@ -97,7 +93,7 @@ TEST_F(ApiServerTest, AnInformerSeesEveryChange) {
   ASSERT_TRUE(client_->create(context_, config_maps(), a_config_map("b", "1")).has_value());
   ASSERT_TRUE(client_
                   ->patch(context_, config_maps(), {.ns = "default", .name = "b"},
-                          kube::PatchType::kMerge, parsed(R"({"data":{"k":"2"}})"))
+                          kube::PatchType::kMerge, json_of(R"({"data":{"k":"2"}})"))
                   .has_value());
   ASSERT_TRUE(client_->remove(context_, config_maps(), {.ns = "default", .name = "a"}).has_value());
   {
@@ -117,7 +113,7 @@ TEST_F(ApiServerTest, ApplyTakesAwayWhatIsNoLongerStated) {
   ASSERT_TRUE(client_->apply(context_, config_maps(), wanted).has_value());
   ASSERT_TRUE(client_
                   ->patch(context_, config_maps(), {.ns = "default", .name = "a"},
-                          kube::PatchType::kMerge, parsed(R"({"data":{"theirs":"y"}})"))
+                          kube::PatchType::kMerge, json_of(R"({"data":{"theirs":"y"}})"))
                   .has_value());
   auto applied = client_->apply(context_, config_maps(), a_config_map("a", "2"));
   ASSERT_TRUE(applied.has_value()) << applied.error().message;
@@ -133,8 +129,8 @@ TEST_F(ApiServerTest, WhatLostItsOwnerGoes) {
   ASSERT_TRUE(owner.has_value());
   Json child = a_config_map("child", "1");
   child["metadata"]["ownerReferences"] =
-      parsed(fmt::format(R"([{{"apiVersion":"v1","kind":"ConfigMap","name":"owner","uid":"{}"}}])",
-                         (*owner)["metadata"]["uid"].get<std::string>()));
+      json_of(fmt::format(R"([{{"apiVersion":"v1","kind":"ConfigMap","name":"owner","uid":"{}"}}])",
+                          (*owner)["metadata"]["uid"].get<std::string>()));
   ASSERT_TRUE(client_->create(context_, config_maps(), child).has_value());
   ASSERT_TRUE(
       client_->remove(context_, config_maps(), {.ns = "default", .name = "owner"}).has_value());
@@ -158,7 +154,7 @@ TEST_F(ApiServerTest, PrintsTables) {
                                  return true;
                                })
                   .has_value());
-  const Json table = parsed(text);
+  const Json table = json_of(text);
   EXPECT_EQ(table["kind"], "Table");
   EXPECT_EQ(table["rows"][0]["cells"][0], "a");
   EXPECT_EQ(table["rows"][0]["cells"][1], 1);

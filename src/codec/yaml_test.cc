@@ -8,7 +8,7 @@
 namespace rage::codec {
 namespace {
 
-std::string json_of(std::string_view yaml) {
+std::string yaml_as_json(std::string_view yaml) {
   const auto value = parse_yaml(yaml);
   return value ? render_json(*value) : "error: " + value.error().message;
 }
@@ -67,7 +67,7 @@ TEST(YamlTest, ReadsPlainScalarsAsKubernetesDoes) {
   };
   for (const auto& [yaml, json] : cases) {
     const std::string text = "v: " + std::string(yaml) + "\n";
-    EXPECT_EQ(json_of(text), "{\"v\":" + std::string(json) + "}") << yaml;
+    EXPECT_EQ(yaml_as_json(text), "{\"v\":" + std::string(json) + "}") << yaml;
   }
   for (const char* yaml : {"v: .inf", "v: -.Inf", "v: .NaN", "v: !!int x", "v: !!bool 1"}) {
     EXPECT_EQ(parse_yaml(yaml).error().code, ErrorCode::kInvalidArgument) << yaml;
@@ -75,15 +75,16 @@ TEST(YamlTest, ReadsPlainScalarsAsKubernetesDoes) {
 }
 
 TEST(YamlTest, ReadsCollectionsKeysAnchorsAndMerges) {
-  EXPECT_EQ(json_of("b: [1, {c: d}]\na:\n- x\n-\n- - z\n"),
+  EXPECT_EQ(yaml_as_json("b: [1, {c: d}]\na:\n- x\n-\n- - z\n"),
             R"({"b":[1,{"c":"d"}],"a":["x",null,["z"]]})");
-  EXPECT_EQ(json_of("1: a\nyes: b\n0.5: c\n\"\": d\n"), R"({"1":"a","true":"b","0.5":"c","":"d"})");
-  EXPECT_EQ(json_of("base: &b {x: 1, z: 2}\nuse:\n  <<: *b\n  z: 3\nlist: [*b, &s t, *s]\n"),
+  EXPECT_EQ(yaml_as_json("1: a\nyes: b\n0.5: c\n\"\": d\n"),
+            R"({"1":"a","true":"b","0.5":"c","":"d"})");
+  EXPECT_EQ(yaml_as_json("base: &b {x: 1, z: 2}\nuse:\n  <<: *b\n  z: 3\nlist: [*b, &s t, *s]\n"),
             R"({"base":{"x":1,"z":2},"use":{"z":3,"x":1},"list":[{"x":1,"z":2},"t","t"]})");
-  EXPECT_EQ(json_of("<<: [{a: 1}, {a: 2, b: 3}]\n'<<': c\n"), R"({"<<":"c","a":1,"b":3})");
-  EXPECT_EQ(json_of(R"({"emoji": "\ud83d\ude00"})"), "{\"emoji\":\"\U0001F600\"}");
-  EXPECT_EQ(json_of("folded: >-\n  a\n  b\n"), R"({"folded":"a b"})");
-  EXPECT_EQ(json_of("# nothing\n"), "null");
+  EXPECT_EQ(yaml_as_json("<<: [{a: 1}, {a: 2, b: 3}]\n'<<': c\n"), R"({"<<":"c","a":1,"b":3})");
+  EXPECT_EQ(yaml_as_json(R"({"emoji": "\ud83d\ude00"})"), "{\"emoji\":\"\U0001F600\"}");
+  EXPECT_EQ(yaml_as_json("folded: >-\n  a\n  b\n"), R"({"folded":"a b"})");
+  EXPECT_EQ(yaml_as_json("# nothing\n"), "null");
 }
 
 TEST(YamlTest, SplitsStreams) {
@@ -92,13 +93,14 @@ TEST(YamlTest, SplitsStreams) {
   ASSERT_EQ(documents->size(), 2U);
   EXPECT_EQ(render_json((*documents)[1]), R"(["b"])");
   EXPECT_EQ(parse_yaml("a: 1\n---\nb: 1\n").error().code, ErrorCode::kInvalidArgument);
-  EXPECT_EQ(json_of("---\na: 1\n---\n"), R"({"a":1})");
+  EXPECT_EQ(yaml_as_json("---\na: 1\n---\n"), R"({"a":1})");
   EXPECT_TRUE(parse_yaml_stream("")->empty());
 }
 
 TEST(YamlTest, SaysInWhichLineItWentWrong) {
-  EXPECT_THAT(json_of("a: 1\nb: 2\na: 3\n"), testing::HasSubstr("line 3: key 'a' is given twice"));
-  EXPECT_THAT(json_of("a: 1\n  b: [\n"), testing::HasSubstr("line "));
+  EXPECT_THAT(yaml_as_json("a: 1\nb: 2\na: 3\n"),
+              testing::HasSubstr("line 3: key 'a' is given twice"));
+  EXPECT_THAT(yaml_as_json("a: 1\n  b: [\n"), testing::HasSubstr("line "));
   for (const char* yaml : {"[", "a: *nobody", "&a [*a]", "? [x]\n: 1", "~: 1", "<<: 3", "a: 'b",
                            "\t- a", "{a: b", "a: b: c", "%YAML 1\n---\n\"\\xZZ\""}) {
     EXPECT_EQ(parse_yaml(yaml).error().code, ErrorCode::kInvalidArgument) << yaml;
@@ -112,7 +114,7 @@ TEST(YamlTest, KeepsItsLimits) {
     bomb +=
         fmt::format("a{0}: &a{0} [*a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}]\n", i, i - 1);
   }
-  EXPECT_THAT(json_of(bomb), testing::HasSubstr("repeat too much"));
+  EXPECT_THAT(yaml_as_json(bomb), testing::HasSubstr("repeat too much"));
   EXPECT_EQ(parse_yaml("abcd", {.bytes_max = 3}).error().code, ErrorCode::kResourceExhausted);
   const auto nested = [](int depth) { return std::string(depth, '[') + std::string(depth, ']'); };
   EXPECT_TRUE(parse_yaml(nested(64)));

@@ -6,15 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "codec/json_for_test.h"
 #include "codec/yaml.h"
 
 namespace rage::codec {
 namespace {
-
-Json json_of(std::string_view text) {
-  const Result<Json> value = parse_json(text);
-  return value ? *value : Json("not JSON");
-}
 
 TEST(YamlWriter, WritesBlockStyleAsKubectlDoes) {
   const Json value = json_of(

@@ -9,7 +9,7 @@
 namespace rage::embed {
 namespace {
 
-EmbeddingMatrix embed(const std::vector<std::string>& texts) {
+EmbeddingMatrix hashed(const std::vector<std::string>& texts) {
   HashingEmbedder embedder;
   auto matrix = embedder.embed({}, texts, TextKind::kPassage);
   EXPECT_TRUE(matrix);
@@ -22,8 +22,8 @@ float dot(std::span<const float> a, std::span<const float> b) {
 
 // A row without length 1 (or with a NaN) would poison every cosine computed from it.
 TEST(HashingEmbedder, EveryRowHasLengthOne) {
-  const auto matrix = embed({"", " ", "...", "a", "hello world", std::string(100000, 'x'),
-                             "\xFF\xFE\x80", "日本語", std::string(1, '\0')});
+  const auto matrix = hashed({"", " ", "...", "a", "hello world", std::string(100000, 'x'),
+                              "\xFF\xFE\x80", "日本語", std::string(1, '\0')});
   ASSERT_EQ(matrix.rows, 9U);
   ASSERT_EQ(matrix.dimension, 384U);
   for (std::size_t i = 0; i < matrix.rows; ++i) {
@@ -32,8 +32,8 @@ TEST(HashingEmbedder, EveryRowHasLengthOne) {
 }
 
 TEST(HashingEmbedder, SharedWordsAndPartsOfWordsBringTextsTogether) {
-  const auto matrix = embed({"deploy the workspace operator", "operator workspace deployment",
-                             "bananas are yellow fruit", "DEPLOY the, WORKSPACE: operator!"});
+  const auto matrix = hashed({"deploy the workspace operator", "operator workspace deployment",
+                              "bananas are yellow fruit", "DEPLOY the, WORKSPACE: operator!"});
   EXPECT_GT(dot(matrix.row(0), matrix.row(1)), 0.5F);
   EXPECT_LT(dot(matrix.row(0), matrix.row(2)), 0.3F);
   EXPECT_NEAR(dot(matrix.row(0), matrix.row(3)), 1.0F, 1e-5F);
@@ -41,7 +41,7 @@ TEST(HashingEmbedder, SharedWordsAndPartsOfWordsBringTextsTogether) {
 
 // Indexes are written on one machine and searched on another: the hash may never change.
 TEST(HashingEmbedder, TheVectorOfATextIsFixedForever) {
-  const auto matrix = embed({"rage"});
+  const auto matrix = hashed({"rage"});
   std::vector<std::pair<std::size_t, float>> places;
   for (std::size_t i = 0; i < matrix.dimension; ++i) {
     if (matrix.values[i] != 0) places.emplace_back(i, std::round(matrix.values[i] * 1e4F) / 1e4F);

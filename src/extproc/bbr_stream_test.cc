@@ -61,7 +61,7 @@ TEST(BbrStream, AnswersHeadersAsSoonAsTheModelIsSeenAndPassesBytesUntouched) {
   EXPECT_EQ(bbr.success, 1);
 }
 
-struct Case {
+struct BbrCase {
   const char* name;
   std::vector<Message> messages;
   std::vector<std::string> replies;
@@ -69,7 +69,7 @@ struct Case {
 
 // The order headers, body, trailers; one end; one reply a message where the mode wants that.
 TEST(BbrStream, EveryBodyModeGetsTheReplyItWants) {
-  const std::vector<Case> cases = {
+  const std::vector<BbrCase> cases = {
       {"one message",
        {post(), body(kModel, true)},
        {"headers +x-gateway-model-name=m route", std::string("body '") + kModel + "' end"}},
@@ -107,7 +107,7 @@ TEST(BbrStream, EveryBodyModeGetsTheReplyItWants) {
        {post({{"content-type", "application/grpc"}}), body("\1\2"), body("", true)},
        {"headers", "body '\1\2'", "body '' end"}},
   };
-  for (const Case& c : cases) {
+  for (const BbrCase& c : cases) {
     Bbr bbr;
     EXPECT_EQ(bbr.say_all(c.messages), c.replies) << c.name;
   }

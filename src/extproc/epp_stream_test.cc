@@ -61,7 +61,7 @@ struct Epp {
 const std::string kTo =
     " +x-gateway-destination-endpoint=10.0.0.1:8000,[::1]:8000 route to 10.0.0.1:8000,[::1]:8000";
 
-struct Case {
+struct EppCase {
   const char* name;
   std::vector<Message> before;
   std::vector<std::string> asked;    // What is said until the pick.
@@ -72,7 +72,7 @@ struct Case {
 };
 
 TEST(EppStream, EveryBodyModeGetsTheReplyItWants) {
-  const std::vector<Case> cases = {
+  const std::vector<EppCase> cases = {
       {.name = "the usual request, ended by an empty message",
        .before = {post(), body("a"), body("b"), body("", true)},
        .asked = {"pick 'ab'"},
@@ -134,7 +134,7 @@ TEST(EppStream, EveryBodyModeGetsTheReplyItWants) {
        .other = "other",
        .picked = {"headers" + kTo, "body = ''", "body = 'other'"}},
   };
-  for (const Case& c : cases) {
+  for (const EppCase& c : cases) {
     Epp epp;
     EXPECT_EQ(epp.say_all(c.before), c.asked) << c.name;
     EXPECT_EQ(epp.pick(c.other), c.picked) << c.name;

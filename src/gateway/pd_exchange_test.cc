@@ -10,7 +10,7 @@ using net::HttpResponse;
 using testing::HasSubstr;
 
 constexpr const char* kChat = "/v1/chat/completions";
-constexpr const char* kBody =
+constexpr const char* kStreamingBody =
     R"({"model":"m","messages":[],"stream":true,"stream_options":{"include_usage":true},)"
     R"("max_tokens":100,"min_tokens":3})";
 
@@ -20,7 +20,7 @@ Json json_of(std::string_view text) {
 
 class PdExchangeTest : public testing::Test {
  protected:
-  PdExchange exchange(std::string body = kBody, std::string path = kChat) {
+  PdExchange exchange(std::string body = kStreamingBody, std::string path = kChat) {
     return PdExchange(options_, {.path = std::move(path),
                                  .body = std::move(body),
                                  .prefill_host = "10.0.0.7",
@@ -59,7 +59,7 @@ TEST_F(PdExchangeTest, NixlGivesDecodeTheClientsLimitsAndPrefillsBlocks) {
   (void)split.start();
   const PdStep step = split.on_prefill(prefill_reply());
   const auto& decode = std::get<AskDecode>(step);
-  Json expected = json_of(kBody);
+  Json expected = json_of(kStreamingBody);
   expected["kv_transfer_params"] = json_of(prefill_reply().body)["kv_transfer_params"];
   EXPECT_EQ(decode.body, codec::render_json(expected));
   EXPECT_EQ(decode.cached_tokens, 32U);
@@ -97,7 +97,7 @@ TEST_F(PdExchangeTest, DecodesAloneWhenPrefillFails) {
     (void)split.start();
     const PdStep step = split.on_prefill(failure);
     ASSERT_TRUE(std::holds_alternative<AskDecode>(step));
-    EXPECT_EQ(std::get<AskDecode>(step).body, kBody);  // Byte for byte.
+    EXPECT_EQ(std::get<AskDecode>(step).body, kStreamingBody);  // Byte for byte.
     EXPECT_FALSE(std::get<AskDecode>(step).cached_tokens);
     EXPECT_NE(std::get<AskDecode>(step).why_alone, "");
   }

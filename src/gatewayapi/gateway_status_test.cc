@@ -38,7 +38,7 @@ data:
   tls.key: LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCk1BPT0K
 )";
 
-World world_with(std::string_view gateway_spec, std::string_view more = "") {
+World world_with_gateway(std::string_view gateway_spec, std::string_view more = "") {
   FileConfig config = config_of(std::string(kClass) + R"(
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
@@ -48,15 +48,15 @@ spec: )" + std::string(gateway_spec) +
   return std::move(config.world);
 }
 
-Json status_of(const World& world, const StatusOptions& options = status_options()) {
+Json gateway_status(const World& world, const StatusOptions& options = status_options()) {
   return planned_status(plan_statuses(world, compile(world, {}), options), "Gateway", "gw");
 }
 
 TEST(GatewayStatus, ASoundGatewayIsAcceptedAndProgrammed) {
-  World world =
-      world_with("{gatewayClassName: rage, listeners: [{name: web, port: 80, protocol: HTTP}]}");
+  World world = world_with_gateway(
+      "{gatewayClassName: rage, listeners: [{name: web, port: 80, protocol: HTTP}]}");
   put_routes(world, "- {name: a}\n- {name: b}\n- {name: c, namespace: far}");
-  const Json status = status_of(world);
+  const Json status = gateway_status(world);
   EXPECT_EQ(condition(status, "Accepted"), "True/Accepted");
   EXPECT_EQ(condition(status, "Programmed"), "True/Programmed");
   EXPECT_EQ(status["conditions"][0]["observedGeneration"], 7);
@@ -142,9 +142,9 @@ TEST(GatewayStatus, Listeners) {
   };
   for (const ListenerCase& c : cases) {
     SCOPED_TRACE(c.about);
-    const World world = world_with(
+    const World world = world_with_gateway(
         std::string("{gatewayClassName: rage, listeners: ") + c.listeners + "}", kSecret);
-    const Json status = status_of(world);
+    const Json status = gateway_status(world);
     const Json& listener = status["listeners"][0];
     EXPECT_EQ(condition(listener, "Accepted"), c.accepted);
     EXPECT_EQ(condition(listener, "Conflicted"), c.conflicted);
@@ -156,7 +156,7 @@ TEST(GatewayStatus, Listeners) {
 }
 
 TEST(GatewayStatus, AGrantOpensACertificateOfAnotherNamespace) {
-  const World world = world_with(
+  const World world = world_with_gateway(
       "{gatewayClassName: rage, listeners: [{name: a, port: 443, protocol: HTTPS, tls: "
       "{certificateRefs: [{name: cert, namespace: vault}]}}]}",
       std::string(kSecret) + R"(
@@ -178,13 +178,13 @@ spec:
 
 // "MUST be set on all Listeners with overlapping TLS config", "MUST NOT be set when it is False".
 TEST(GatewayStatus, OverlappingHostnamesOverTlsAreReported) {
-  World world = world_with(
+  World world = world_with_gateway(
       "{gatewayClassName: rage, listeners: ["
       "{name: a, port: 443, protocol: HTTPS, hostname: foo.example.com}, "
       "{name: b, port: 443, protocol: HTTPS, hostname: foo.example.org}, "
       "{name: c, port: 443, protocol: HTTPS, hostname: '*.example.com'}, "
       "{name: d, port: 8443, protocol: HTTPS, hostname: '*.example.com'}]}");
-  Json status = status_of(world);
+  Json status = gateway_status(world);
   EXPECT_EQ(condition(status["listeners"][0], "OverlappingTLSConfig"), "True/OverlappingHostnames");
   EXPECT_EQ(condition_message(status["listeners"][0], "OverlappingTLSConfig"),
             "shares hosts with c");
@@ -194,12 +194,12 @@ TEST(GatewayStatus, OverlappingHostnamesOverTlsAreReported) {
   Gateway& gateway = world.gateways.begin()->second;
   gateway.status = status;
   gateway.listeners[0].hostname = "foo.example.net";
-  status = status_of(world);
+  status = gateway_status(world);
   EXPECT_EQ(condition(status["listeners"][0], "OverlappingTLSConfig"), "absent");
 }
 
 TEST(GatewayStatus, SupportedKindsAreThoseThatWereAskedFor) {
-  const Json status = status_of(world_with(
+  const Json status = gateway_status(world_with_gateway(
       "{gatewayClassName: rage, listeners: [{name: a, port: 80, protocol: HTTP, allowedRoutes: "
       "{kinds: [{kind: UDPRoute}, {kind: HTTPRoute}]}}]}"));
   EXPECT_EQ(status["listeners"][0]["supportedKinds"],
@@ -207,11 +207,11 @@ TEST(GatewayStatus, SupportedKindsAreThoseThatWereAskedFor) {
 }
 
 TEST(GatewayStatus, WithoutAnAddressNothingIsProgrammed) {
-  const World world =
-      world_with("{gatewayClassName: rage, listeners: [{name: web, port: 80, protocol: HTTP}]}");
+  const World world = world_with_gateway(
+      "{gatewayClassName: rage, listeners: [{name: web, port: 80, protocol: HTTP}]}");
   StatusOptions options = status_options();
   options.facts.clear();
-  const Json status = status_of(world, options);
+  const Json status = gateway_status(world, options);
   EXPECT_EQ(condition(status, "Accepted"), "True/Accepted");
   EXPECT_EQ(condition(status, "Programmed"), "False/AddressNotAssigned");
   EXPECT_EQ(condition(status["listeners"][0], "Programmed"), "False/Pending");
@@ -220,12 +220,12 @@ TEST(GatewayStatus, WithoutAnAddressNothingIsProgrammed) {
 
 // A port that cannot be opened must not make the gateway give it up: the next try may succeed.
 TEST(GatewayStatus, APortThatCannotBeOpenedIsReportedAndStillServed) {
-  const World world = world_with(
+  const World world = world_with_gateway(
       "{gatewayClassName: rage, listeners: [{name: web, port: 80, protocol: HTTP}, "
       "{name: alt, port: 81, protocol: HTTP}]}");
   StatusOptions options = status_options();
   options.facts.begin()->second.failed_listeners["alt"] = "address already in use";
-  const Json status = status_of(world, options);
+  const Json status = gateway_status(world, options);
   EXPECT_EQ(condition(status, "Programmed"), "True/Programmed");
   EXPECT_EQ(condition(status, "Accepted"), "True/ListenersNotValid");
   EXPECT_THAT(condition_message(status, "Accepted"), HasSubstr("alt"));
@@ -246,21 +246,21 @@ TEST(GatewayStatus, AddressesAndParametersThatAreNotSupported) {
   };
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.spec);
-    const World world = world_with(
+    const World world = world_with_gateway(
         std::string(
             "{gatewayClassName: rage, listeners: [{name: web, port: 80, protocol: HTTP}], ") +
         c.spec + "}");
-    EXPECT_EQ(condition(status_of(world), "Accepted"), c.accepted);
+    EXPECT_EQ(condition(gateway_status(world), "Accepted"), c.accepted);
   }
-  const World world = world_with(
+  const World world = world_with_gateway(
       "{gatewayClassName: rage, addresses: [{value: 127.0.0.5}], listeners: [{name: web, port: 80, "
       "protocol: HTTP}]}");
   EXPECT_THAT(compile(world, {}).gateways.at(0).requested_addresses, ElementsAre("127.0.0.5"));
 }
 
 TEST(GatewayStatus, GatewaysOfOthersAreLeftAlone) {
-  World world =
-      world_with("{gatewayClassName: theirs, listeners: [{name: web, port: 80, protocol: HTTP}]}");
+  World world = world_with_gateway(
+      "{gatewayClassName: theirs, listeners: [{name: web, port: 80, protocol: HTTP}]}");
   put_routes(world, "- {name: a}");
   EXPECT_THAT(compile(world, {}).gateways, IsEmpty());
   for (const StatusChange& change : plan_statuses(world, compile(world, {}), status_options())) {
@@ -289,8 +289,8 @@ TEST(GatewayStatus, ClassesOfOursAreAccepted) {
 }
 
 TEST(GatewayStatus, AClassWithParametersIsNot) {
-  World world =
-      world_with("{gatewayClassName: rage, listeners: [{name: w, port: 80, protocol: HTTP}]}");
+  World world = world_with_gateway(
+      "{gatewayClassName: rage, listeners: [{name: w, port: 80, protocol: HTTP}]}");
   world.classes.begin()->second.has_parameters = true;
   const auto changes = plan_statuses(world, compile(world, {}), status_options());
   EXPECT_EQ(condition(planned_status(changes, "GatewayClass", "rage"), "Accepted"),
@@ -300,8 +300,8 @@ TEST(GatewayStatus, AClassWithParametersIsNot) {
 
 // A write per reconcile would wake every watcher of the cluster for nothing.
 TEST(GatewayStatus, NothingIsWrittenTwice) {
-  World world =
-      world_with("{gatewayClassName: rage, listeners: [{name: web, port: 80, protocol: HTTP}]}");
+  World world = world_with_gateway(
+      "{gatewayClassName: rage, listeners: [{name: web, port: 80, protocol: HTTP}]}");
   const auto first = plan_statuses(world, compile(world, {}), status_options());
   ASSERT_EQ(first.size(), 2U);
   world.gateways.begin()->second.status = first[1].status;
@@ -311,14 +311,14 @@ TEST(GatewayStatus, NothingIsWrittenTwice) {
 }
 
 TEST(GatewayStatus, OnlyWhatChangedGetsANewTime) {
-  World world =
-      world_with("{gatewayClassName: rage, listeners: [{name: web, port: 80, protocol: HTTP}]}");
+  World world = world_with_gateway(
+      "{gatewayClassName: rage, listeners: [{name: web, port: 80, protocol: HTTP}]}");
   StatusOptions closed = status_options();
   closed.facts.clear();
-  Json before = status_of(world, closed);
+  Json before = gateway_status(world, closed);
   before["conditions"].push_back({{"type", "example.org/Audited"}, {"status", "True"}});
   world.gateways.begin()->second.status = before;
-  const Json after = status_of(world, status_options("2027-01-01T00:00:00Z"));
+  const Json after = gateway_status(world, status_options("2027-01-01T00:00:00Z"));
   const Json& conditions = after["conditions"];
   EXPECT_EQ((*find_condition_for_test(conditions, "Accepted"))["lastTransitionTime"],
             "2026-01-01T00:00:00Z");

@@ -13,7 +13,7 @@ struct MatchCase {
   bool matched;
 };
 
-void check(std::span<const MatchCase> cases) {
+void check_matches(std::span<const MatchCase> cases) {
   for (const MatchCase& c : cases) {
     SCOPED_TRACE(std::string(c.about) + ": " + c.matches + " <- " + c.request);
     const World world =
@@ -81,7 +81,7 @@ TEST(RouteMatchCases, Paths) {
        "c",
        true},
   };
-  check(kCases);
+  check_matches(kCases);
 }
 
 TEST(RouteMatchCases, Methods) {
@@ -95,7 +95,7 @@ TEST(RouteMatchCases, Methods) {
       {"with path, method alone", "[{method: GET, path: {value: /a}}]", "GET h /b", false},
       {"extension methods match rules without one", "[{}]", "PROPFIND h /", true},
   };
-  check(kCases);
+  check_matches(kCases);
 }
 
 TEST(RouteMatchCases, Headers) {
@@ -133,7 +133,7 @@ TEST(RouteMatchCases, Headers) {
       {"with a path: both given", "[{path: {value: /foo}, headers: [{name: v, value: x}]}]",
        "GET h /foo/a v:x", true},
   };
-  check(kCases);
+  check_matches(kCases);
 }
 
 TEST(RouteMatchCases, QueryParameters) {
@@ -181,7 +181,7 @@ TEST(RouteMatchCases, QueryParameters) {
        true},
       {"empty parts", kOne, "GET h /?&&animal=whale&", true},
   };
-  check(kCases);
+  check_matches(kCases);
 }
 
 TEST(RouteMatchCases, GrpcServicesAndMethods) {

@@ -14,7 +14,7 @@ struct PrecedenceCase {
   const char* expected;
 };
 
-void check(std::span<const PrecedenceCase> cases) {
+void check_precedence(std::span<const PrecedenceCase> cases) {
   for (const PrecedenceCase& c : cases) {
     SCOPED_TRACE(c.about);
     const Compiled compiled = compile(world_of_routes(c.routes), {});
@@ -66,7 +66,7 @@ TEST(RoutePrecedenceCases, TheMostSpecificPathWins) {
        "{name: p, matches: [{path: {value: /a}}]}]}",
        "GET h /a", "p"},
   };
-  check(kCases);
+  check_precedence(kCases);
 }
 
 TEST(RoutePrecedenceCases, ThenMethodThenHeadersThenParameters) {
@@ -116,7 +116,7 @@ TEST(RoutePrecedenceCases, ThenMethodThenHeadersThenParameters) {
        "{name: second, matches: [{path: {value: /a}}]}]}",
        "GET h /a", "first"},
   };
-  check(kCases);
+  check_precedence(kCases);
 }
 
 constexpr const char* kAges = R"(
@@ -158,7 +158,7 @@ TEST(RoutePrecedenceCases, ThenAgeThenName) {
        "{name: rb}]}",
        "GET h /", "rb"},
   };
-  check(kCases);
+  check_precedence(kCases);
 }
 
 constexpr const char* kHosts = R"(
@@ -199,7 +199,7 @@ TEST(RoutePrecedenceCases, TheMostSpecificHostnameComesFirst) {
        "GET y.org /", "r"},
       {"none of them", "- {hostnames: [x.org, y.org], rules: [{name: r}]}", "GET z.org /", "404"},
   };
-  check(kCases);
+  check_precedence(kCases);
 }
 
 TEST(RoutePrecedenceCases, ManyModelsBehindOnePath) {
@@ -223,7 +223,7 @@ TEST(RoutePrecedenceCases, ManyModelsBehindOnePath) {
       {"no model", routes.c_str(), "POST h /v1/chat", "rest"},
       {"a method outweighs the header", routes.c_str(), "PUT h /v1/chat x-model:m7", "put"},
   };
-  check(cases);
+  check_precedence(cases);
 }
 
 TEST(RoutePrecedenceCases, GrpcMethodsBeforeServices) {

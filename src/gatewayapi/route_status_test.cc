@@ -51,7 +51,7 @@ Json parents_of(const World& world, std::string_view name = "route",
   return status.is_null() ? Json() : status.at("parents");
 }
 
-World world_with(std::string_view routes) {
+World world_with_routes(std::string_view routes) {
   World world = world_of(kWorld);
   put_routes(world, routes);
   return world;
@@ -112,7 +112,7 @@ TEST(RouteStatus, Attachment) {
   };
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.about);
-    const World world = world_with(c.route);
+    const World world = world_with_routes(c.route);
     const Json parents = parents_of(world);
     ASSERT_EQ(parents.size(), 1U);
     EXPECT_EQ(condition(parents[0], "Accepted"), c.accepted);
@@ -127,9 +127,9 @@ TEST(RouteStatus, Attachment) {
 }
 
 TEST(RouteStatus, EntriesSayWhoseTheyAre) {
-  const Json parents =
-      parents_of(world_with("- {generation: 4, parents: [{name: gw, sectionName: same}, {name: gw, "
-                            "sectionName: none}]}"));
+  const Json parents = parents_of(
+      world_with_routes("- {generation: 4, parents: [{name: gw, sectionName: same}, {name: gw, "
+                        "sectionName: none}]}"));
   ASSERT_EQ(parents.size(), 2U);
   EXPECT_EQ(parents[0]["controllerName"], "rage.dev/gateway-controller");
   EXPECT_EQ(parents[0]["parentRef"],
@@ -143,7 +143,7 @@ TEST(RouteStatus, EntriesSayWhoseTheyAre) {
 
 // Another controller's entry is its own; ours for a gateway that is gone must go.
 TEST(RouteStatus, OnlyOurEntriesAreTouched) {
-  const World world = world_with(R"(
+  const World world = world_with_routes(R"(
 - parents: [{name: gw}, {name: theirs}, {name: missing}, {name: svc, kind: Service, group: ""}]
   status:
     parents:
@@ -159,7 +159,7 @@ TEST(RouteStatus, OnlyOurEntriesAreTouched) {
 }
 
 TEST(RouteStatus, EntriesKeepTheirPlaces) {
-  World world = world_with("- {}");
+  World world = world_with_routes("- {}");
   const Json ours = parents_of(world)[0];
   const Json theirs = {{"parentRef", {{"name", "theirs"}}}, {"controllerName", "x.org/y"}};
   world.http_routes.begin()->second.status = {{"parents", {ours, theirs}}};
@@ -173,14 +173,14 @@ TEST(RouteStatus, EntriesKeepTheirPlaces) {
 
 // A cache that lags behind must not put an older verdict over a newer one.
 TEST(RouteStatus, WhatIsSaidOfANewerGenerationStays) {
-  World world = world_with("- {generation: 5}");
+  World world = world_with_routes("- {generation: 5}");
   world.http_routes.begin()->second.status = {{"parents", parents_of(world)}};
   world.http_routes.begin()->second.meta.generation = 4;
   EXPECT_EQ(parents_of(world), Json());
 }
 
 TEST(RouteStatus, ARouteThatLeftLosesItsEntry) {
-  const World world = world_with(R"(
+  const World world = world_with_routes(R"(
 - parents: [{name: theirs}]
   status:
     parents:
@@ -191,11 +191,11 @@ TEST(RouteStatus, ARouteThatLeftLosesItsEntry) {
 }
 
 TEST(RouteStatus, RoutesOfOthersGetNoStatus) {
-  EXPECT_EQ(parents_of(world_with("- {parents: [{name: theirs}]}")), Json());
+  EXPECT_EQ(parents_of(world_with_routes("- {parents: [{name: theirs}]}")), Json());
 }
 
 TEST(RouteStatus, OneWrongRuleIsDroppedAndTheRestServed) {
-  const World world = world_with(R"(- {rules: [{name: good, matches: [{path: {value: /a}}]},
+  const World world = world_with_routes(R"(- {rules: [{name: good, matches: [{path: {value: /a}}]},
     {name: bad, matches: [{path: {value: /b, type: Glob}}]}, {name: other}]})");
   const Json parents = parents_of(world);
   EXPECT_EQ(condition(parents[0], "Accepted"), "True/Accepted");
@@ -208,7 +208,7 @@ TEST(RouteStatus, OneWrongRuleIsDroppedAndTheRestServed) {
 }
 
 TEST(RouteStatus, PartiallyInvalidGoesWhenItIsMended) {
-  World world = world_with("- {rules: [{}, {matches: [{method: Get}]}]}");
+  World world = world_with_routes("- {rules: [{}, {matches: [{method: Get}]}]}");
   Json status = {{"parents", parents_of(world)}};
   world = world_of(kWorld);
   put_routes(world, "- {generation: 2, rules: [{}, {matches: [{method: GET}]}]}");
@@ -219,7 +219,8 @@ TEST(RouteStatus, PartiallyInvalidGoesWhenItIsMended) {
 }
 
 TEST(RouteStatus, SessionPersistenceIsNamedAsIgnored) {
-  const Json parents = parents_of(world_with("- {rules: [{sessionPersistence: {type: Cookie}}]}"));
+  const Json parents =
+      parents_of(world_with_routes("- {rules: [{sessionPersistence: {type: Cookie}}]}"));
   EXPECT_EQ(condition(parents[0], "Accepted"), "True/Accepted");
   EXPECT_EQ(condition_message(parents[0], "Accepted"),
             "spec.rules[0].sessionPersistence is ignored");
@@ -227,13 +228,13 @@ TEST(RouteStatus, SessionPersistenceIsNamedAsIgnored) {
 
 TEST(RouteStatus, NothingIsWrittenTwice) {
   World world =
-      world_with("- {parents: [{name: gw, sectionName: same}, {name: gw, sectionName: x}]}");
+      world_with_routes("- {parents: [{name: gw, sectionName: same}, {name: gw, sectionName: x}]}");
   world.http_routes.begin()->second.status = {{"parents", parents_of(world)}};
   EXPECT_EQ(parents_of(world, "route", "HTTPRoute", "2027-01-01T00:00:00Z"), Json());
 }
 
 TEST(RouteStatus, OnlyWhatChangedGetsANewTime) {
-  World world = world_with("- {rules: [{backendRefs: [{name: s, port: 80}]}]}");
+  World world = world_with_routes("- {rules: [{backendRefs: [{name: s, port: 80}]}]}");
   const Json before = parents_of(world);
   EXPECT_EQ(condition(before[0], "ResolvedRefs"), "False/BackendNotFound");
   world.http_routes.begin()->second.status = {{"parents", before}};

@@ -30,7 +30,7 @@ struct RuleCase {
   const char* problem;  // "": none. Otherwise a part of "reason path: why".
 };
 
-void check(std::span<const RuleCase> cases, std::string_view kind = "HTTPRoute") {
+void check_rules(std::span<const RuleCase> cases, std::string_view kind = "HTTPRoute") {
   for (const RuleCase& c : cases) {
     SCOPED_TRACE(c.rule);
     const std::string problem = first_problem(parse_rules("[" + std::string(c.rule) + "]", kind));
@@ -71,7 +71,7 @@ TEST(ValidationCases, Matches) {
       {"{matches: [x]}", "matches[0]: must be an object"},
       {"{matches: [{path: {value: 5}}]}", "path.value: must be a string"},
   };
-  check(kCases);
+  check_rules(kCases);
 }
 
 TEST(ValidationCases, Filters) {
@@ -139,7 +139,7 @@ TEST(ValidationCases, Filters) {
        "{type: RequestMirror, requestMirror: {backendRef: {name: t, port: 80}}}]}",
        ""},
   };
-  check(kCases);
+  check_rules(kCases);
 }
 
 TEST(ValidationCases, BackendsTimeoutsRetries) {
@@ -158,7 +158,7 @@ TEST(ValidationCases, BackendsTimeoutsRetries) {
       {"{retry: {attempts: -1}}", "retry.attempts: must be a whole number"},
       {"{retry: {codes: [500, 503], attempts: 3, backoff: 100ms}}", ""},
   };
-  check(kCases);
+  check_rules(kCases);
 }
 
 TEST(ValidationCases, GrpcRules) {
@@ -171,7 +171,7 @@ TEST(ValidationCases, GrpcRules) {
        "'RegularExpression' is not supported; use Exact"},
       {"{filters: [{type: URLRewrite, urlRewrite: {}}]}", "'URLRewrite' is not a filter"},
   };
-  check(kCases, "GRPCRoute");
+  check_rules(kCases, "GRPCRoute");
 }
 
 TEST(ValidationCases, LimitsOfTheApi) {

@@ -8,7 +8,7 @@ namespace {
 
 using codec::Json;
 
-std::shared_ptr<const Policy> policy_of(const std::string& action) {
+std::shared_ptr<const Policy> policy_with_action(const std::string& action) {
   return *load_policy("scanners:\n- {type: sensitive, action: " + action + "}\n");
 }
 
@@ -27,7 +27,7 @@ Json guarded(const std::string& action, const Json& message, const Json& more = 
   Json reply = completion(message);
   reply.update(more);
   Outcome outcome;
-  const auto shown = guard_completion(*policy_of(action), reply, outcome);
+  const auto shown = guard_completion(*policy_with_action(action), reply, outcome);
   EXPECT_TRUE(shown);
   return shown ? *shown : Json();
 }
@@ -85,7 +85,7 @@ TEST(GuardCompletion, TextParts) {
 
 // What cannot be scanned must not pass.
 TEST(GuardCompletion, FailsClosed) {
-  const auto policy = policy_of("redact");
+  const auto policy = policy_with_action("redact");
   const Json cases[] = {
       Json::array(),
       Json::object(),

@@ -12,7 +12,7 @@ using codec::Json;
 using testing::HasSubstr;
 using testing::Not;
 
-std::shared_ptr<const Policy> policy_of(const std::string& scanners) {
+std::shared_ptr<const Policy> stream_policy(const std::string& scanners) {
   return *load_policy("scanners:\n" + scanners);
 }
 
@@ -62,7 +62,7 @@ Shown read(std::string text) {
 }
 
 Shown run(const std::string& scanners, const std::vector<std::string>& pieces) {
-  StreamGuard guard(policy_of(scanners));
+  StreamGuard guard(stream_policy(scanners));
   std::string text;
   for (const std::string& piece : pieces) text += guard.feed(piece);
   text += guard.finish();

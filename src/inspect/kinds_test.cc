@@ -5,7 +5,7 @@
 namespace rage::inspect {
 namespace {
 
-constexpr std::string_view kDiscovery = R"({"kind": "APIGroupDiscoveryList", "items": [
+constexpr std::string_view kKindsDiscovery = R"({"kind": "APIGroupDiscoveryList", "items": [
   {"metadata": {}, "versions": [{"version": "v1", "resources": [
     {"resource": "pods", "singularResource": "pod", "shortNames": ["po"], "scope": "Namespaced",
      "responseKind": {"kind": "Pod"}, "verbs": ["get", "list"], "categories": ["all"]},
@@ -24,7 +24,7 @@ constexpr std::string_view kDiscovery = R"({"kind": "APIGroupDiscoveryList", "it
 
 class KindsTest : public testing::Test {
  protected:
-  KindsTest() { EXPECT_TRUE(kinds_.add(kDiscovery)); }
+  KindsTest() { EXPECT_TRUE(kinds_.add(kKindsDiscovery)); }
   std::string found(std::string_view name) {
     const auto kind = kinds_.find(name);
     return kind ? kind->type.api_version() + " " + kind->type.kind : kind.error().message;

@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-const ResourceType kPods{.group = "", .version = "v1", .kind = "Pod", .plural = "pods"};
+const ResourceType kWatchedPods{.group = "", .version = "v1", .kind = "Pod", .plural = "pods"};
 
 std::string pod(std::string_view name, int version) {
   return fmt::format(
@@ -48,7 +48,7 @@ class InformerTest : public testing::Test {
   void run(std::size_t requests, InformerOptions options = {}) {
     client_ = make_kube_client(server_, clock_, {.server = "https://api"},
                                {.watch_event_bytes_max = 10'000});
-    informer_ = std::make_unique<Informer>(*client_, clock_, kPods, std::move(options));
+    informer_ = std::make_unique<Informer>(*client_, clock_, kWatchedPods, std::move(options));
     informer_->on_change([this](const Change& change) {
       const auto version = [](const ObjectPtr& one) {
         return one ? one->meta().resource_version : std::string("none");

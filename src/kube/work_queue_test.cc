@@ -20,8 +20,8 @@ namespace {
 using namespace std::chrono_literals;
 using apis::ObjectKey;
 
-const ObjectKey kA{.ns = "n", .name = "a"};
-const ObjectKey kB{.ns = "n", .name = "b"};
+const ObjectKey kFirst{.ns = "n", .name = "a"};
+const ObjectKey kSecond{.ns = "n", .name = "b"};
 const std::stop_token kNever;
 
 std::optional<ObjectKey> get_now(WorkQueue& queue) {
@@ -32,12 +32,12 @@ std::optional<ObjectKey> get_now(WorkQueue& queue) {
 TEST(WorkQueue, HoldsEachKeyOnceAndInOrder) {
   ManualClock clock;
   WorkQueue queue(clock);
-  for (const ObjectKey& key : {kA, kB, kA}) queue.add(key);
+  for (const ObjectKey& key : {kFirst, kSecond, kFirst}) queue.add(key);
   EXPECT_EQ(queue.depth(), 2U);
-  EXPECT_EQ(queue.get(kNever), kA);
-  EXPECT_EQ(queue.get(kNever), kB);
-  queue.done(kA);
-  queue.done(kB);
+  EXPECT_EQ(queue.get(kNever), kFirst);
+  EXPECT_EQ(queue.get(kNever), kSecond);
+  queue.done(kFirst);
+  queue.done(kSecond);
   EXPECT_EQ(queue.depth(), 0U);
 }
 
@@ -45,39 +45,39 @@ TEST(WorkQueue, HoldsEachKeyOnceAndInOrder) {
 TEST(WorkQueue, BringsBackAKeyThatWasAddedWhileWorkedOn) {
   ManualClock clock;
   WorkQueue queue(clock);
-  queue.add(kA);
-  EXPECT_EQ(queue.get(kNever), kA);
-  queue.add(kA);
-  queue.add(kA);
+  queue.add(kFirst);
+  EXPECT_EQ(queue.get(kNever), kFirst);
+  queue.add(kFirst);
+  queue.add(kFirst);
   EXPECT_EQ(get_now(queue), std::nullopt);
-  queue.done(kA);
-  EXPECT_EQ(get_now(queue), kA);
-  queue.done(kA);
+  queue.done(kFirst);
+  EXPECT_EQ(get_now(queue), kFirst);
+  queue.done(kFirst);
   EXPECT_EQ(get_now(queue), std::nullopt);
 }
 
 TEST(WorkQueue, DelaysAndTheEarliestWins) {
   ManualClock clock;
   WorkQueue queue(clock);
-  queue.add_after(kA, 10s);
-  queue.add_after(kA, 3s);
-  queue.add_after(kA, 7s);
-  queue.add_after(kB, 5s);
+  queue.add_after(kFirst, 10s);
+  queue.add_after(kFirst, 3s);
+  queue.add_after(kFirst, 7s);
+  queue.add_after(kSecond, 5s);
   clock.wait_for_sleepers(1);
   clock.advance(2999ms);
   EXPECT_EQ(queue.depth(), 0U);
   clock.advance(1ms);
-  EXPECT_EQ(queue.get(kNever), kA);
-  queue.done(kA);
+  EXPECT_EQ(queue.get(kNever), kFirst);
+  queue.done(kFirst);
   clock.wait_for_sleepers(1);
   clock.advance(2s);
-  EXPECT_EQ(queue.get(kNever), kB);
-  queue.done(kB);
-  clock.advance(1h);  // The later delays of kA have gone with the earliest.
-  queue.add_after(kB, 0ms);
-  EXPECT_EQ(queue.get(kNever), kB);
+  EXPECT_EQ(queue.get(kNever), kSecond);
+  queue.done(kSecond);
+  clock.advance(1h);  // The later delays of kFirst have gone with the earliest.
+  queue.add_after(kSecond, 0ms);
+  EXPECT_EQ(queue.get(kNever), kSecond);
   EXPECT_EQ(queue.depth(), 0U);
-  queue.done(kB);
+  queue.done(kSecond);
 }
 
 TEST(WorkQueue, BacksOffPerKeyUntilForgotten) {
@@ -93,11 +93,11 @@ TEST(WorkQueue, BacksOffPerKeyUntilForgotten) {
     return delay;
   };
   std::vector<std::chrono::nanoseconds> delays;
-  for (int i = 0; i < 5; ++i) delays.push_back(fail_once(kA));
+  for (int i = 0; i < 5; ++i) delays.push_back(fail_once(kFirst));
   EXPECT_THAT(delays, testing::ElementsAre(5ms, 10ms, 18ms, 18ms, 18ms));
-  EXPECT_EQ(fail_once(kB), 5ms);
-  queue.forget(kA);
-  EXPECT_EQ(fail_once(kA), 5ms);
+  EXPECT_EQ(fail_once(kSecond), 5ms);
+  queue.forget(kFirst);
+  EXPECT_EQ(fail_once(kFirst), 5ms);
 }
 
 TEST(WorkQueue, GetEndsWithTheStopTokenAndWithTheQueue) {
@@ -107,15 +107,15 @@ TEST(WorkQueue, GetEndsWithTheStopTokenAndWithTheQueue) {
   std::jthread waiting([&] { EXPECT_EQ(queue.get(stop.get_token()), std::nullopt); });
   stop.request_stop();
   waiting.join();
-  queue.add(kA);
+  queue.add(kFirst);
   EXPECT_EQ(queue.get(stop.get_token()), std::nullopt);  // It stays for somebody else.
 
-  queue.add_after(kB, 1s);
+  queue.add_after(kSecond, 1s);
   queue.shut_down();
-  queue.add(kB);
-  EXPECT_EQ(queue.get(kNever), kA);
-  queue.add(kA);  // Not taken in any more.
-  queue.done(kA);
+  queue.add(kSecond);
+  EXPECT_EQ(queue.get(kNever), kFirst);
+  queue.add(kFirst);  // Not taken in any more.
+  queue.done(kFirst);
   EXPECT_EQ(queue.get(kNever), std::nullopt);
   queue.shut_down();
 }
@@ -124,14 +124,14 @@ TEST(WorkQueue, CountsUnderClientGosNames) {
   ManualClock clock;
   obs::MetricRegistry metrics;
   WorkQueue queue(clock, {.metrics = &metrics, .name = "workspace"});
-  queue.add(kA);
-  queue.add(kA);
-  queue.add(kB);
+  queue.add(kFirst);
+  queue.add(kFirst);
+  queue.add(kSecond);
   clock.advance(2s);
-  EXPECT_EQ(queue.get(kNever), kA);
+  EXPECT_EQ(queue.get(kNever), kFirst);
   clock.advance(3s);
-  queue.done(kA);
-  queue.add_rate_limited(kA);
+  queue.done(kFirst);
+  queue.add_rate_limited(kFirst);
   const std::string text = metrics.render();
   for (const char* line :
        {"workqueue_depth{name=\"workspace\"} 1", "workqueue_adds_total{name=\"workspace\"} 2",

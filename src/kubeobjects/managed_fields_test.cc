@@ -2,19 +2,15 @@
 
 #include <gmock/gmock.h>
 
+#include "codec/json_for_test.h"
 #include "kubeobjects/status.h"
 
 namespace rage::kubeobjects {
 namespace {
 
+using codec::json_of;
 using testing::HasSubstr;
 using testing::Not;
-
-Json parsed(std::string_view text) {
-  auto json = codec::parse_json(text);
-  EXPECT_TRUE(json.has_value()) << text;
-  return json ? *json : Json();
-}
 
 const SchemaView& pod_schema() {
   static const SchemaView schema(find_builtin_type("core.v1.Pod"));
@@ -29,7 +25,7 @@ Result<Json> applied(const Json& live, const Json& config, const char* manager,
 }
 
 Json a_pod(std::string_view spec) {
-  return parsed(fmt::format(
+  return json_of(fmt::format(
       R"({{"apiVersion":"v1","kind":"Pod","metadata":{{"name":"p"}},"spec":{}}})", spec));
 }
 
@@ -39,7 +35,7 @@ TEST(FieldSets, NameItemsByTheirKeys) {
   const std::string text = render_fields(fields_of(pod_schema(), pod)).dump();
   EXPECT_THAT(text, HasSubstr(R"("k:{\"name\":\"a\"}":{".":{},"f:name":{},"f:ports":{)"));
   EXPECT_THAT(text, HasSubstr(R"(k:{\"containerPort\":80,\"protocol\":\"TCP\"})"));
-  EXPECT_EQ(parse_fields(parsed(text)), fields_of(pod_schema(), pod));
+  EXPECT_EQ(parse_fields(json_of(text)), fields_of(pod_schema(), pod));
 }
 
 // Two appliers of one list: each gives up its own items, never the other's.

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "codec/json_for_test.h"
 #include "kubeobjects/builtin_defaults.h"
 #include "kubeobjects/selectors.h"
 #include "kubeobjects/writes.h"
@@ -7,16 +8,11 @@
 namespace rage::kubeobjects {
 namespace {
 
+using codec::json_of;
 using testing::HasSubstr;
 
-Json parsed(std::string_view text) {
-  auto json = codec::parse_json(text);
-  EXPECT_TRUE(json.has_value()) << text;
-  return json ? *json : Json();
-}
-
 ResourcePtr widget() {
-  const Json crd = parsed(R"({"metadata":{"name":"widgets.example.org"},"spec":{
+  const Json crd = json_of(R"({"metadata":{"name":"widgets.example.org"},"spec":{
     "group":"example.org","scope":"Namespaced","names":{"kind":"Widget","plural":"widgets"},
     "versions":[{"name":"v1","served":true,"storage":true,"subresources":{"status":{}},
     "schema":{"openAPIV3Schema":{"type":"object","properties":{"spec":{"type":"object",
@@ -37,7 +33,7 @@ WriteTarget target(const ResourcePtr& resource) {
 }
 
 Result<Written> created(std::string_view spec) {
-  Json document = parsed(fmt::format(R"({{"spec":{}}})", spec));
+  Json document = json_of(fmt::format(R"({{"spec":{}}})", spec));
   const WriteTarget where = target(widget());
   RETURN_IF_ERROR(address_document(where, document));
   return prepare_create(where, std::move(document), "uid-1");
@@ -54,10 +50,10 @@ TEST(Creation, PrunesFillsInAndNames) {
 // Found by the address sanitizer: defaults that are made of a sibling read it after it had moved.
 TEST(Creation, DefaultsMadeOfSiblingsAreWhole) {
   const Registry registry;
-  Json secret = parsed(R"({"stringData":{"a":"one","b":"two"}})");
+  Json secret = json_of(R"({"stringData":{"a":"one","b":"two"}})");
   fill_in_defaults(*registry.find("", "v1", "secrets"), secret);
   EXPECT_EQ(secret["data"].dump(), R"({"a":"b25l","b":"dHdv"})");
-  Json service = parsed(R"({"spec":{"ports":[{"port":80},{"port":81,"targetPort":"web"}]}})");
+  Json service = json_of(R"({"spec":{"ports":[{"port":80},{"port":81,"targetPort":"web"}]}})");
   fill_in_defaults(*registry.find("", "v1", "services"), service);
   EXPECT_EQ(service["spec"]["ports"][0]["targetPort"], 80);
   EXPECT_EQ(service["spec"]["ports"][1]["targetPort"], "web");
@@ -79,7 +75,7 @@ TEST(Updates, KeepStatusAndSpecApart) {
   Json live = created(R"({"size":"s"})")->object;
   live["metadata"]["resourceVersion"] = "5";
   Json wanted = live;
-  wanted["status"] = parsed(R"({"phase":"x"})");
+  wanted["status"] = json_of(R"({"phase":"x"})");
   WriteTarget where = target(widget());
   EXPECT_FALSE(prepare_update(where, live, wanted)->object.contains("status"));
   where.subresource = "status";
@@ -116,7 +112,7 @@ bool selects(std::string_view labels, std::string_view object) {
   auto requirements = parse_label_selector(labels);
   EXPECT_TRUE(requirements.has_value()) << labels;
   return Selector{.labels = *requirements, .fields = {}}.matches(
-      parsed(fmt::format(R"({{"metadata":{{"labels":{}}}}})", object)));
+      json_of(fmt::format(R"({{"metadata":{{"labels":{}}}}})", object)));
 }
 
 TEST(Selectors, MeanWhatTheDocumentationSays) {

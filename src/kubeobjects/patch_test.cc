@@ -2,19 +2,16 @@
 
 #include <gmock/gmock.h>
 
+#include "codec/json_for_test.h"
 #include "kubeobjects/status.h"
 
 namespace rage::kubeobjects {
 namespace {
 
-Json parsed(std::string_view text) {
-  auto json = codec::parse_json(text);
-  EXPECT_TRUE(json.has_value()) << text;
-  return json ? *json : Json();
-}
+using codec::json_of;
 
 std::string patched(std::string_view document, std::string_view patch) {
-  const auto result = json_patch(parsed(document), parsed(patch));
+  const auto result = json_patch(json_of(document), json_of(patch));
   return result ? result->dump() : fmt::format("{}", http_status_of(result.error()));
 }
 
@@ -44,18 +41,18 @@ TEST(JsonPatch, RefusesAsAWhole) {
 }
 
 TEST(MergePatch, ReplacesMergesAndRemoves) {
-  EXPECT_EQ(merge_patch(parsed(R"({"a":{"b":1,"c":2},"d":[1]})"),
-                        parsed(R"({"a":{"b":null,"e":3},"d":[2]})"))
+  EXPECT_EQ(merge_patch(json_of(R"({"a":{"b":1,"c":2},"d":[1]})"),
+                        json_of(R"({"a":{"b":null,"e":3},"d":[2]})"))
                 .dump(),
             R"({"a":{"c":2,"e":3},"d":[2]})");
 }
 
 std::string pod_patched(std::string_view patch) {
   const SchemaView pod(find_builtin_type("core.v1.Pod"));
-  const Json live = parsed(R"({"spec":{"containers":[{"name":"a","image":"1",
+  const Json live = json_of(R"({"spec":{"containers":[{"name":"a","image":"1",
       "env":[{"name":"X","value":"1"}]},{"name":"b","image":"2"}],"nodeSelector":{"k":"v"}},
       "metadata":{"finalizers":["f","g"]}})");
-  const auto result = strategic_merge_patch(pod, live, parsed(patch));
+  const auto result = strategic_merge_patch(pod, live, json_of(patch));
   return result ? result->dump() : result.error().message;
 }
 

@@ -36,7 +36,7 @@ using testing::Not;
 using testing::StartsWith;
 
 constexpr char kName[] = "kubernetes.default.svc";
-const std::string kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+const std::string kTlsGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 
 ServerCertificate certificate() {
   return {.chain_pem = testing_pki::kServerCertificate, .key_pem = testing_pki::kServerKey};
@@ -124,7 +124,7 @@ class TlsClient final {
   std::string buffer_;
 };
 
-std::unique_ptr<HttpServer> serve(HttpHandler handler, HttpServerOptions options = {}) {
+std::unique_ptr<HttpServer> serve_tls(HttpHandler handler, HttpServerOptions options = {}) {
   options.workers = std::min<std::size_t>(options.workers, 4);
   if (!options.certificate) options.certificate = always(certificate());
   auto server = HttpServer::create(options, std::move(handler));
@@ -132,12 +132,12 @@ std::unique_ptr<HttpServer> serve(HttpHandler handler, HttpServerOptions options
   return server ? *std::move(server) : nullptr;
 }
 
-void echo(const Context&, const HttpRequest& request, ResponseWriter& writer) {
+void echo_body(const Context&, const HttpRequest& request, ResponseWriter& writer) {
   (void)writer.send({.body = request.method + " " + request.path + " " + request.body});
 }
 
 TEST(HttpsServer, AnswersOurClientThatChecksItsName) {
-  const auto server = serve(echo);
+  const auto server = serve_tls(echo_body);
   const auto http = make_http_transport();
   const auto tls = std::make_shared<const TlsOptions>(
       TlsOptions{.ca_pem = testing_pki::kCa, .server_name = kName});
@@ -154,7 +154,7 @@ TEST(HttpsServer, AnswersOurClientThatChecksItsName) {
 }
 
 TEST(HttpsServer, KeepsTheConnectionAndAnswersPipelinedRequests) {
-  const auto server = serve(echo);
+  const auto server = serve_tls(echo_body);
   TlsClient client(server->port());
   ASSERT_TRUE(client.shake_hands());
   EXPECT_STREQ(SSL_get_version(client.native()), "TLSv1.3");
@@ -169,19 +169,19 @@ TEST(HttpsServer, KeepsTheConnectionAndAnswersPipelinedRequests) {
 }
 
 TEST(HttpsServer, SpeaksTls12AndNothingOlder) {
-  const auto server = serve(echo);
+  const auto server = serve_tls(echo_body);
   TlsClient old(server->port(), {.version_max = TLS1_1_VERSION});
   EXPECT_FALSE(old.shake_hands());
   TlsClient client(server->port(), {.version_max = TLS1_2_VERSION});
   ASSERT_TRUE(client.shake_hands());
   EXPECT_THAT(SSL_get_cipher(client.native()), AllOf(StartsWith("ECDHE-"), HasSubstr("GCM")));
-  client.send(kGet);
+  client.send(kTlsGet);
   EXPECT_THAT(client.read_past("GET / "), StartsWith("HTTP/1.1 200"));
 }
 
 // The API server offers h2 first and believes what is chosen.
 TEST(HttpsServer, ChoosesHttp11) {
-  const auto server = serve(echo);
+  const auto server = serve_tls(echo_body);
   for (const auto& [offered, expected] :
        {std::pair("\x02h2\x08http/1.1", "http/1.1"), std::pair("\x02h2", "")}) {
     TlsClient client(server->port(), {.alpn = offered});
@@ -194,10 +194,10 @@ TEST(HttpsServer, ChoosesHttp11) {
 }
 
 TEST(HttpsServer, ClosesConnectionsThatSpeakPlainHttpOrSayNothing) {
-  const auto server = serve(echo, {.handshake_timeout = 30ms});
+  const auto server = serve_tls(echo_body, {.handshake_timeout = 30ms});
   TlsClient plain(server->port());
   TlsClient silent(server->port());
-  ASSERT_GT(::send(plain.fd(), kGet.data(), kGet.size(), MSG_NOSIGNAL), 0);
+  ASSERT_GT(::send(plain.fd(), kTlsGet.data(), kTlsGet.size(), MSG_NOSIGNAL), 0);
   for (TlsClient* client : {&plain, &silent}) {
     std::string got;
     std::array<char, 4096> bytes;
@@ -218,21 +218,21 @@ TEST(HttpsServer, TakesTheCertificateAnewForEachConnection) {
       .chain_pem = testing_pki::kClientCertificate, .key_pem = testing_pki::kServerKey});
   const auto client_certificate = std::make_shared<const ServerCertificate>(ServerCertificate{
       .chain_pem = testing_pki::kClientCertificate, .key_pem = testing_pki::kClientKey});
-  const auto server =
-      serve(echo, {.certificate = [&]() -> Result<std::shared_ptr<const ServerCertificate>> {
-              switch (phase) {
-                case 0:
-                  return fail(ErrorCode::kNotFound, "no certificate yet");
-                case 1:
-                  return good;
-                case 2:
-                  return broken;
-                case 3:
-                  return nullptr;
-                default:
-                  return client_certificate;
-              }
-            }});
+  const auto server = serve_tls(
+      echo_body, {.certificate = [&]() -> Result<std::shared_ptr<const ServerCertificate>> {
+        switch (phase) {
+          case 0:
+            return fail(ErrorCode::kNotFound, "no certificate yet");
+          case 1:
+            return good;
+          case 2:
+            return broken;
+          case 3:
+            return nullptr;
+          default:
+            return client_certificate;
+        }
+      }});
   const auto subject = [&]() -> std::string {
     TlsClient client(server->port());
     if (!client.shake_hands()) return "refused";
@@ -250,7 +250,7 @@ TEST(HttpsServer, TakesTheCertificateAnewForEachConnection) {
 
 TEST(HttpsServer, StreamsWhileTheHandlerRuns) {
   std::binary_semaphore seen(0);
-  const auto server = serve([&](const Context&, const HttpRequest&, ResponseWriter& writer) {
+  const auto server = serve_tls([&](const Context&, const HttpRequest&, ResponseWriter& writer) {
     (void)writer.begin(200, {});
     (void)writer.write("one");
     seen.acquire();
@@ -258,18 +258,18 @@ TEST(HttpsServer, StreamsWhileTheHandlerRuns) {
   });
   TlsClient client(server->port());
   ASSERT_TRUE(client.shake_hands());
-  client.send(kGet);
+  client.send(kTlsGet);
   EXPECT_THAT(client.read_past("one\r\n"), HasSubstr("transfer-encoding: chunked"));
   seen.release();
   EXPECT_EQ(client.read_past("0\r\n\r\n"), "3\r\ntwo\r\n0\r\n\r\n");
 }
 
 TEST(HttpsServer, HoldsTheLimitsOfPlainConnections) {
-  const auto server = serve(echo, {.connections_max = 3,
-                                   .header_bytes_max = 4096,
-                                   .body_bytes_max = 100,
+  const auto server = serve_tls(echo_body, {.connections_max = 3,
+                                            .header_bytes_max = 4096,
+                                            .body_bytes_max = 100,
 
-                                   .read_timeout = 40ms});
+                                            .read_timeout = 40ms});
   TlsClient large(server->port());
   TlsClient header(server->port());
   TlsClient slow(server->port());
@@ -286,7 +286,7 @@ TEST(HttpsServer, HoldsTheLimitsOfPlainConnections) {
 }
 
 TEST(HttpsServer, EndsIdleConnectionsCleanly) {
-  const auto server = serve(echo, {.idle_timeout = 20ms});
+  const auto server = serve_tls(echo_body, {.idle_timeout = 20ms});
   TlsClient idle(server->port());
   ASSERT_TRUE(idle.shake_hands());
   EXPECT_EQ(idle.read_to_end(), "");
@@ -295,7 +295,7 @@ TEST(HttpsServer, EndsIdleConnectionsCleanly) {
 
 TEST(HttpsServer, GivesUpOnAPeerThatDoesNotRead) {
   std::latch done(1);
-  const auto server = serve(
+  const auto server = serve_tls(
       [&](const Context&, const HttpRequest&, ResponseWriter& writer) {
         const std::string chunk(1 << 20, 'x');
         (void)writer.begin(200, {});
@@ -307,14 +307,14 @@ TEST(HttpsServer, GivesUpOnAPeerThatDoesNotRead) {
       {.write_timeout = 30ms});
   TlsClient client(server->port());
   ASSERT_TRUE(client.shake_hands());
-  client.send(kGet);
+  client.send(kTlsGet);
   done.wait();
 }
 
 TEST(HttpsServer, TellsTheHandlerThatThePeerHasGone) {
   std::latch running(1);
   std::latch stopped(1);
-  const auto server = serve([&](const Context& context, const HttpRequest&, auto& writer) {
+  const auto server = serve_tls([&](const Context& context, const HttpRequest&, auto& writer) {
     (void)writer.begin(200, {});
     std::stop_callback on_stop(context.stop, [&] { stopped.count_down(); });
     running.count_down();
@@ -323,7 +323,7 @@ TEST(HttpsServer, TellsTheHandlerThatThePeerHasGone) {
   });
   TlsClient client(server->port());
   ASSERT_TRUE(client.shake_hands());
-  client.send(kGet);
+  client.send(kTlsGet);
   running.wait();
   client.close();
   stopped.wait();
@@ -332,7 +332,7 @@ TEST(HttpsServer, TellsTheHandlerThatThePeerHasGone) {
 TEST(HttpsServer, DrainsIdleConnectionsHandshakesAndHandlers) {
   std::latch running(1);
   std::latch stopped(1);
-  auto server = serve([&](const Context& context, const HttpRequest&, ResponseWriter& writer) {
+  auto server = serve_tls([&](const Context& context, const HttpRequest&, ResponseWriter& writer) {
     std::stop_callback on_stop(context.stop, [&] { stopped.count_down(); });
     running.count_down();
     stopped.wait();
@@ -343,7 +343,7 @@ TEST(HttpsServer, DrainsIdleConnectionsHandshakesAndHandlers) {
   TlsClient busy(server->port());
   ASSERT_TRUE(idle.shake_hands());
   ASSERT_TRUE(busy.shake_hands());
-  busy.send(kGet);
+  busy.send(kTlsGet);
   running.wait();
   server->drain(10ms);
   EXPECT_EQ(idle.read_to_end(), "");

@@ -81,7 +81,7 @@ class RecordingSink final : public ScrapeSink {
   Heard& heard_;
 };
 
-std::unique_ptr<HttpServer> serve(HttpHandler handler, HttpServerOptions options = {}) {
+std::unique_ptr<HttpServer> serve_metrics(HttpHandler handler, HttpServerOptions options = {}) {
   auto server = HttpServer::create(options, std::move(handler));
   return server ? std::move(*server) : nullptr;
 }
@@ -93,17 +93,18 @@ ScrapeTarget at(std::uint16_t port) {
 TEST(ScrapeLoop, KeepsOneConnectionAndReadsBothFramings) {
   const std::string page(100'000, 'x');
   std::atomic<int> requests = 0;
-  const auto server = serve([&](const Context&, const HttpRequest& request, ResponseWriter& out) {
-    EXPECT_EQ(request.path, "/metrics");
-    EXPECT_EQ(request.query, "name=a");
-    if (requests.fetch_add(1) % 2 == 0) {
-      (void)out.send({.status = 200, .headers = {}, .body = page});
-    } else {
-      (void)out.begin(200, {});
-      (void)out.write(std::string_view(page).substr(0, 777));
-      (void)out.write(std::string_view(page).substr(777));
-    }
-  });
+  const auto server =
+      serve_metrics([&](const Context&, const HttpRequest& request, ResponseWriter& out) {
+        EXPECT_EQ(request.path, "/metrics");
+        EXPECT_EQ(request.query, "name=a");
+        if (requests.fetch_add(1) % 2 == 0) {
+          (void)out.send({.status = 200, .headers = {}, .body = page});
+        } else {
+          (void)out.begin(200, {});
+          (void)out.write(std::string_view(page).substr(0, 777));
+          (void)out.write(std::string_view(page).substr(777));
+        }
+      });
   ASSERT_TRUE(server);
   Heard heard;
   auto loop = ScrapeLoop::create();
@@ -121,7 +122,7 @@ TEST(ScrapeLoop, KeepsOneConnectionAndReadsBothFramings) {
 }
 
 TEST(ScrapeLoop, ReconnectsUnnoticedWhenAServerClosesBetweenTwoScrapes) {
-  const auto server = serve(
+  const auto server = serve_metrics(
       [](const Context&, const HttpRequest&, ResponseWriter& out) {
         (void)out.send({.status = 200, .headers = {}, .body = "ok"});
       },
@@ -139,7 +140,7 @@ TEST(ScrapeLoop, ReconnectsUnnoticedWhenAServerClosesBetweenTwoScrapes) {
 }
 
 TEST(ScrapeLoop, AnotherStatusIsAFailureWithoutABody) {
-  const auto server = serve([](const Context&, const HttpRequest&, ResponseWriter& out) {
+  const auto server = serve_metrics([](const Context&, const HttpRequest&, ResponseWriter& out) {
     (void)out.send({.status = 503, .headers = {}, .body = "loading"});
   });
   ASSERT_TRUE(server);
@@ -153,10 +154,11 @@ TEST(ScrapeLoop, AnotherStatusIsAFailureWithoutABody) {
 }
 
 TEST(ScrapeLoop, GivesUpOnASlowServer) {
-  const auto server = serve([](const Context& context, const HttpRequest&, ResponseWriter& out) {
-    SystemClock().sleep_for(10s, context.stop);
-    (void)out.send({.status = 200, .headers = {}, .body = "late"});
-  });
+  const auto server =
+      serve_metrics([](const Context& context, const HttpRequest&, ResponseWriter& out) {
+        SystemClock().sleep_for(10s, context.stop);
+        (void)out.send({.status = 200, .headers = {}, .body = "late"});
+      });
   ASSERT_TRUE(server);
   Heard heard;
   auto loop = ScrapeLoop::create({.timeout = 20ms});
@@ -170,7 +172,7 @@ TEST(ScrapeLoop, GivesUpOnASlowServer) {
 TEST(ScrapeLoop, AsksADeadServerLessAndLessOften) {
   std::uint16_t port = 0;
   {
-    const auto server = serve([](const Context&, const HttpRequest&, ResponseWriter&) {});
+    const auto server = serve_metrics([](const Context&, const HttpRequest&, ResponseWriter&) {});
     ASSERT_TRUE(server);
     port = server->port();
   }
@@ -189,7 +191,7 @@ TEST(ScrapeLoop, AsksADeadServerLessAndLessOften) {
 }
 
 TEST(ScrapeLoop, ARemovedTargetsSinkIsDestroyedWhileOthersGoOn) {
-  const auto server = serve([](const Context&, const HttpRequest&, ResponseWriter& out) {
+  const auto server = serve_metrics([](const Context&, const HttpRequest&, ResponseWriter& out) {
     (void)out.send({.status = 200, .headers = {}, .body = "ok"});
   });
   ASSERT_TRUE(server);

@@ -3,29 +3,27 @@
 #include <gmock/gmock.h>
 
 #include "apis/quantity.h"
+#include "codec/json_for_test.h"
 
 namespace rage::node {
 namespace {
 
+using codec::json_of;
 using testing::ElementsAre;
 using testing::Pair;
 
-Json parsed(std::string_view text) {
-  auto json = codec::parse_json(text);
-  EXPECT_TRUE(json.has_value()) << text;
-  return json ? *json : Json();
-}
-
 std::optional<Json> find(std::string_view kind, const ObjectKey& key) {
   if (kind == "ConfigMap" && key.name == "settings") {
-    return parsed(R"({"data":{"MODE":"fast","LEVEL":"3"}})");
+    return json_of(R"({"data":{"MODE":"fast","LEVEL":"3"}})");
   }
-  if (kind == "Secret" && key.name == "token") return parsed(R"({"data":{"HF_TOKEN":"c2VjcmV0"}})");
+  if (kind == "Secret" && key.name == "token") {
+    return json_of(R"({"data":{"HF_TOKEN":"c2VjcmV0"}})");
+  }
   return std::nullopt;
 }
 
 Json a_pod() {
-  return parsed(R"({"metadata":{"name":"p","namespace":"demo","uid":"u",
+  return json_of(R"({"metadata":{"name":"p","namespace":"demo","uid":"u",
       "labels":{"apps.kubernetes.io/pod-index":"2"},"annotations":{"a":"b"}},
       "spec":{"nodeName":"local"}})");
 }
@@ -33,7 +31,7 @@ Json a_pod() {
 const PodFacts kFacts{.pod_ip = "127.97.0.5"};
 
 TEST(ContainerEnvironment, TakesEverySourceInOrder) {
-  const Json container = parsed(R"j({
+  const Json container = json_of(R"j({
     "envFrom":[{"prefix":"S_","configMapRef":{"name":"settings"}},
                {"secretRef":{"name":"absent","optional":true}}],
     "env":[{"name":"HOST","value":"db"},
@@ -58,7 +56,7 @@ TEST(ContainerEnvironment, TakesEverySourceInOrder) {
 // The pod's status must name what is missing, or nobody finds out why it does not start.
 TEST(ContainerEnvironment, NamesWhatIsMissing) {
   const auto error_of = [](const char* container) {
-    const auto environment = container_environment(a_pod(), parsed(container), kFacts, find);
+    const auto environment = container_environment(a_pod(), json_of(container), kFacts, find);
     EXPECT_FALSE(environment.has_value());
     return environment ? std::string() : environment.error().message;
   };
@@ -89,7 +87,7 @@ TEST(RewritePaths, MovesWholePathsOnly) {
 TEST(ContainerMounts, StayInsideTheirVolume) {
   const std::map<std::string, std::string> directories = {{"v", "/d/v"}};
   const auto mounts_of = [&](const char* container) {
-    return container_mounts(parsed(container), {{"NAME", "n"}}, directories);
+    return container_mounts(json_of(container), {{"NAME", "n"}}, directories);
   };
   EXPECT_THAT(*mounts_of(R"j({"volumeMounts":[{"name":"v","mountPath":"/a/","subPath":"b"},
                              {"name":"v","mountPath":"/c","subPathExpr":"x/$(NAME)"}]})j"),

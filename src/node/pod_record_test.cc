@@ -2,26 +2,23 @@
 
 #include <gmock/gmock.h>
 
+#include "codec/json_for_test.h"
+
 namespace rage::node {
 namespace {
 
 using namespace std::chrono_literals;
+using codec::json_of;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using State = ContainerRecord::State;
 
 const WallTime kNow = std::chrono::system_clock::from_time_t(1'800'000'000);
 
-Json parsed(std::string_view text) {
-  auto json = codec::parse_json(text);
-  EXPECT_TRUE(json.has_value()) << text;
-  return json ? *json : Json();
-}
-
-Json a_pod(std::string_view spec, std::string_view status = "{}") {
-  return parsed(fmt::format(R"({{"metadata":{{"name":"p","namespace":"d","uid":"u"}},
+Json a_pod_with(std::string_view spec, std::string_view status = "{}") {
+  return json_of(fmt::format(R"({{"metadata":{{"name":"p","namespace":"d","uid":"u"}},
                                  "spec":{},"status":{}}})",
-                            spec, status));
+                             spec, status));
 }
 
 void begin(PodRecord& record, std::size_t index, WallTime at) {
@@ -47,7 +44,7 @@ std::string condition_of(const Json& status, std::string_view type) {
 
 // A database that is prepared by an init container must not be opened before that has ended.
 TEST(NextStarts, InitContainersOneAfterTheOtherThenAllOthers) {
-  PodRecord record = record_of(a_pod(R"({"restartPolicy":"Never",
+  PodRecord record = record_of(a_pod_with(R"({"restartPolicy":"Never",
       "initContainers":[{"name":"a"},{"name":"side","restartPolicy":"Always"},{"name":"b"}],
       "containers":[{"name":"x"},{"name":"y"}]})"),
                                kNow);
@@ -71,7 +68,7 @@ TEST(NextStarts, InitContainersOneAfterTheOtherThenAllOthers) {
 }
 
 TEST(NextStarts, AFailedInitContainerFailsAPodThatIsNotRestarted) {
-  PodRecord record = record_of(a_pod(R"({"restartPolicy":"Never",
+  PodRecord record = record_of(a_pod_with(R"({"restartPolicy":"Never",
       "initContainers":[{"name":"a"}],"containers":[{"name":"x"}]})"),
                                kNow);
   begin(record, 0, kNow);
@@ -82,7 +79,7 @@ TEST(NextStarts, AFailedInitContainerFailsAPodThatIsNotRestarted) {
 
 // A program that cannot start must not use up the machine; one that ran well is started at once.
 TEST(RecordEnd, WaitsLongerEachTimeAndStartsAfreshAfterALongRun) {
-  PodRecord record = record_of(a_pod(R"({"containers":[{"name":"x"}]})"), kNow);
+  PodRecord record = record_of(a_pod_with(R"({"containers":[{"name":"x"}]})"), kNow);
   WallTime at = kNow;
   for (const auto expected : {0s, 10s, 20s, 40s, 80s, 160s, 300s, 300s}) {
     begin(record, 0, at);
@@ -105,9 +102,10 @@ TEST(RecordEnd, FollowsTheRestartPolicy) {
        {std::tuple("Always", 0, true), std::tuple("Always", 1, true),
         std::tuple("OnFailure", 0, false), std::tuple("OnFailure", 1, true),
         std::tuple("Never", 0, false), std::tuple("Never", 1, false)}) {
-    PodRecord record = record_of(
-        a_pod(fmt::format(R"({{"restartPolicy":"{}","containers":[{{"name":"x"}}]}})", policy)),
-        kNow);
+    PodRecord record =
+        record_of(a_pod_with(fmt::format(
+                      R"({{"restartPolicy":"{}","containers":[{{"name":"x"}}]}})", policy)),
+                  kNow);
     begin(record, 0, kNow);
     end(record, 0, code, kNow);
     EXPECT_EQ(record.containers[0].state == State::kWaiting, restarts) << policy << code;
@@ -119,8 +117,8 @@ TEST(RecordEnd, FollowsTheRestartPolicy) {
 // is not run twice.
 TEST(RecordOf, GoesOnFromTheStatus) {
   const PodRecord running =
-      record_of(a_pod(R"({"containers":[{"name":"x"}]})",
-                      R"({"startTime":"2026-01-01T00:00:00Z","containerStatuses":[{"name":"x",
+      record_of(a_pod_with(R"({"containers":[{"name":"x"}]})",
+                           R"({"startTime":"2026-01-01T00:00:00Z","containerStatuses":[{"name":"x",
                 "restartCount":3,"state":{"running":{"startedAt":"2026-01-01T00:00:00Z"}}}]})"),
                 kNow);
   EXPECT_EQ(running.containers[0].runs, 4U);
@@ -131,18 +129,18 @@ TEST(RecordOf, GoesOnFromTheStatus) {
 
   const char* ended = R"({"containerStatuses":[{"name":"x","restartCount":0,
       "state":{"terminated":{"exitCode":0,"reason":"Completed"}}}]})";
-  const PodRecord done =
-      record_of(a_pod(R"({"restartPolicy":"OnFailure","containers":[{"name":"x"}]})", ended), kNow);
+  const PodRecord done = record_of(
+      a_pod_with(R"({"restartPolicy":"OnFailure","containers":[{"name":"x"}]})", ended), kNow);
   EXPECT_EQ(phase_of(done), "Succeeded");
   const PodRecord lost =
-      record_of(a_pod(R"({"restartPolicy":"Never","containers":[{"name":"x"}]})",
-                      R"({"containerStatuses":[{"name":"x","state":{"running":{}}}]})"),
+      record_of(a_pod_with(R"({"restartPolicy":"Never","containers":[{"name":"x"}]})",
+                           R"({"containerStatuses":[{"name":"x","state":{"running":{}}}]})"),
                 kNow);
   EXPECT_EQ(phase_of(lost), "Failed");
 }
 
 TEST(RenderStatus, SaysWhatRunsAndWhatIsReady) {
-  const Json pod = a_pod(
+  const Json pod = a_pod_with(
       R"({"containers":[{"name":"x","image":"i"}],
           "readinessGates":[{"conditionType":"theirs"}]})",
       R"({"conditions":[{"type":"theirs","status":"True"},
@@ -165,7 +163,7 @@ TEST(RenderStatus, SaysWhatRunsAndWhatIsReady) {
 }
 
 TEST(RenderStatus, ARefusedImageIsPendingWithTheReason) {
-  const Json pod = a_pod(R"({"containers":[{"name":"x"}]})");
+  const Json pod = a_pod_with(R"({"containers":[{"name":"x"}]})");
   PodRecord record = record_of(pod, kNow);
   record_refusal(record, 0, "ErrImageNeverPull", "cannot run here", kNow + 30s);
   const Json status = render_status(pod, record, {}, kNow);

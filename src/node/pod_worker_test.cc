@@ -4,20 +4,16 @@
 
 #include "apis/kinds.h"
 #include "base/files.h"
+#include "codec/json_for_test.h"
 #include "kube/fake_client_for_test.h"
 
 namespace rage::node {
 namespace {
 
 using namespace std::chrono_literals;
+using codec::json_of;
 
 constexpr auto kPatience = 20s;
-
-Json parsed(std::string_view text) {
-  auto json = codec::parse_json(text);
-  EXPECT_TRUE(json.has_value()) << text;
-  return json ? *json : Json();
-}
 
 // Real processes, and an API server in memory.
 class PodWorkerTest : public testing::Test {
@@ -37,7 +33,7 @@ class PodWorkerTest : public testing::Test {
   }
 
   std::unique_ptr<PodWorker> run(std::string_view policy, std::string_view script) {
-    Json pod = parsed(R"({"apiVersion":"v1","kind":"Pod",
+    Json pod = json_of(R"({"apiVersion":"v1","kind":"Pod",
         "metadata":{"name":"p","namespace":"d","uid":"u"},"spec":{"containers":[{"name":"c",
         "image":"busybox","command":["/bin/sh","-c"]}]}})");
     pod["spec"]["restartPolicy"] = policy;

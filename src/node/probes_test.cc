@@ -4,19 +4,16 @@
 
 #include <atomic>
 
+#include "codec/json_for_test.h"
+
 namespace rage::node {
 namespace {
 
 using namespace std::chrono_literals;
-
-Json parsed(std::string_view text) {
-  auto json = codec::parse_json(text);
-  EXPECT_TRUE(json.has_value()) << text;
-  return json ? *json : Json();
-}
+using codec::json_of;
 
 TEST(ParseProbes, ReadsEveryKind) {
-  const Json container = parsed(R"({"name":"c","ports":[{"name":"http","containerPort":5000}],
+  const Json container = json_of(R"({"name":"c","ports":[{"name":"http","containerPort":5000}],
       "startupProbe":{"httpGet":{"path":"/health","port":"http","httpHeaders":
          [{"name":"a","value":"b"}]},"failureThreshold":30,"periodSeconds":5},
       "livenessProbe":{"exec":{"command":["cat","/tmp/x"]},"timeoutSeconds":7},
@@ -32,13 +29,13 @@ TEST(ParseProbes, ReadsEveryKind) {
   EXPECT_EQ(probes->readiness->kind, ProbeSpec::Kind::kGrpc);
   EXPECT_EQ(probes->readiness->initial_delay, 3s);
   EXPECT_FALSE(
-      parse_probes(parsed(R"({"livenessProbe":{"tcpSocket":{"port":"no"}}})"), {}, "", {}));
-  EXPECT_FALSE(parse_probes(parsed(R"({"livenessProbe":{}})"), {}, "", {}));
+      parse_probes(json_of(R"({"livenessProbe":{"tcpSocket":{"port":"no"}}})"), {}, "", {}));
+  EXPECT_FALSE(parse_probes(json_of(R"({"livenessProbe":{}})"), {}, "", {}));
 }
 
 // The benchmark that a model's image runs is not here; the model must become ready all the same.
 TEST(ParseProbes, AStandInIsAskedForItsHealth) {
-  const Json container = parsed(R"({"name":"c",
+  const Json container = json_of(R"({"name":"c",
       "startupProbe":{"exec":{"command":["python3","/workspace/b.py"]},"failureThreshold":180},
       "readinessProbe":{"httpGet":{"path":"/health","port":5000},"initialDelaySeconds":30}})");
   const ProcessPlan plan{.exec_probes = ExecProbes::kHealthPage, .health_port = 5001};

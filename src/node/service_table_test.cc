@@ -4,28 +4,24 @@
 
 #include <set>
 
+#include "codec/json_for_test.h"
 #include "node/node_status.h"
 
 namespace rage::node {
 namespace {
 
+using codec::json_of;
 using testing::ElementsAre;
 
-Json parsed(std::string_view text) {
-  auto json = codec::parse_json(text);
-  EXPECT_TRUE(json.has_value()) << text;
-  return json ? *json : Json();
-}
-
 Json a_service(std::string_view spec) {
-  return parsed(
+  return json_of(
       fmt::format(R"({{"metadata":{{"name":"rag","namespace":"demo"}},"spec":{}}})", spec));
 }
 
 Json a_slice(std::string_view rest) {
-  return parsed(fmt::format(R"({{"metadata":{{"name":"rag-x","namespace":"demo",
+  return json_of(fmt::format(R"({{"metadata":{{"name":"rag-x","namespace":"demo",
       "labels":{{"kubernetes.io/service-name":"rag"}}}},{}}})",
-                            rest));
+                             rest));
 }
 
 // Only pods that are ready get requests, at the port that carries the Service port's name.
@@ -91,7 +87,7 @@ TEST(FreePodIp, GivesEachAddressOnceAndNoneWhenAllAreTaken) {
 TEST(PlanNodeStatus, KeepsWhatOthersSayAndIsSilentThen) {
   const Machine machine{.cpus = 4, .memory_bytes = 8ULL << 30, .hostname = "h"};
   const WallTime now = std::chrono::system_clock::from_time_t(1'800'000'000);
-  Json node = parsed(R"({"metadata":{"name":"n","uid":"u"},
+  Json node = json_of(R"({"metadata":{"name":"n","uid":"u"},
       "status":{"capacity":{"nvidia.com/gpu":"1","cpu":"24"}}})");
   const Json status = plan_node_status(node, machine, 110, "v1", now);
   EXPECT_EQ(status["capacity"]["nvidia.com/gpu"], "1");

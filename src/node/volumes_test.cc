@@ -3,37 +3,33 @@
 #include <gmock/gmock.h>
 
 #include "base/files.h"
+#include "codec/json_for_test.h"
 
 namespace rage::node {
 namespace {
 
+using codec::json_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-Json parsed(std::string_view text) {
-  auto json = codec::parse_json(text);
-  EXPECT_TRUE(json.has_value()) << text;
-  return json ? *json : Json();
-}
-
-std::optional<Json> find(std::string_view kind, const ObjectKey& key) {
+std::optional<Json> find_source(std::string_view kind, const ObjectKey& key) {
   if (kind == "ConfigMap" && key.name == "policy") {
-    return parsed(R"({"data":{"a.yaml":"a","b.yaml":"b"},"binaryData":{"c":"AAE="}})");
+    return json_of(R"({"data":{"a.yaml":"a","b.yaml":"b"},"binaryData":{"c":"AAE="}})");
   }
-  if (kind == "Secret" && key.name == "tls") return parsed(R"({"data":{"tls.key":"a2V5"}})");
+  if (kind == "Secret" && key.name == "tls") return json_of(R"({"data":{"tls.key":"a2V5"}})");
   if (kind == "PersistentVolumeClaim" && key.name == "bound") {
-    return parsed(R"({"spec":{"volumeName":"pv-1"}})");
+    return json_of(R"({"spec":{"volumeName":"pv-1"}})");
   }
-  if (kind == "PersistentVolumeClaim" && key.name == "waiting") return parsed(R"({"spec":{}})");
+  if (kind == "PersistentVolumeClaim" && key.name == "waiting") return json_of(R"({"spec":{}})");
   return std::nullopt;
 }
 
 Result<std::vector<Volume>> plan(std::string_view volume) {
-  const Json pod = parsed(fmt::format(
+  const Json pod = json_of(fmt::format(
       R"({{"metadata":{{"name":"p","namespace":"d","uid":"u1","labels":{{"app":"x"}}}},
            "spec":{{"volumes":[{}]}}}})",
       volume));
-  return plan_volumes(pod, {.pod_ip = "127.97.0.2"}, {.data = "/data"}, find);
+  return plan_volumes(pod, {.pod_ip = "127.97.0.2"}, {.data = "/data"}, find_source);
 }
 
 std::string refusal(std::string_view volume) {

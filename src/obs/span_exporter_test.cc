@@ -15,7 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-SpanRecord a_span(const std::string& name) {
+SpanRecord a_span_named(const std::string& name) {
   SpanRecord span;
   span.name = name;
   return span;
@@ -56,9 +56,9 @@ TEST(SpanExporter, SendsWhatWaitsWhenItCloses) {
   MetricRegistry registry;
   Collector collector;
   SpanExporter exporter({.batch_max = 2, .delay = 1h}, registry, sending_to(collector));
-  for (const char* name : {"a", "b", "c"}) exporter.take(a_span(name));
+  for (const char* name : {"a", "b", "c"}) exporter.take(a_span_named(name));
   exporter.close(5s);
-  exporter.take(a_span("too late"));
+  exporter.take(a_span_named("too late"));
   EXPECT_EQ(exported(registry), 3);
   EXPECT_EQ(dropped(registry, "queue_full"), 1);
   const auto bodies = collector.all();
@@ -78,9 +78,9 @@ TEST(SpanExporter, DropsAndCountsWhatDoesNotFit) {
                           while (!context.stop.stop_requested()) std::this_thread::yield();
                           return rage::fail(ErrorCode::kCancelled, "ended");
                         });
-  exporter.take(a_span("under way"));
+  exporter.take(a_span_named("under way"));
   hangs.wait(false);
-  for (int i = 0; i < 10; ++i) exporter.take(a_span("more"));
+  for (int i = 0; i < 10; ++i) exporter.take(a_span_named("more"));
   EXPECT_EQ(dropped(registry, "queue_full"), 7);
   exporter.close(1ms);  // Bounded, whatever the collector does.
   EXPECT_EQ(dropped(registry, "not_sent") + exported(registry), 3);
@@ -90,8 +90,8 @@ TEST(SpanExporter, TheirBytesAreBoundedToo) {
   MetricRegistry registry;
   Collector collector;
   SpanExporter exporter({.bytes_max = 4096, .delay = 1h}, registry, sending_to(collector));
-  exporter.take(a_span(std::string(3000, 'x')));
-  exporter.take(a_span(std::string(3000, 'y')));
+  exporter.take(a_span_named(std::string(3000, 'x')));
+  exporter.take(a_span_named(std::string(3000, 'y')));
   EXPECT_EQ(dropped(registry, "queue_full"), 1);
 }
 
@@ -103,11 +103,11 @@ TEST(SpanExporter, TriesAgainAndGivesUp) {
   {
     SpanExporter exporter({.batch_max = 1, .delay = 1ms, .retry_pause = 1ms}, registry,
                           sending_to(collector));
-    exporter.take(a_span("a"));
+    exporter.take(a_span_named("a"));
     while (exported(registry) < 1) std::this_thread::yield();
     EXPECT_EQ(collector.all().size(), 3U);
     collector.failures = 3;
-    exporter.take(a_span("b"));
+    exporter.take(a_span_named("b"));
     while (dropped(registry, "not_sent") < 1) std::this_thread::yield();
     EXPECT_EQ(collector.all().size(), 6U);
   }
@@ -120,7 +120,7 @@ TEST(SpanExporter, WhatTheCollectorRefusesIsNotSentAgain) {
   collector.failures = 9;
   collector.code = ErrorCode::kInvalidArgument;
   SpanExporter exporter({.batch_max = 1, .delay = 1ms}, registry, sending_to(collector));
-  exporter.take(a_span("a"));
+  exporter.take(a_span_named("a"));
   while (dropped(registry, "not_sent") < 1) std::this_thread::yield();
   EXPECT_EQ(collector.all().size(), 1U);
 }

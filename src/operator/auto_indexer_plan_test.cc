@@ -8,6 +8,7 @@
 #include "apis/index_report.h"
 #include "apis/kinds.h"
 #include "operator/detail/auto_indexer_objects.h"
+#include "operator/plan_for_test.h"
 
 namespace rage::op {
 namespace {
@@ -18,7 +19,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-constexpr std::string_view kNow = "2026-03-05T10:00:00Z";
+constexpr std::string_view kPlanTime = "2026-03-05T10:00:00Z";
 
 Json json_of(std::string_view text) {
   const Result<Json> value = codec::parse_json(text);
@@ -53,21 +54,6 @@ AutoIndexerObservation with_engine() {
       "conditions":[{"type":"ServiceReady","status":"True"}]}})")};
 }
 
-template <class T>
-const T* find_change(const Plan& plan, std::string_view kind) {
-  for (const Change& change : plan.changes) {
-    const auto* item = std::get_if<T>(&change);
-    if (item != nullptr && item->type.kind == kind) return item;
-  }
-  return nullptr;
-}
-
-apis::Condition condition_of(const Plan& plan, std::string_view type = "Ready") {
-  const auto conditions = apis::parse_conditions(plan.status);
-  const auto* found = apis::find_condition(conditions, type);
-  return found == nullptr ? apis::Condition{} : *found;
-}
-
 std::vector<std::string> reasons_of(const Plan& plan) {
   std::vector<std::string> reasons;
   for (const PlannedEvent& event : plan.events) reasons.push_back(event.reason);
@@ -94,7 +80,7 @@ void end(Json& job, const char* type, const char* message = "") {
   }
 }
 
-Json pod_of(const std::string& job, const std::string& message, int exit_code = 0) {
+Json pod_of_job(const std::string& job, const std::string& message, int exit_code = 0) {
   Json pod = json_of(R"({"metadata":{"name":"p","namespace":"team"},"status":{
       "phase":"Succeeded","containerStatuses":[{"name":"auto-index","state":{"terminated":{
       "finishedAt":"2026-03-05T09:01:00Z"}}}]}})");
@@ -120,7 +106,7 @@ AutoIndexerObservation after_a_run(const char* type, const std::string& message)
   AutoIndexerObservation observed = with_engine();
   observed.jobs = {job_of("docs-g2")};
   end(observed.jobs[0], type, "Job has reached the specified backoff limit");
-  observed.pods = {pod_of("docs-g2", message, std::string_view(type) == "Failed" ? 1 : 0)};
+  observed.pods = {pod_of_job("docs-g2", message, std::string_view(type) == "Failed" ? 1 : 0)};
   return observed;
 }
 
@@ -129,7 +115,7 @@ std::vector<std::string> arguments_of(const Json& job_spec) {
 }
 
 TEST(AutoIndexerPlan, RunsOnceForEachGeneration) {
-  const Plan plan = plan_auto_indexer(an_indexer(), with_engine(), {}, kNow);
+  const Plan plan = plan_auto_indexer(an_indexer(), with_engine(), {}, kPlanTime);
   const auto* job = find_change<CreateObject>(plan, "Job");
   ASSERT_TRUE(job);
   EXPECT_EQ(job->object["metadata"]["name"], "docs-g2");
@@ -144,7 +130,7 @@ TEST(AutoIndexerPlan, RunsOnceForEachGeneration) {
   }
   AutoIndexerObservation observed = with_engine();
   observed.jobs = {job_of("docs-g1"), job_of("docs-g2")};
-  const Plan next = plan_auto_indexer(an_indexer(), observed, {}, kNow);
+  const Plan next = plan_auto_indexer(an_indexer(), observed, {}, kPlanTime);
   EXPECT_FALSE(find_change<CreateObject>(next, "Job"));
   EXPECT_EQ(find_change<DeleteObject>(next, "Job")->key.name, "docs-g1");
   EXPECT_EQ(condition_of(next).reason, "Indexing");
@@ -169,7 +155,7 @@ TEST(AutoIndexerPlan, GivesItsPodNoRights) {
 
 TEST(AutoIndexerPlan, FollowsASchedule) {
   AutoIndexerObservation observed = with_engine();
-  Plan plan = plan_auto_indexer(a_scheduled_one(), observed, {}, kNow);
+  Plan plan = plan_auto_indexer(a_scheduled_one(), observed, {}, kPlanTime);
   const auto* cron = find_change<ApplyObject>(plan, "CronJob");
   ASSERT_TRUE(cron);
   EXPECT_EQ(cron->object["metadata"]["name"], "docs-index");
@@ -179,16 +165,16 @@ TEST(AutoIndexerPlan, FollowsASchedule) {
   EXPECT_EQ(plan.status["nextScheduledTime"], "2026-03-06T03:00:00Z");
   EXPECT_EQ(condition_of(plan).reason, "WaitingForSchedule");
   observed.cron_job = cron->object;
-  EXPECT_THAT(plan_auto_indexer(a_scheduled_one(), observed, {}, kNow).changes, IsEmpty());
+  EXPECT_THAT(plan_auto_indexer(a_scheduled_one(), observed, {}, kPlanTime).changes, IsEmpty());
   apis::AutoIndexer suspended = a_scheduled_one();
   suspended.suspend = true;
-  plan = plan_auto_indexer(suspended, observed, {}, kNow);
+  plan = plan_auto_indexer(suspended, observed, {}, kPlanTime);
   EXPECT_EQ(find_change<ApplyObject>(plan, "CronJob")->object["spec"]["suspend"], true);
   EXPECT_FALSE(plan.status.contains("nextScheduledTime"));
   EXPECT_EQ(condition_of(plan).reason, "Suspended");
   // Without a schedule the CronJob goes.
-  EXPECT_TRUE(
-      find_change<DeleteObject>(plan_auto_indexer(an_indexer(), observed, {}, kNow), "CronJob"));
+  EXPECT_TRUE(find_change<DeleteObject>(plan_auto_indexer(an_indexer(), observed, {}, kPlanTime),
+                                        "CronJob"));
 }
 
 TEST(AutoIndexerPlan, LeavesRoomForTheNamesOfScheduledJobs) {
@@ -200,16 +186,16 @@ TEST(AutoIndexerPlan, LeavesRoomForTheNamesOfScheduledJobs) {
 
 TEST(AutoIndexerPlan, WaitsForItsEngineAndSaysSo) {
   AutoIndexerObservation observed;
-  Plan plan = plan_auto_indexer(an_indexer(), observed, {}, kNow);
+  Plan plan = plan_auto_indexer(an_indexer(), observed, {}, kPlanTime);
   EXPECT_THAT(plan.changes, IsEmpty());
   EXPECT_EQ(condition_of(plan).reason, "RAGEngineNotFound");
   EXPECT_THAT(condition_of(plan).message, HasSubstr("RAGEngine rag does not exist"));
-  plan = plan_auto_indexer(a_scheduled_one(), observed, {}, kNow);
+  plan = plan_auto_indexer(a_scheduled_one(), observed, {}, kPlanTime);
   EXPECT_EQ(find_change<ApplyObject>(plan, "CronJob")->object["spec"]["suspend"], true);
   observed = with_engine();
   observed.engine["status"]["conditions"][0] = {
       {"type", "ServiceReady"}, {"status", "False"}, {"message", "the service is starting"}};
-  plan = plan_auto_indexer(an_indexer(), observed, {}, kNow);
+  plan = plan_auto_indexer(an_indexer(), observed, {}, kPlanTime);
   EXPECT_FALSE(find_change<CreateObject>(plan, "Job"));
   EXPECT_EQ(condition_of(plan).reason, "RAGEngineNotReady");
   EXPECT_THAT(condition_of(plan).message, HasSubstr("the service is starting"));
@@ -221,7 +207,7 @@ TEST(AutoIndexerPlan, KeepsPasswordsOutOfArguments) {
   indexer.git->url = "https://me:secret@example.com/handbook.git";
   for (const char* schedule : {"", "0 3 * * *"}) {
     indexer.schedule = schedule;
-    const Plan plan = plan_auto_indexer(indexer, with_engine(), {}, kNow);
+    const Plan plan = plan_auto_indexer(indexer, with_engine(), {}, kPlanTime);
     EXPECT_THAT(plan.changes, IsEmpty());
     EXPECT_EQ(condition_of(plan).reason, "InvalidSource");
     EXPECT_THAT(condition_of(plan).message, Not(HasSubstr("secret@")));
@@ -231,7 +217,7 @@ TEST(AutoIndexerPlan, KeepsPasswordsOutOfArguments) {
 TEST(AutoIndexerPlan, TellsWhatTheRunReported) {
   apis::AutoIndexer indexer = an_indexer();
   const auto observed = after_a_run("Complete", report_of(true, "Indexed"));
-  const Plan plan = plan_auto_indexer(indexer, observed, {}, kNow);
+  const Plan plan = plan_auto_indexer(indexer, observed, {}, kPlanTime);
   EXPECT_EQ(condition_of(plan).status, ConditionStatus::kTrue);
   EXPECT_EQ(condition_of(plan).reason, "Indexed");
   EXPECT_EQ(plan.status["documents"], 12);
@@ -245,7 +231,7 @@ TEST(AutoIndexerPlan, TellsWhatTheRunReported) {
   Plan again = plan_auto_indexer(indexer, observed, {}, "2026-03-05T11:00:00Z");
   EXPECT_EQ(again.status, plan.status);
   EXPECT_THAT(again.events, IsEmpty());
-  again = plan_auto_indexer(indexer, with_engine(), {}, kNow);
+  again = plan_auto_indexer(indexer, with_engine(), {}, kPlanTime);
   EXPECT_EQ(again.status["documents"], 12);
 }
 
@@ -255,7 +241,7 @@ TEST(AutoIndexerPlan, KeepsCountsThatARunCouldNotSee) {
   indexer.status = json_of(R"({"documents":12,"lastIndexedTime":"2026-03-04T03:00:10Z"})");
   const std::string report = apis::render_index_report(
       {.reason = "ServiceUnavailable", .message = "no RAG service", .revision = {}});
-  const Plan plan = plan_auto_indexer(indexer, after_a_run("Failed", report), {}, kNow);
+  const Plan plan = plan_auto_indexer(indexer, after_a_run("Failed", report), {}, kPlanTime);
   EXPECT_EQ(plan.status["documents"], 12);
   EXPECT_EQ(condition_of(plan).reason, "ServiceUnavailable");
   EXPECT_THAT(condition_of(plan).message, HasSubstr("the next run is at 2026-03-06T03:00:00Z"));
@@ -266,17 +252,17 @@ TEST(AutoIndexerPlan, TakesAReportThatComesLate) {
   apis::AutoIndexer indexer = an_indexer();
   AutoIndexerObservation observed = after_a_run("Complete", report_of(true, "Indexed"));
   const auto pods = std::exchange(observed.pods, {});
-  indexer.status = plan_auto_indexer(indexer, observed, {}, kNow).status;
+  indexer.status = plan_auto_indexer(indexer, observed, {}, kPlanTime).status;
   EXPECT_FALSE(indexer.status.contains("documents"));
   observed.pods = pods;
-  const Plan plan = plan_auto_indexer(indexer, observed, {}, kNow);
+  const Plan plan = plan_auto_indexer(indexer, observed, {}, kPlanTime);
   EXPECT_EQ(plan.status["documents"], 12);
 }
 
 TEST(AutoIndexerPlan, SaysWhyARunFailedAndWhatToDo) {
   Plan plan = plan_auto_indexer(
       an_indexer(), after_a_run("Failed", report_of(false, "TooManyRemovals", "11 of 20 are gone")),
-      {}, kNow);
+      {}, kPlanTime);
   EXPECT_EQ(condition_of(plan).status, ConditionStatus::kFalse);
   EXPECT_EQ(condition_of(plan).reason, "TooManyRemovals");
   EXPECT_THAT(condition_of(plan).message, HasSubstr("11 of 20"));
@@ -284,13 +270,13 @@ TEST(AutoIndexerPlan, SaysWhyARunFailedAndWhatToDo) {
   EXPECT_FALSE(plan.status.contains("lastIndexedTime"));
   EXPECT_THAT(reasons_of(plan), Contains("TooManyRemovals"));
   // A pod that was killed reports nothing: then its Job and its last words have to do.
-  plan = plan_auto_indexer(an_indexer(), after_a_run("Failed", "terminate called"), {}, kNow);
+  plan = plan_auto_indexer(an_indexer(), after_a_run("Failed", "terminate called"), {}, kPlanTime);
   EXPECT_EQ(condition_of(plan).reason, "RunFailed");
   EXPECT_THAT(condition_of(plan).message, HasSubstr("BackoffLimitExceeded"));
   EXPECT_THAT(condition_of(plan).message, HasSubstr("terminate called"));
   AutoIndexerObservation observed = after_a_run("Failed", "");
   observed.pods = {};
-  plan = plan_auto_indexer(an_indexer(), observed, {}, kNow);
+  plan = plan_auto_indexer(an_indexer(), observed, {}, kPlanTime);
   EXPECT_THAT(condition_of(plan).message, HasSubstr("does Secret git-token exist?"));
 }
 
@@ -298,13 +284,13 @@ TEST(AutoIndexerPlan, SaysWhyARunFailedAndWhatToDo) {
 TEST(AutoIndexerPlan, IsNotReadyForASpecThatHasNotRun) {
   apis::AutoIndexer indexer = an_indexer();
   indexer.status =
-      plan_auto_indexer(indexer, after_a_run("Complete", report_of(true, "Indexed")), {}, kNow)
+      plan_auto_indexer(indexer, after_a_run("Complete", report_of(true, "Indexed")), {}, kPlanTime)
           .status;
   indexer.meta.generation = 3;
   AutoIndexerObservation observed = with_engine();
-  EXPECT_EQ(condition_of(plan_auto_indexer(indexer, observed, {}, kNow)).reason, "Pending");
+  EXPECT_EQ(condition_of(plan_auto_indexer(indexer, observed, {}, kPlanTime)).reason, "Pending");
   observed.jobs = {job_of("docs-g3")};
-  EXPECT_EQ(condition_of(plan_auto_indexer(indexer, observed, {}, kNow)).reason, "Indexing");
+  EXPECT_EQ(condition_of(plan_auto_indexer(indexer, observed, {}, kPlanTime)).reason, "Indexing");
 }
 
 apis::AutoIndexer a_deleted_one() {
@@ -318,28 +304,29 @@ apis::AutoIndexer a_deleted_one() {
 
 TEST(AutoIndexerPlan, AsksForAFinalizerOnlyIfDocumentsAreToGo) {
   EXPECT_FALSE(
-      find_change<PatchObject>(plan_auto_indexer(an_indexer(), {}, {}, kNow), "AutoIndexer"));
+      find_change<PatchObject>(plan_auto_indexer(an_indexer(), {}, {}, kPlanTime), "AutoIndexer"));
   apis::AutoIndexer indexer = an_indexer();
   indexer.on_delete = apis::Retention::kRemove;
-  EXPECT_TRUE(find_change<PatchObject>(plan_auto_indexer(indexer, {}, {}, kNow), "AutoIndexer"));
+  EXPECT_TRUE(
+      find_change<PatchObject>(plan_auto_indexer(indexer, {}, {}, kPlanTime), "AutoIndexer"));
   indexer = a_deleted_one();
   indexer.on_delete = apis::Retention::kKeep;
-  EXPECT_TRUE(plan_auto_indexer(indexer, with_engine(), {}, kNow).release);
+  EXPECT_TRUE(plan_auto_indexer(indexer, with_engine(), {}, kPlanTime).release);
 }
 
 TEST(AutoIndexerPlan, RemovesDocumentsBeforeItGoes) {
   const apis::AutoIndexer indexer = a_deleted_one();
   AutoIndexerObservation observed = with_engine();
   observed.jobs = {job_of("docs-g2")};
-  observed.pods = {pod_of("docs-g2", "")};
+  observed.pods = {pod_of_job("docs-g2", "")};
   observed.pods[0]["status"]["phase"] = "Running";
-  Plan plan = plan_auto_indexer(indexer, observed, {}, kNow);  // First all else stops.
+  Plan plan = plan_auto_indexer(indexer, observed, {}, kPlanTime);  // First all else stops.
   EXPECT_EQ(find_change<DeleteObject>(plan, "Job")->key.name, "docs-g2");
   EXPECT_FALSE(find_change<CreateObject>(plan, "Job"));
   observed.jobs = {};
-  EXPECT_THAT(plan_auto_indexer(indexer, observed, {}, kNow).changes, IsEmpty());
+  EXPECT_THAT(plan_auto_indexer(indexer, observed, {}, kPlanTime).changes, IsEmpty());
   observed.pods = {};
-  plan = plan_auto_indexer(indexer, observed, {}, kNow);
+  plan = plan_auto_indexer(indexer, observed, {}, kPlanTime);
   const auto* job = find_change<CreateObject>(plan, "Job");
   ASSERT_TRUE(job);
   EXPECT_THAT(arguments_of(job->object["spec"]), Contains("--remove-all"));
@@ -347,9 +334,9 @@ TEST(AutoIndexerPlan, RemovesDocumentsBeforeItGoes) {
   EXPECT_FALSE(plan.release);
   EXPECT_EQ(plan.requeue_after, std::chrono::minutes(9));
   observed.jobs = {job_of("docs-cleanup")};
-  EXPECT_FALSE(plan_auto_indexer(indexer, observed, {}, kNow).release);
+  EXPECT_FALSE(plan_auto_indexer(indexer, observed, {}, kPlanTime).release);
   end(observed.jobs[0], "Complete");
-  plan = plan_auto_indexer(indexer, observed, {}, kNow);
+  plan = plan_auto_indexer(indexer, observed, {}, kPlanTime);
   EXPECT_TRUE(plan.release);
   EXPECT_THAT(reasons_of(plan), Contains("DocumentsRemoved"));
 }
@@ -358,7 +345,7 @@ TEST(AutoIndexerPlan, RemovesDocumentsBeforeItGoes) {
 TEST(AutoIndexerPlan, GoesAllTheSameWhenCleaningUpFails) {
   const apis::AutoIndexer indexer = a_deleted_one();
   AutoIndexerObservation observed;
-  EXPECT_THAT(reasons_of(plan_auto_indexer(indexer, observed, {}, kNow)),
+  EXPECT_THAT(reasons_of(plan_auto_indexer(indexer, observed, {}, kPlanTime)),
               Contains("CleanupSkipped"));
   observed = with_engine();
   observed.jobs = {job_of("docs-cleanup")};
@@ -366,7 +353,7 @@ TEST(AutoIndexerPlan, GoesAllTheSameWhenCleaningUpFails) {
   EXPECT_TRUE(late.release);
   EXPECT_THAT(reasons_of(late), Contains("CleanupTimedOut"));
   end(observed.jobs[0], "Failed", "no");
-  const Plan failed = plan_auto_indexer(indexer, observed, {}, kNow);
+  const Plan failed = plan_auto_indexer(indexer, observed, {}, kPlanTime);
   EXPECT_TRUE(failed.release);
   EXPECT_THAT(reasons_of(failed), Contains("CleanupFailed"));
 }

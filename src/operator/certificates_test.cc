@@ -15,12 +15,12 @@ using std::chrono::days;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-const WallTime kNow(std::chrono::seconds(1'767'225'600));
+const WallTime kIssueTime(std::chrono::seconds(1'767'225'600));
 const std::vector<std::string> kNames = {"workspace-webhook.kaito.svc",
                                          "workspace-webhook.kaito.svc.cluster.local", "127.0.0.1"};
 
-CertificatePlan plan(const Json& secret, WallTime now = kNow,
-                     const std::vector<std::string>& names = kNames) {
+CertificatePlan plan_secret(const Json& secret, WallTime now = kIssueTime,
+                            const std::vector<std::string>& names = kNames) {
   auto made = plan_certificate(secret, names, now);
   if (!made) ADD_FAILURE() << made.error().message << " " << made.error().detail;
   return made ? *std::move(made) : CertificatePlan();
@@ -40,13 +40,13 @@ std::size_t certificates_in(const std::string& pem) {
 
 TEST(Certificates, AreMadeForAnEmptySecretAndThenKept) {
   for (const Json& empty : {Json(), Json{{"data", nullptr}}, Json{{"data", Json::object()}}}) {
-    EXPECT_THAT(plan(empty).reason, StartsWith("the Secret has no ca-cert.pem"));
+    EXPECT_THAT(plan_secret(empty).reason, StartsWith("the Secret has no ca-cert.pem"));
   }
-  const CertificatePlan first = plan(Json());
-  EXPECT_EQ(first.renew_at, kNow - 1h + days(60));
+  const CertificatePlan first = plan_secret(Json());
+  EXPECT_EQ(first.renew_at, kIssueTime - 1h + days(60));
   EXPECT_THAT(first.bundle.key_pem, StartsWith("-----BEGIN PRIVATE KEY-----"));
-  for (const WallTime later : {kNow, kNow + days(59)}) {
-    const CertificatePlan second = plan(secret_of(first), later);
+  for (const WallTime later : {kIssueTime, kIssueTime + days(59)}) {
+    const CertificatePlan second = plan_secret(secret_of(first), later);
     EXPECT_TRUE(second.secret_data.is_null()) << second.reason;
     EXPECT_EQ(second.bundle, first.bundle);
     EXPECT_EQ(second.renew_at, first.renew_at);
@@ -55,8 +55,8 @@ TEST(Certificates, AreMadeForAnEmptySecretAndThenKept) {
 
 // With a new CA alone, replicas that still serve with the old certificate would refuse every write.
 TEST(Certificates, AreRenewedAtTwoThirdsAndKeepThePreviousCaForAWhile) {
-  const CertificatePlan first = plan(Json());
-  const CertificatePlan second = plan(secret_of(first), first.renew_at);
+  const CertificatePlan first = plan_secret(Json());
+  const CertificatePlan second = plan_secret(secret_of(first), first.renew_at);
   ASSERT_TRUE(second.secret_data.is_object());
   EXPECT_EQ(second.reason, "it is due for renewal");
   EXPECT_THAT(second.bundle.ca_pem, testing::EndsWith(first.bundle.ca_pem));
@@ -66,22 +66,22 @@ TEST(Certificates, AreRenewedAtTwoThirdsAndKeepThePreviousCaForAWhile) {
   CertificateBundle old = first.bundle;
   old.ca_pem = second.bundle.ca_pem;
   EXPECT_TRUE(check_certificate(old, kNames, first.renew_at - 30min));
-  const CertificatePlan third = plan(secret_of(second), second.renew_at);
+  const CertificatePlan third = plan_secret(secret_of(second), second.renew_at);
   EXPECT_EQ(certificates_in(third.bundle.ca_pem), 2U);  // Never more.
-  const CertificatePlan late = plan(secret_of(third), third.renew_at + days(365));
+  const CertificatePlan late = plan_secret(secret_of(third), third.renew_at + days(365));
   EXPECT_EQ(certificates_in(late.bundle.ca_pem), 1U);
 }
 
 TEST(Certificates, AreReplacedWhenTheyCannotServe) {
-  const CertificatePlan good = plan(Json());
-  const CertificatePlan other = plan(Json());
+  const CertificatePlan good = plan_secret(Json());
+  const CertificatePlan other = plan_secret(Json());
   const auto with = [&](const char* key, const Json& value) {
     Json secret = secret_of(good);
     secret["data"][key] = value;
     return secret;
   };
   const auto reason_of = [&](const Json& secret) {
-    const CertificatePlan made = plan(secret);
+    const CertificatePlan made = plan_secret(secret);
     EXPECT_TRUE(made.secret_data.is_object());
     return made.reason;
   };
@@ -102,23 +102,24 @@ TEST(Certificates, AreReplacedWhenTheyCannotServe) {
 }
 
 TEST(Certificates, CoverEveryNameThatIsAskedFor) {
-  const CertificatePlan made = plan(Json());
-  for (const std::string& name : kNames) EXPECT_TRUE(check_certificate(made.bundle, {name}, kNow));
+  const CertificatePlan made = plan_secret(Json());
+  for (const std::string& name : kNames)
+    EXPECT_TRUE(check_certificate(made.bundle, {name}, kIssueTime));
   for (const char* name : {"other.kaito.svc", "127.0.0.2", "rage-webhook", ""}) {
-    EXPECT_FALSE(check_certificate(made.bundle, {name}, kNow)) << name;
+    EXPECT_FALSE(check_certificate(made.bundle, {name}, kIssueTime)) << name;
   }
-  const auto moved = plan(secret_of(made), kNow, {"ragengine-webhook.kaito.svc"});
+  const auto moved = plan_secret(secret_of(made), kIssueTime, {"ragengine-webhook.kaito.svc"});
   EXPECT_EQ(moved.reason, "it is not valid for ragengine-webhook.kaito.svc");
-  const auto before = check_certificate(made.bundle, kNames, kNow - days(1));
+  const auto before = check_certificate(made.bundle, kNames, kIssueTime - days(1));
   ASSERT_FALSE(before);
   EXPECT_EQ(before.error().message, "it is not valid yet");
 }
 
 // A name is data: it must not become a second name.
 TEST(Certificates, TakeNamesLiterally) {
-  const auto made = make_certificate({"a.svc,DNS:b.svc"}, kNow);
+  const auto made = make_certificate({"a.svc,DNS:b.svc"}, kIssueTime);
   ASSERT_TRUE(made);
-  EXPECT_FALSE(check_certificate(*made, {"b.svc"}, kNow));
+  EXPECT_FALSE(check_certificate(*made, {"b.svc"}, kIssueTime));
 }
 
 TEST(Certificates, RefuseUnusableNames) {
@@ -128,7 +129,7 @@ TEST(Certificates, RefuseUnusableNames) {
                                                 {std::string(254, 'a')},
                                                 {"caf\u00e9.svc"},
                                                 std::vector<std::string>(33, "a.svc")}) {
-    const auto made = plan_certificate(Json(), names, kNow);
+    const auto made = plan_certificate(Json(), names, kIssueTime);
     ASSERT_FALSE(made);
     EXPECT_EQ(made.error().code, ErrorCode::kInvalidArgument);
   }
@@ -137,8 +138,8 @@ TEST(Certificates, RefuseUnusableNames) {
 // Whoever serves with a certificate goes on being trusted, though its Secret was deleted or
 // replaced.
 TEST(Certificates, KeepTheCaOfWhatIsServedTrusted) {
-  const CertificatePlan served = plan(Json());
-  const auto made = plan_certificate(Json(), kNames, kNow, &served.bundle);
+  const CertificatePlan served = plan_secret(Json());
+  const auto made = plan_certificate(Json(), kNames, kIssueTime, &served.bundle);
   ASSERT_TRUE(made);
   EXPECT_THAT(made->bundle.ca_pem, testing::EndsWith(served.bundle.ca_pem));
   const auto renewed = plan_certificate(secret_of(served), kNames, served.renew_at, &served.bundle);

@@ -5,6 +5,7 @@
 
 #include "operator/detail/replica.h"
 #include "operator/inference_set_world_for_test.h"
+#include "operator/plan_for_test.h"
 
 namespace rage::op {
 namespace {
@@ -13,16 +14,6 @@ using detail::TemplateChange;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
-
-template <class T>
-std::vector<T> changes_of(const Plan& plan, std::string_view kind) {
-  std::vector<T> found;
-  for (const Change& change : plan.changes) {
-    const auto* item = std::get_if<T>(&change);
-    if (item != nullptr && item->type.kind == kind) found.push_back(*item);
-  }
-  return found;
-}
 
 World a_running_world(int replicas) {
   World world(a_set(replicas));

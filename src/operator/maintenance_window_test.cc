@@ -10,17 +10,17 @@ namespace {
 using std::chrono::hours;
 using std::chrono::minutes;
 
-struct Case {
+struct WindowCase {
   const char* schedule;
   std::chrono::seconds duration;
   const char* now;
   bool open;
 };
 
-class Window : public testing::TestWithParam<Case> {};
+class Window : public testing::TestWithParam<WindowCase> {};
 
 TEST_P(Window, IsOpenAsCronSays) {
-  const Case& test = GetParam();
+  const WindowCase& test = GetParam();
   const auto now = parse_time(test.now);
   ASSERT_TRUE(now);
   EXPECT_EQ(is_open({.schedule = test.schedule, .duration = test.duration}, *now), test.open)
@@ -30,24 +30,24 @@ TEST_P(Window, IsOpenAsCronSays) {
 INSTANTIATE_TEST_SUITE_P(
     Schedules, Window,
     testing::Values(
-        Case{"0 2 * * *", hours{4}, "2026-03-05T01:59:59Z", false},
-        Case{"0 2 * * *", hours{4}, "2026-03-05T02:00:00Z", true},
-        Case{"0 2 * * *", hours{4}, "2026-03-05T06:00:00Z", true},  // Both ends belong to it.
-        Case{"0 2 * * *", hours{4}, "2026-03-05T06:00:01Z", false},
-        Case{"0 23 * * *", hours{4}, "2026-03-05T01:30:00Z", true},      // Past midnight.
-        Case{"30 22 * * fri", hours{60}, "2026-03-08T23:00:00Z", true},  // Over a weekend.
-        Case{"30 22 * * 5", hours{4}, "2026-03-05T23:00:00Z", false},    // A Thursday.
-        Case{"0 0 * * 7", hours{1}, "2026-03-08T00:30:00Z", true},       // 7 is Sunday too.
-        Case{"*/15 9-17/4 * * *", minutes{1}, "2026-03-05T13:45:30Z", true},
-        Case{"*/15 9-17/4 * * *", minutes{1}, "2026-03-05T14:45:30Z", false},
-        Case{"0 0 1,15 * mon", hours{1}, "2026-03-15T00:10:00Z", true},  // Either is enough.
-        Case{"0 0 1,15 * mon", hours{1}, "2026-03-09T00:10:00Z", true},
-        Case{"0 0 1,15 * mon", hours{1}, "2026-03-10T00:10:00Z", false},
-        Case{"0 0 29 feb *", hours{1}, "2028-02-29T00:10:00Z", true},
-        Case{"@monthly", hours{4}, "2026-03-01T03:00:00Z", true},
-        Case{"@daily", hours{4}, "2026-03-05T05:00:00Z", false},
-        Case{"nonsense", hours{4}, "2026-03-05T05:00:00Z", false},
-        Case{"* * * * *", minutes{-1}, "2026-03-05T05:00:00Z", false}));
+        WindowCase{"0 2 * * *", hours{4}, "2026-03-05T01:59:59Z", false},
+        WindowCase{"0 2 * * *", hours{4}, "2026-03-05T02:00:00Z", true},
+        WindowCase{"0 2 * * *", hours{4}, "2026-03-05T06:00:00Z", true},  // Both ends belong to it.
+        WindowCase{"0 2 * * *", hours{4}, "2026-03-05T06:00:01Z", false},
+        WindowCase{"0 23 * * *", hours{4}, "2026-03-05T01:30:00Z", true},      // Past midnight.
+        WindowCase{"30 22 * * fri", hours{60}, "2026-03-08T23:00:00Z", true},  // Over a weekend.
+        WindowCase{"30 22 * * 5", hours{4}, "2026-03-05T23:00:00Z", false},    // A Thursday.
+        WindowCase{"0 0 * * 7", hours{1}, "2026-03-08T00:30:00Z", true},       // 7 is Sunday too.
+        WindowCase{"*/15 9-17/4 * * *", minutes{1}, "2026-03-05T13:45:30Z", true},
+        WindowCase{"*/15 9-17/4 * * *", minutes{1}, "2026-03-05T14:45:30Z", false},
+        WindowCase{"0 0 1,15 * mon", hours{1}, "2026-03-15T00:10:00Z", true},  // Either is enough.
+        WindowCase{"0 0 1,15 * mon", hours{1}, "2026-03-09T00:10:00Z", true},
+        WindowCase{"0 0 1,15 * mon", hours{1}, "2026-03-10T00:10:00Z", false},
+        WindowCase{"0 0 29 feb *", hours{1}, "2028-02-29T00:10:00Z", true},
+        WindowCase{"@monthly", hours{4}, "2026-03-01T03:00:00Z", true},
+        WindowCase{"@daily", hours{4}, "2026-03-05T05:00:00Z", false},
+        WindowCase{"nonsense", hours{4}, "2026-03-05T05:00:00Z", false},
+        WindowCase{"* * * * *", minutes{-1}, "2026-03-05T05:00:00Z", false}));
 
 TEST(Cron, RefusesWhatIsNoSchedule) {
   for (const char* text :

@@ -3,24 +3,23 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "codec/json_for_test.h"
 #include "operator/detail/model_mirror_job.h"
+#include "operator/plan_for_test.h"
 
 namespace rage::op {
 namespace {
 
+using codec::json_of;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr const char* kNow = "2026-01-01T00:10:00Z";
-
-Json parse(const char* text) {
-  return Json::parse(text);
-}
+constexpr const char* kMirrorTime = "2026-01-01T00:10:00Z";
 
 // A mirror in a cluster of the mind: changes are applied, claims bind when told.
-struct World {
-  Json document = parse(R"({"apiVersion": "kaito.sh/v1alpha1", "kind": "ModelMirror",
+struct MirrorWorld {
+  Json document = json_of(R"({"apiVersion": "kaito.sh/v1alpha1", "kind": "ModelMirror",
     "metadata": {"name": "m", "uid": "u", "generation": 1, "resourceVersion": "1"},
     "spec": {"source": {"registry": "huggingface", "modelID": "org/Model"},
              "storage": {"size": "10Gi", "storageClassName": "nfs"}, "jobNamespace": "ml"}})");
@@ -31,7 +30,7 @@ struct World {
 
   apis::ModelMirror mirror() const { return apis::parse_model_mirror(document).value(); }
 
-  Plan step(const char* now = kNow) {
+  Plan step(const char* now = kMirrorTime) {
     Plan plan = plan_model_mirror(mirror(), observed, settings, now);
     for (const Change& change : plan.changes) {
       std::visit([this](const auto& one) { carry_out(one); }, change);
@@ -84,16 +83,8 @@ struct World {
   void carry_out(const ApplyObject& /*change*/) { FAIL() << "nothing of a mirror is applied"; }
 };
 
-std::vector<std::string> kinds_of(const Plan& plan) {
-  std::vector<std::string> kinds;
-  for (const Change& change : plan.changes) {
-    kinds.push_back(std::visit([](const auto& one) { return one.type.kind; }, change));
-  }
-  return kinds;
-}
-
 TEST(PlanModelMirror, AStaticOneIsReadyAtOnce) {
-  World world;
+  MirrorWorld world;
   world.document["spec"] = {{"mode", "Static"}};
   EXPECT_THAT(kinds_of(world.step()), IsEmpty());
   EXPECT_EQ(world.document["status"]["phase"], "Ready");
@@ -102,7 +93,7 @@ TEST(PlanModelMirror, AStaticOneIsReadyAtOnce) {
 }
 
 TEST(PlanModelMirror, DownloadsThenIsQuiet) {
-  World world;
+  MirrorWorld world;
   EXPECT_THAT(kinds_of(world.step()), ElementsAre("ModelMirror", "PersistentVolumeClaim"));
   EXPECT_EQ(world.observed.claim["metadata"]["name"], "m");
   EXPECT_EQ(world.observed.claim["metadata"]["namespace"], "ml");
@@ -118,7 +109,7 @@ TEST(PlanModelMirror, DownloadsThenIsQuiet) {
   EXPECT_EQ(world.message("Ready"), "Model download in progress");
   EXPECT_EQ(world.document["status"]["phase"], "Pending");
   EXPECT_EQ(world.document["status"]["download"],
-            parse(R"({"speedBytesPerSecond": 5, "remainingSeconds": 7})"));
+            json_of(R"({"speedBytesPerSecond": 5, "remainingSeconds": 7})"));
   world.end_job("Complete");
   world.step();
   EXPECT_EQ(world.document["status"]["phase"], "Ready");
@@ -136,7 +127,7 @@ TEST(PlanModelMirror, DownloadsThenIsQuiet) {
 
 // The job runs our image, unprivileged, and needs no network but the hub.
 TEST(PlanModelMirror, TheJobPullsWithOurOwnImage) {
-  World world;
+  MirrorWorld world;
   world.document["spec"]["source"]["accessSecret"]["name"] = "token";
   world.document["spec"]["serviceAccountName"] = "puller";
   world.step();
@@ -147,11 +138,11 @@ TEST(PlanModelMirror, TheJobPullsWithOurOwnImage) {
   const Json& pod = spec["template"]["spec"];
   const Json& container = pod["containers"][0];
   EXPECT_EQ(container["args"],
-            parse(R"(["model", "pull", "hf://org/Model", "--to", "/models/org/Model",
+            json_of(R"(["model", "pull", "hf://org/Model", "--to", "/models/org/Model",
                       "--progress-address", "0.0.0.0:9100"])"));
   EXPECT_EQ(container["image"], world.settings.rage_image);
   EXPECT_EQ(container["env"][2]["valueFrom"]["secretKeyRef"]["name"], "token");
-  EXPECT_EQ(container["resources"]["limits"], parse(R"({"cpu": "3", "memory": "8Gi"})"));
+  EXPECT_EQ(container["resources"]["limits"], json_of(R"({"cpu": "3", "memory": "8Gi"})"));
   EXPECT_EQ(pod["serviceAccountName"], "puller");
   EXPECT_EQ(pod["securityContext"]["runAsNonRoot"], true);
   EXPECT_EQ(spec["template"]["metadata"]["labels"]["azure.workload.identity/use"], "true");
@@ -160,7 +151,7 @@ TEST(PlanModelMirror, TheJobPullsWithOurOwnImage) {
 
 // Pods that mount an empty volume would start a server without weights.
 TEST(PlanModelMirror, AVanishedVolumeIsSaidAndFilledAgain) {
-  World world;
+  MirrorWorld world;
   world.download();
   world.observed.claim = Json();
   world.step();
@@ -181,7 +172,7 @@ TEST(PlanModelMirror, AVanishedVolumeIsSaidAndFilledAgain) {
 }
 
 TEST(PlanModelMirror, ALostVolumeIsNotReady) {
-  World world;
+  MirrorWorld world;
   world.download();
   world.observed.claim["status"]["phase"] = "Lost";
   world.step();
@@ -190,12 +181,12 @@ TEST(PlanModelMirror, ALostVolumeIsNotReady) {
 }
 
 TEST(PlanModelMirror, AFailureSaysWhyAndIsTriedAgainAfterFiveMinutes) {
-  World world;
+  MirrorWorld world;
   world.step();
   world.step();
   world.bind();
   world.end_job("Failed");
-  world.observed.pods = {parse(R"({"metadata": {"name": "m-download-x"}, "status": {
+  world.observed.pods = {json_of(R"({"metadata": {"name": "m-download-x"}, "status": {
     "phase": "Failed", "containerStatuses": [{"name": "downloader", "state": {"terminated": {
       "exitCode": 1, "reason": "Error", "finishedAt": "2026-01-01T00:08:00Z",
       "message": "org/Model is gated: accept the licence\n"}}}]}})")};
@@ -229,11 +220,11 @@ TEST(PlanModelMirror, NamesMemoryAndEviction) {
                "reason": "Evicted", "message": "low on memory"}})",
                       "DownloadEvicted"},
        }) {
-    World world;
+    MirrorWorld world;
     world.step();
     world.step();
     world.end_job("Failed");
-    world.observed.pods = {parse(row.pod)};
+    world.observed.pods = {json_of(row.pod)};
     world.step();
     EXPECT_EQ(world.reason("Ready"), row.reason);
   }
@@ -241,18 +232,18 @@ TEST(PlanModelMirror, NamesMemoryAndEviction) {
 
 // A claim of that name may hold somebody's data: it is neither filled nor deleted.
 TEST(PlanModelMirror, LeavesAnotherOnesClaimAlone) {
-  World world;
-  world.observed.claim = parse(R"({"metadata": {"name": "m", "namespace": "ml", "uid": "other"},
+  MirrorWorld world;
+  world.observed.claim = json_of(R"({"metadata": {"name": "m", "namespace": "ml", "uid": "other"},
                                    "status": {"phase": "Bound"}})");
   EXPECT_THAT(kinds_of(world.step()), ElementsAre("ModelMirror"));
   EXPECT_EQ(world.reason("StorageReady"), "PVCCreateFailed");
   EXPECT_THAT(world.message("Ready"), HasSubstr("not this mirror's"));
-  world.document["metadata"]["deletionTimestamp"] = kNow;
+  world.document["metadata"]["deletionTimestamp"] = kMirrorTime;
   EXPECT_THAT(kinds_of(world.step()), IsEmpty());
 }
 
 TEST(PlanModelMirror, SaysWhatASpecLacks) {
-  World world;
+  MirrorWorld world;
   world.document["spec"].erase("jobNamespace");
   EXPECT_THAT(kinds_of(world.step()), IsEmpty());
   EXPECT_EQ(world.reason("Ready"), "InvalidSpec");
@@ -263,7 +254,7 @@ TEST(PlanModelMirror, SaysWhatASpecLacks) {
 }
 
 TEST(PlanModelMirror, SaysThatTheStorageClassIsMissing) {
-  World world;
+  MirrorWorld world;
   world.observed.storage_class_exists = false;
   world.step();
   world.step();
@@ -277,10 +268,10 @@ constexpr const char* kUpstreamClaim = R"({"metadata": {"name": "m", "namespace"
     "status": {"phase": "Bound"}})";
 
 TEST(PlanModelMirror, TakesOverAReadyMirrorWithoutDownloading) {
-  World world;
+  MirrorWorld world;
   world.document["metadata"]["finalizers"] = {"kaito.sh/model-mirror-cleanup"};
   world.document["status"] = {{"phase", "Ready"}};
-  world.observed.claim = parse(kUpstreamClaim);
+  world.observed.claim = json_of(kUpstreamClaim);
   EXPECT_THAT(kinds_of(world.step()), ElementsAre("PersistentVolumeClaim"));
   EXPECT_EQ(world.document["status"]["phase"], "Ready");
   EXPECT_EQ(world.observed.claim["metadata"]["labels"]["kaito.sh/model-mirror-name"], "m");
@@ -289,11 +280,12 @@ TEST(PlanModelMirror, TakesOverAReadyMirrorWithoutDownloading) {
 
 // Two programs that write the same files would ruin both downloads.
 TEST(PlanModelMirror, LetsARunningDownloadOfTheOriginalFinish) {
-  World world;
+  MirrorWorld world;
   world.document["metadata"]["finalizers"] = {"kaito.sh/model-mirror-cleanup"};
   world.document["status"] = {{"phase", "Pending"}};
-  world.observed.claim = parse(kUpstreamClaim);
-  world.observed.jobs = {parse(R"({"metadata": {"name": "m-download-x7k2p", "namespace": "ml"}})")};
+  world.observed.claim = json_of(kUpstreamClaim);
+  world.observed.jobs = {
+      json_of(R"({"metadata": {"name": "m-download-x7k2p", "namespace": "ml"}})")};
   EXPECT_THAT(kinds_of(world.step()), IsEmpty());
   EXPECT_EQ(world.reason("Ready"), "DownloadInProgress");
   world.end_job("Complete");
@@ -303,22 +295,22 @@ TEST(PlanModelMirror, LetsARunningDownloadOfTheOriginalFinish) {
 
 // The original's finalizer would keep a namespace from ending as long as the mirror lives.
 TEST(PlanModelMirror, LetsADeletedClaimGo) {
-  World world;
+  MirrorWorld world;
   world.document["metadata"]["finalizers"] = {"kaito.sh/model-mirror-cleanup"};
-  world.observed.claim = parse(kUpstreamClaim);
-  world.observed.claim["metadata"]["deletionTimestamp"] = kNow;
+  world.observed.claim = json_of(kUpstreamClaim);
+  world.observed.claim["metadata"]["deletionTimestamp"] = kMirrorTime;
   world.step();
-  EXPECT_EQ(world.observed.claim["metadata"]["finalizers"], parse(R"(["x"])"));
+  EXPECT_EQ(world.observed.claim["metadata"]["finalizers"], json_of(R"(["x"])"));
   EXPECT_EQ(world.reason("Ready"), "PVCLost");
 }
 
 // --- Deletion ------------------------------------------------------------------------------------
 
 TEST(PlanModelMirror, DeletionRemovesJobThenClaimAndWaitsForNothing) {
-  World world;
+  MirrorWorld world;
   world.step();
   world.step();
-  world.document["metadata"]["deletionTimestamp"] = kNow;
+  world.document["metadata"]["deletionTimestamp"] = kMirrorTime;
   const Plan plan = world.step();
   EXPECT_THAT(kinds_of(plan), ElementsAre("Job", "PersistentVolumeClaim"));
   EXPECT_TRUE(plan.release);
@@ -342,8 +334,8 @@ TEST(DownloadProgress, IsReadFromMetrics) {
 TEST(DownloadProgress, IsAskedOfARunningPodAlone) {
   EXPECT_EQ(downloading_pod({}), "");
   EXPECT_EQ(
-      downloading_pod({parse(R"({"metadata": {"name": "a"}, "status": {"phase": "Pending"}})"),
-                       parse(R"({"metadata": {"name": "b"}, "status": {"phase": "Running"}})")}),
+      downloading_pod({json_of(R"({"metadata": {"name": "a"}, "status": {"phase": "Pending"}})"),
+                       json_of(R"({"metadata": {"name": "b"}, "status": {"phase": "Running"}})")}),
       "b");
 }
 

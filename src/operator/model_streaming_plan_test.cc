@@ -48,7 +48,7 @@ const CreateObject* created_mirror(const Plan& plan) {
   return nullptr;
 }
 
-std::string command_of(const ClusterForTest& cluster) {
+std::string streaming_command(const ClusterForTest& cluster) {
   return cluster.observed.stateful_set["spec"]["template"]["spec"]["containers"][0]["command"]
       .dump();
 }
@@ -88,8 +88,8 @@ TEST(PlanStreaming, ServesFromAMountedClaim) {
   EXPECT_EQ(cluster.state(), "Ready");
   EXPECT_TRUE(cluster.is_true("ModelMirrorReady"));
   EXPECT_TRUE(cluster.is_true("ResourceReady"));
-  EXPECT_THAT(command_of(cluster), HasSubstr("--model=/models/Microsoft/phi-4"));
-  EXPECT_THAT(command_of(cluster), Not(HasSubstr("download-dir")));
+  EXPECT_THAT(streaming_command(cluster), HasSubstr("--model=/models/Microsoft/phi-4"));
+  EXPECT_THAT(streaming_command(cluster), Not(HasSubstr("download-dir")));
   const Json& pod = cluster.observed.stateful_set["spec"]["template"]["spec"];
   EXPECT_THAT(pod["volumes"].dump(),
               HasSubstr(R"("persistentVolumeClaim":{"claimName":"3fa2b1","readOnly":true})"));
@@ -112,7 +112,7 @@ TEST(PlanStreaming, WhatRunsKeepsItsWay) {
   ClusterForTest cluster = a_cluster();
   cluster.settings.model_streaming = false;
   cluster.settle();
-  EXPECT_THAT(command_of(cluster), HasSubstr("download-dir"));
+  EXPECT_THAT(streaming_command(cluster), HasSubstr("download-dir"));
   cluster.settings.model_streaming = true;
   EXPECT_THAT(cluster.plan().changes, IsEmpty());
   EXPECT_EQ(cluster.state(), "Ready");
@@ -129,7 +129,7 @@ TEST(PlanStreaming, AMirrorThatVanishesLeavesServersAlone) {
   cluster.settle();
   EXPECT_EQ(cluster.state(), "Ready");
   EXPECT_EQ(cluster.condition("ModelMirrorReady").reason, "PVCLost");
-  EXPECT_THAT(command_of(cluster), HasSubstr("/models/Microsoft/phi-4"));
+  EXPECT_THAT(streaming_command(cluster), HasSubstr("/models/Microsoft/phi-4"));
 }
 
 TEST(PlanStreaming, OptingOutDownloadsAsEver) {
@@ -203,9 +203,9 @@ TEST(PlanStreaming, StreamsFromBlobStorageWithWorkloadIdentity) {
   cluster.observed.streaming.mirrors = {in_azure("elsewhere")};  // Read from every namespace.
   cluster.settle();
   EXPECT_EQ(cluster.state(), "Ready");
-  EXPECT_THAT(command_of(cluster), HasSubstr("--model=az://container/Microsoft/phi-4"));
-  EXPECT_THAT(command_of(cluster), HasSubstr("--load-format=runai_streamer"));
-  EXPECT_THAT(command_of(cluster), Not(HasSubstr("--load_format")));
+  EXPECT_THAT(streaming_command(cluster), HasSubstr("--model=az://container/Microsoft/phi-4"));
+  EXPECT_THAT(streaming_command(cluster), HasSubstr("--load-format=runai_streamer"));
+  EXPECT_THAT(streaming_command(cluster), Not(HasSubstr("--load_format")));
   const Json& pods = cluster.observed.stateful_set["spec"]["template"];
   EXPECT_EQ(pods["metadata"]["labels"]["azure.workload.identity/use"], "true");
   EXPECT_EQ(pods["spec"]["serviceAccountName"], "reader");

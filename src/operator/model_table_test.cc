@@ -13,7 +13,7 @@ using testing::IsEmpty;
 
 const apis::ObjectKey kFirst{.ns = "a", .name = "first"};
 const apis::ObjectKey kSecond{.ns = "b", .name = "second"};
-const std::string kCommit(40, 'c');
+const std::string kTableCommit(40, 'c');
 constexpr SteadyTime kStart = SteadyTime(1000h);
 
 ModelQuestion about(std::string model, std::string secret = "") {
@@ -23,7 +23,7 @@ ModelQuestion about(std::string model, std::string secret = "") {
 }
 
 HubModel described(const std::string& id) {
-  HubModel found{.model = {}, .commit = kCommit};
+  HubModel found{.model = {}, .commit = kTableCommit};
   found.model.id = id;
   return found;
 }
@@ -63,7 +63,7 @@ TEST_F(ModelTableTest, KnowsTheSameModelByOtherNames) {
   (void)table_.settle(about("org/model"), "", described("org/model"), kStart);
   EXPECT_TRUE(table_.find(about("Org/Model"), kFirst, kStart));
   ModelQuestion pinned = about("org/model");
-  pinned.revision = kCommit;
+  pinned.revision = kTableCommit;
   EXPECT_TRUE(table_.find(pinned, kFirst, kStart));
   pinned.revision = std::string(40, 'd');
   EXPECT_FALSE(table_.find(pinned, kFirst, kStart));

@@ -3,25 +3,23 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "codec/json_for_test.h"
 #include "codec/yaml.h"
 #include "operator/json_compare.h"
 
 namespace rage::op {
 namespace {
 
+using codec::json_of;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr const char* kNow = "2026-01-01T00:00:00Z";
-
-Json parse(const char* text) {
-  return Json::parse(text);
-}
+constexpr const char* kRolesTime = "2026-01-01T00:00:00Z";
 
 // A pair in a cluster of the mind.
-struct World {
-  Json document = parse(R"({"apiVersion": "kaito.sh/v1alpha1", "kind": "MultiRoleInference",
+struct RolesWorld {
+  Json document = json_of(R"({"apiVersion": "kaito.sh/v1alpha1", "kind": "MultiRoleInference",
     "metadata": {"name": "split", "namespace": "ml", "uid": "u", "generation": 3,
                  "resourceVersion": "1", "annotations": {"kaito.sh/disable-benchmark": "true",
                      "kubectl.kubernetes.io/last-applied-configuration": "{}"}},
@@ -36,7 +34,7 @@ struct World {
 
   Plan plan() const {
     return plan_multi_role_inference(apis::parse_multi_role_inference(document).value(), observed,
-                                     settings, kNow);
+                                     settings, kRolesTime);
   }
   Plan step() {
     Plan plan = this->plan();
@@ -112,13 +110,13 @@ std::vector<std::string> names_of(const Plan& plan) {
 }
 
 TEST(PlanMultiRoleInference, MakesAnInferenceSetForEachRole) {
-  World world;
+  RolesWorld world;
   EXPECT_THAT(names_of(world.step()),
               ElementsAre("InferenceSet split-prefill", "InferenceSet split-decode"));
   EXPECT_EQ(world.document["metadata"]["finalizers"],
-            parse(R"(["multiroleinference.kaito.sh/finalizer"])"));
+            json_of(R"(["multiroleinference.kaito.sh/finalizer"])"));
   const Json& prefill = world.child("split-prefill");
-  EXPECT_TRUE(same_json(prefill["spec"], parse(R"({"replicas": 2,
+  EXPECT_TRUE(same_json(prefill["spec"], json_of(R"({"replicas": 2,
     "labelSelector": {"matchLabels": {"apps": "x", "kaito.sh/inference-role": "prefill",
                                       "multiroleinference.kaito.sh/created-by": "split"}},
     "template": {
@@ -140,7 +138,7 @@ TEST(PlanMultiRoleInference, MakesAnInferenceSetForEachRole) {
 
 // The original writes an event at every pass; an idle operator must be idle.
 TEST(PlanMultiRoleInference, IsReadyThenQuiet) {
-  World world;
+  RolesWorld world;
   world.step();
   EXPECT_EQ(world.reason("PrefillReady"), "PrefillNotFound");
   EXPECT_EQ(world.reason("Ready"), "NotReady");
@@ -161,7 +159,7 @@ TEST(PlanMultiRoleInference, IsReadyThenQuiet) {
 
 // The original never clears a runtimeConfig, and old settings live on in the pods.
 TEST(PlanMultiRoleInference, WhatIsClearedIsClearedInTheChild) {
-  World world;
+  RolesWorld world;
   world.step();
   world.document["spec"]["roles"][0].erase("runtimeConfig");
   world.document["metadata"].erase("annotations");
@@ -174,7 +172,7 @@ TEST(PlanMultiRoleInference, WhatIsClearedIsClearedInTheChild) {
 
 // A status of before an edit must not pass for the edited one.
 TEST(PlanMultiRoleInference, AnOldStatusOfAChildDoesNotCount) {
-  World world;
+  RolesWorld world;
   world.step();
   world.make_ready();
   world.child("split-decode")["metadata"]["generation"] = 2;
@@ -184,7 +182,7 @@ TEST(PlanMultiRoleInference, AnOldStatusOfAChildDoesNotCount) {
 }
 
 TEST(PlanMultiRoleInference, AChildWithoutARoleGoes) {
-  World world;
+  RolesWorld world;
   world.step();
   Json stray = world.child("split-decode");
   stray["metadata"]["name"] = "split-encode";
@@ -195,22 +193,23 @@ TEST(PlanMultiRoleInference, AChildWithoutARoleGoes) {
 }
 
 TEST(PlanMultiRoleInference, LeavesAnotherOnesInferenceSetAlone) {
-  World world;
-  world.observed.children = {parse(R"({"kind": "InferenceSet", "metadata": {"name": "split-decode",
+  RolesWorld world;
+  world.observed.children = {
+      json_of(R"({"kind": "InferenceSet", "metadata": {"name": "split-decode",
     "ownerReferences": [{"kind": "MultiRoleInference", "name": "other", "uid": "v",
                          "controller": true}]}})")};
   EXPECT_THAT(names_of(world.step()), ElementsAre("InferenceSet split-prefill"));
   EXPECT_EQ(world.reason("Ready"), "ReconcileFailed");
   world.step();
   EXPECT_THAT(world.events, ElementsAre("Reconciled", "ReconcileFailed"));  // Said once.
-  world.document["metadata"]["deletionTimestamp"] = kNow;
+  world.document["metadata"]["deletionTimestamp"] = kRolesTime;
   world.step();
   EXPECT_EQ(world.observed.children.size(), 1U);  // Not ours to delete.
 }
 
 // --- Pool ----------------------------------------------------------------------------------------
 
-Json find(const World& world, std::string_view kind) {
+Json find_part(const RolesWorld& world, std::string_view kind) {
   for (const Json& part : world.observed.pool_objects) {
     if (part["kind"] == kind) return part;
   }
@@ -218,17 +217,17 @@ Json find(const World& world, std::string_view kind) {
 }
 
 TEST(PlanMultiRoleInference, OnePoolHoldsThePodsOfBothRoles) {
-  World world;
+  RolesWorld world;
   world.settings.inference_extension = true;
   world.step();
   EXPECT_EQ(world.reason("InferencePoolReady"), "InferencePoolNotReady");
-  const Json pool = find(world, "InferencePool");
+  const Json pool = find_part(world, "InferencePool");
   EXPECT_EQ(pool["metadata"]["name"], "split-inferencepool");
   EXPECT_EQ(pool["metadata"]["ownerReferences"][0]["kind"], "MultiRoleInference");
-  EXPECT_TRUE(same_json(pool["spec"]["selector"]["matchLabels"], parse(R"({
+  EXPECT_TRUE(same_json(pool["spec"]["selector"]["matchLabels"], json_of(R"({
     "multiroleinference.kaito.sh/created-by": "split", "apps.kubernetes.io/pod-index": "0"})")));
-  EXPECT_EQ(find(world, "ConfigMap")["data"]["config.yaml"], default_epp_plugins());
-  EXPECT_THAT(find(world, "Deployment").dump(),
+  EXPECT_EQ(find_part(world, "ConfigMap")["data"]["config.yaml"], default_epp_plugins());
+  EXPECT_THAT(find_part(world, "Deployment").dump(),
               HasSubstr(R"("--config-file","/config/config.yaml")"));
   world.make_ready();
   world.step();
@@ -237,7 +236,7 @@ TEST(PlanMultiRoleInference, OnePoolHoldsThePodsOfBothRoles) {
 }
 
 TEST(PlanMultiRoleInference, OwnPluginsReplaceTheDefaultAndRestartThePicker) {
-  World world;
+  RolesWorld world;
   world.settings.inference_extension = true;
   world.document["spec"]["eppPluginsConfig"] = "plugins";
   world.step();
@@ -245,11 +244,11 @@ TEST(PlanMultiRoleInference, OwnPluginsReplaceTheDefaultAndRestartThePicker) {
   EXPECT_THAT(world.observed.pool_objects, IsEmpty());
   world.observed.plugins_config = {{"data", {{"config.yaml", "plugins: []"}}}};
   world.step();
-  EXPECT_EQ(find(world, "ConfigMap")["data"]["config.yaml"], "plugins: []");
-  const Json before = find(world, "Deployment")["spec"]["template"]["metadata"]["annotations"];
+  EXPECT_EQ(find_part(world, "ConfigMap")["data"]["config.yaml"], "plugins: []");
+  const Json before = find_part(world, "Deployment")["spec"]["template"]["metadata"]["annotations"];
   world.observed.plugins_config["data"]["config.yaml"] = "plugins: [x]";
   world.step();
-  EXPECT_NE(find(world, "Deployment")["spec"]["template"]["metadata"]["annotations"], before);
+  EXPECT_NE(find_part(world, "Deployment")["spec"]["template"]["metadata"]["annotations"], before);
 }
 
 TEST(DefaultEppPlugins, IsYamlWithBothProfiles) {
@@ -271,10 +270,10 @@ TEST(DefaultEppPlugins, IsYamlWithBothProfiles) {
 // --- Deletion ------------------------------------------------------------------------------------
 
 TEST(PlanMultiRoleInference, GoesWhenItsChildrenAreGone) {
-  World world;
+  RolesWorld world;
   world.step();
-  world.document["metadata"]["deletionTimestamp"] = kNow;
-  for (Json& child : world.observed.children) child["metadata"]["deletionTimestamp"] = kNow;
+  world.document["metadata"]["deletionTimestamp"] = kRolesTime;
+  for (Json& child : world.observed.children) child["metadata"]["deletionTimestamp"] = kRolesTime;
   Plan plan = world.step();
   EXPECT_THAT(plan.changes, IsEmpty());  // On their way already.
   EXPECT_FALSE(plan.release);

@@ -47,7 +47,8 @@ Settings settings_of(Provisioner provisioner) {
   return settings;
 }
 
-NodeVerdict plan(const Wanted& wanted, const NodeObservation& observed, Provisioner provisioner) {
+NodeVerdict plan_for(const Wanted& wanted, const NodeObservation& observed,
+                     Provisioner provisioner) {
   return plan_nodes(wanted.demand(), observed, settings_of(provisioner), kTestNow);
 }
 
@@ -55,13 +56,13 @@ std::string message_of(const NodeVerdict& verdict, std::string_view type) {
   const apis::Condition* found = apis::find_condition(verdict.conditions, type);
   return found == nullptr ? "(absent)" : found->message;
 }
-std::string reason_of(const NodeVerdict& verdict, std::string_view type) {
+std::string verdict_reason(const NodeVerdict& verdict, std::string_view type) {
   const apis::Condition* found = apis::find_condition(verdict.conditions, type);
   return found == nullptr ? "(absent)" : found->reason;
 }
 
 template <class T>
-std::vector<T> changes_of(const NodeVerdict& verdict) {
+std::vector<T> verdict_changes(const NodeVerdict& verdict) {
   std::vector<T> found;
   for (const Change& change : verdict.changes) {
     if (const T* one = std::get_if<T>(&change)) found.push_back(*one);
@@ -77,20 +78,20 @@ TEST(OwnNodes, AGangIsPlacedWholeOrNotAtAll) {
   wanted.count = 3;
   NodeObservation observed{.nodes = {a_node("node-a"), a_node("node-b"), a_node("node-c")}};
   observed.nodes[1].gpus_used = 1;
-  const NodeVerdict verdict = plan(wanted, observed, Provisioner::kByo);
+  const NodeVerdict verdict = plan_for(wanted, observed, Provisioner::kByo);
   EXPECT_FALSE(verdict.ready);
   EXPECT_THAT(verdict.worker_nodes, IsEmpty());
   EXPECT_THAT(verdict.changes, IsEmpty());
   EXPECT_EQ(message_of(verdict, "NodesReady"),
             "Not enough Nodes are ready: 2 of 3 nodes matching {apps=x} are ready and have 1 free "
             "GPU: node-b has 0 of 1 GPUs free");
-  EXPECT_EQ(reason_of(verdict, "NodesReady"), "NodeNotReady");
-  EXPECT_EQ(reason_of(verdict, "ResourceReady"), "workspaceResourceStatusNotReady");
+  EXPECT_EQ(verdict_reason(verdict, "NodesReady"), "NodeNotReady");
+  EXPECT_EQ(verdict_reason(verdict, "ResourceReady"), "workspaceResourceStatusNotReady");
   EXPECT_THAT(message_of(verdict, "ResourceReady"), HasSubstr("node status condition not ready"));
   EXPECT_THAT(verdict.remove_conditions, ElementsAre("NodeClaimReady"));
 
   observed.nodes[1].gpus_used = 0;
-  EXPECT_THAT(plan(wanted, observed, Provisioner::kByo).worker_nodes,
+  EXPECT_THAT(plan_for(wanted, observed, Provisioner::kByo).worker_nodes,
               ElementsAre("node-a", "node-b", "node-c"));
 }
 
@@ -101,7 +102,7 @@ TEST(OwnNodes, AMessageNamesEveryKindOfFault) {
   observed.nodes[0].ready = false;
   observed.nodes[1].deleting = true;
   observed.nodes[2].cordoned = true;
-  EXPECT_THAT(message_of(plan(wanted, observed, Provisioner::kByo), "NodesReady"),
+  EXPECT_THAT(message_of(plan_for(wanted, observed, Provisioner::kByo), "NodesReady"),
               HasSubstr("0 of 4 nodes matching {apps=x} are ready and have 1 free GPU: a is not "
                         "ready, b is being deleted, c is cordoned, label 1 more: kubectl label "
                         "node <name> apps=x"));
@@ -114,7 +115,8 @@ TEST(OwnNodes, NobodyReadsAThousandNames) {
     observed.nodes.push_back(a_node("node-" + std::to_string(i)));
     observed.nodes.back().ready = false;
   }
-  const std::string message = message_of(plan(wanted, observed, Provisioner::kByo), "NodesReady");
+  const std::string message =
+      message_of(plan_for(wanted, observed, Provisioner::kByo), "NodesReady");
   EXPECT_THAT(message, HasSubstr("997 more will not do either"));
   EXPECT_LT(message.size(), 300U);
 }
@@ -122,11 +124,11 @@ TEST(OwnNodes, NobodyReadsAThousandNames) {
 TEST(OwnNodes, ChoosesByNameAndKeepsWhatItHas) {
   Wanted wanted;
   const NodeObservation observed{.nodes = {a_node("a"), a_node("b"), a_node("c")}};
-  EXPECT_THAT(plan(wanted, observed, Provisioner::kByo).worker_nodes, ElementsAre("a"));
+  EXPECT_THAT(plan_for(wanted, observed, Provisioner::kByo).worker_nodes, ElementsAre("a"));
   wanted.held = {"c"};
-  EXPECT_THAT(plan(wanted, observed, Provisioner::kByo).worker_nodes, ElementsAre("c"));
+  EXPECT_THAT(plan_for(wanted, observed, Provisioner::kByo).worker_nodes, ElementsAre("c"));
   wanted.count = 2;
-  EXPECT_THAT(plan(wanted, observed, Provisioner::kByo).worker_nodes, ElementsAre("a", "c"));
+  EXPECT_THAT(plan_for(wanted, observed, Provisioner::kByo).worker_nodes, ElementsAre("a", "c"));
 }
 
 // Draining starts with a cordon: what runs there is still running.
@@ -135,7 +137,7 @@ TEST(OwnNodes, ACordonedNodeKeepsItsPods) {
   wanted.held = {"a"};
   NodeObservation observed{.nodes = {a_node("a")}};
   observed.nodes[0].cordoned = true;
-  EXPECT_TRUE(plan(wanted, observed, Provisioner::kByo).ready);
+  EXPECT_TRUE(plan_for(wanted, observed, Provisioner::kByo).ready);
 }
 
 TEST(OwnNodes, WithoutGpusAnyReadyNodeDoes) {
@@ -143,11 +145,11 @@ TEST(OwnNodes, WithoutGpusAnyReadyNodeDoes) {
   wanted.gpus = 0;
   NodeObservation observed{.nodes = {a_node("a")}};
   observed.nodes[0].gpus_capacity = 0;
-  const NodeVerdict verdict = plan(wanted, observed, Provisioner::kByo);
+  const NodeVerdict verdict = plan_for(wanted, observed, Provisioner::kByo);
   EXPECT_TRUE(verdict.ready);
   EXPECT_THAT(verdict.node_selector, IsEmpty());
   observed.nodes[0].ready = false;
-  EXPECT_EQ(message_of(plan(wanted, observed, Provisioner::kByo), "NodesReady"),
+  EXPECT_EQ(message_of(plan_for(wanted, observed, Provisioner::kByo), "NodesReady"),
             "Not enough Nodes are ready: 0 of 1 node matching {apps=x} is ready: a is not ready");
 }
 
@@ -155,7 +157,7 @@ TEST(OwnNodes, WithoutGpusAnyReadyNodeDoes) {
 TEST(OwnNodes, NoInstanceTypeMeansOwnNodesUnderAnyProvisioner) {
   const NodeObservation observed{.nodes = {a_node("a")}};
   for (const auto provisioner : {Provisioner::kAzureGpu, Provisioner::kKarpenter}) {
-    const NodeVerdict verdict = plan(Wanted(), observed, provisioner);
+    const NodeVerdict verdict = plan_for(Wanted(), observed, provisioner);
     EXPECT_TRUE(verdict.ready);
     EXPECT_THAT(verdict.changes, IsEmpty());
   }
@@ -165,7 +167,7 @@ TEST(Nodes, PressureOnWorkersIsAWarning) {
   NodeObservation observed{.nodes = {a_node("a"), a_node("b")}};
   observed.nodes[0].pressure = {"DiskPressure", "PIDPressure"};
   observed.nodes[1].pressure = {"MemoryPressure"};
-  EXPECT_EQ(message_of(plan(Wanted(), observed, Provisioner::kByo), "NodesReady"),
+  EXPECT_EQ(message_of(plan_for(Wanted(), observed, Provisioner::kByo), "NodesReady"),
             "Enough Nodes are ready; warning: worker node(s) under resource pressure: a "
             "(DiskPressure, PIDPressure)");
 }
@@ -194,8 +196,8 @@ NodeView machine(std::string name) {
 }
 
 TEST(NodeClaims, LookAsTheProvisionerExpects) {
-  const NodeVerdict verdict = plan(provisioned(), {}, Provisioner::kAzureGpu);
-  const auto created = changes_of<CreateObject>(verdict);
+  const NodeVerdict verdict = plan_for(provisioned(), {}, Provisioner::kAzureGpu);
+  const auto created = verdict_changes<CreateObject>(verdict);
   ASSERT_THAT(created, SizeIs(1));
   Json claim = created[0].object;
   const std::string name = claim["metadata"]["name"].get<std::string>();
@@ -223,15 +225,17 @@ TEST(NodeClaims, LookAsTheProvisionerExpects) {
   ASSERT_THAT(verdict.events, SizeIs(1));
   EXPECT_EQ(verdict.events[0].reason, "NodeClaimCreated");
   EXPECT_THAT(verdict.events[0].message, HasSubstr(name));
-  EXPECT_EQ(reason_of(verdict, "NodeClaimReady"), "NodeClaimNotReady");
-  EXPECT_EQ(reason_of(verdict, "ResourceReady"), "NodeClaimNotReady");
+  EXPECT_EQ(verdict_reason(verdict, "NodeClaimReady"), "NodeClaimNotReady");
+  EXPECT_EQ(verdict_reason(verdict, "ResourceReady"), "NodeClaimNotReady");
   EXPECT_EQ(verdict.node_selector.at("kaito.sh/workspace"), "w");
 }
 
 // A create whose answer was lost, repeated from a stale cache, must not buy a second machine.
 TEST(NodeClaims, ARetryAsksForTheSameNames) {
-  const auto first = changes_of<CreateObject>(plan(provisioned(3), {}, Provisioner::kAzureGpu));
-  const auto again = changes_of<CreateObject>(plan(provisioned(3), {}, Provisioner::kAzureGpu));
+  const auto first =
+      verdict_changes<CreateObject>(plan_for(provisioned(3), {}, Provisioner::kAzureGpu));
+  const auto again =
+      verdict_changes<CreateObject>(plan_for(provisioned(3), {}, Provisioner::kAzureGpu));
   ASSERT_THAT(first, SizeIs(3));
   for (std::size_t i = 0; i < 3; ++i) {
     EXPECT_EQ(first[i].object["metadata"]["name"], again[i].object["metadata"]["name"]);
@@ -242,11 +246,12 @@ TEST(NodeClaims, ARetryAsksForTheSameNames) {
   // One is known: only the two others are asked for. One on its way out: a new name.
   NodeObservation observed{.claims = {claim_of(first[0].object)}};
   const auto rest =
-      changes_of<CreateObject>(plan(provisioned(3), observed, Provisioner::kAzureGpu));
+      verdict_changes<CreateObject>(plan_for(provisioned(3), observed, Provisioner::kAzureGpu));
   ASSERT_THAT(rest, SizeIs(2));
   EXPECT_EQ(rest[0].object["metadata"]["name"], first[1].object["metadata"]["name"]);
   observed.claims[0].meta.deleting = true;
-  const auto anew = changes_of<CreateObject>(plan(provisioned(), observed, Provisioner::kAzureGpu));
+  const auto anew =
+      verdict_changes<CreateObject>(plan_for(provisioned(), observed, Provisioner::kAzureGpu));
   ASSERT_THAT(anew, SizeIs(1));
   EXPECT_EQ(anew[0].object["metadata"]["name"], first[1].object["metadata"]["name"]);
 }
@@ -258,7 +263,7 @@ TEST(NodeClaims, AdoptsTheOriginalsAndLeavesSurplusAlone) {
     claim.meta.name = name;
     observed.claims.push_back(claim);
   }
-  const NodeVerdict verdict = plan(provisioned(), observed, Provisioner::kAzureGpu);
+  const NodeVerdict verdict = plan_for(provisioned(), observed, Provisioner::kAzureGpu);
   EXPECT_TRUE(verdict.ready);
   EXPECT_THAT(verdict.changes, IsEmpty());
   EXPECT_EQ(message_of(verdict, "NodeClaimReady"), "Enough NodeClaims are ready");
@@ -269,12 +274,14 @@ TEST(NodeClaims, AdoptsTheOriginalsAndLeavesSurplusAlone) {
 TEST(NodeClaims, HandLabelledNodesCount) {
   NodeObservation observed{.nodes = {machine("a")}};
   observed.nodes[0].labels.erase("karpenter.sh/nodepool");
-  EXPECT_TRUE(plan(provisioned(), observed, Provisioner::kAzureGpu).ready);
-  EXPECT_THAT(changes_of<CreateObject>(plan(provisioned(2), observed, Provisioner::kAzureGpu)),
-              SizeIs(1));
+  EXPECT_TRUE(plan_for(provisioned(), observed, Provisioner::kAzureGpu).ready);
+  EXPECT_THAT(
+      verdict_changes<CreateObject>(plan_for(provisioned(2), observed, Provisioner::kAzureGpu)),
+      SizeIs(1));
   observed.nodes[0].labels.erase("kaito.sh/workspace");
-  EXPECT_THAT(changes_of<CreateObject>(plan(provisioned(), observed, Provisioner::kAzureGpu)),
-              SizeIs(1));
+  EXPECT_THAT(
+      verdict_changes<CreateObject>(plan_for(provisioned(), observed, Provisioner::kAzureGpu)),
+      SizeIs(1));
 }
 
 TEST(NodeClaims, AClaimsOwnReasonIsShown) {
@@ -287,8 +294,8 @@ TEST(NodeClaims, AClaimsOwnReasonIsShown) {
         {"type": "Initialized", "status": "False", "reason": "Later"},
         {"type": "Launched", "status": "False", "reason": "InsufficientCapacity",
          "message": "no quota in eastus"}]}})")));
-  const NodeVerdict verdict = plan(provisioned(2), observed, Provisioner::kAzureGpu);
-  EXPECT_EQ(reason_of(verdict, "NodeClaimReady"), "InsufficientCapacity");
+  const NodeVerdict verdict = plan_for(provisioned(2), observed, Provisioner::kAzureGpu);
+  EXPECT_EQ(verdict_reason(verdict, "NodeClaimReady"), "InsufficientCapacity");
   EXPECT_EQ(message_of(verdict, "ResourceReady"), "NodeClaim ws2 is not ready: no quota in eastus");
 }
 
@@ -299,11 +306,11 @@ TEST(NodeClaims, WaitForGpusAndLabelTheNode) {
   NodeClaimView claim{.ready = true, .node_name = "a"};
   claim.meta.name = "ws1";
   observed.claims.push_back(claim);
-  const NodeVerdict verdict = plan(provisioned(), observed, Provisioner::kAzureGpu);
+  const NodeVerdict verdict = plan_for(provisioned(), observed, Provisioner::kAzureGpu);
   EXPECT_FALSE(verdict.ready);
-  EXPECT_EQ(reason_of(verdict, "NodesReady"), "NodePluginsNotReady");
+  EXPECT_EQ(verdict_reason(verdict, "NodesReady"), "NodePluginsNotReady");
   EXPECT_THAT(message_of(verdict, "NodesReady"), HasSubstr("waiting all node plugins to be ready"));
-  const auto patches = changes_of<PatchObject>(verdict);
+  const auto patches = verdict_changes<PatchObject>(verdict);
   ASSERT_THAT(patches, SizeIs(1));
   EXPECT_EQ(patches[0].patch["metadata"]["labels"]["accelerator"], "nvidia");
 }
@@ -314,7 +321,7 @@ TEST(NodeClaims, ClassesDifferByCloud) {
   Settings settings = settings_of(Provisioner::kAzureGpu);
   settings.cloud = catalog::Cloud::kAws;
   const NodeVerdict verdict = plan_nodes(wanted.demand(), {}, settings, kTestNow);
-  const auto created = changes_of<CreateObject>(verdict);
+  const auto created = verdict_changes<CreateObject>(verdict);
   ASSERT_THAT(created, SizeIs(1));
   const Json& claim = created[0].object;
   EXPECT_EQ(claim["spec"]["nodeClassRef"]["kind"], "EC2NodeClass");
@@ -325,7 +332,7 @@ TEST(NodeClaims, ClassesDifferByCloud) {
 // --- Karpenter -----------------------------------------------------------------------------------
 
 Json pool_for(const Wanted& wanted) {
-  const auto applied = changes_of<ApplyObject>(plan(wanted, {}, Provisioner::kKarpenter));
+  const auto applied = verdict_changes<ApplyObject>(plan_for(wanted, {}, Provisioner::kKarpenter));
   return applied.empty() ? Json() : applied[0].object;
 }
 
@@ -373,20 +380,20 @@ TEST(NodePool, ReplicasOnlyRiseAndBudgetsAreKept) {
   Json pool = pool_for(provisioned(3));
   pool["spec"]["disruption"]["budgets"] =
       parse_for_test(R"([{"nodes": "0", "reasons": ["Drifted"]}])");
-  const NodeVerdict fewer = plan(provisioned(1), {.node_pool = pool}, Provisioner::kKarpenter);
-  for (const ApplyObject& change : changes_of<ApplyObject>(fewer)) {
+  const NodeVerdict fewer = plan_for(provisioned(1), {.node_pool = pool}, Provisioner::kKarpenter);
+  for (const ApplyObject& change : verdict_changes<ApplyObject>(fewer)) {
     EXPECT_EQ(change.object["spec"]["replicas"], 3);
     EXPECT_EQ(change.object["spec"]["disruption"]["budgets"][0]["nodes"], "0");
   }
-  const auto more =
-      changes_of<ApplyObject>(plan(provisioned(5), {.node_pool = pool}, Provisioner::kKarpenter));
+  const auto more = verdict_changes<ApplyObject>(
+      plan_for(provisioned(5), {.node_pool = pool}, Provisioner::kKarpenter));
   ASSERT_THAT(more, SizeIs(1));
   EXPECT_EQ(more[0].object["spec"]["replicas"], 5);
 }
 
 TEST(NodePool, AnUnchangedPoolIsLeftAlone) {
   const NodeObservation observed{.node_pool = pool_for(provisioned())};
-  EXPECT_THAT(plan(provisioned(), observed, Provisioner::kKarpenter).changes, IsEmpty());
+  EXPECT_THAT(plan_for(provisioned(), observed, Provisioner::kKarpenter).changes, IsEmpty());
 }
 
 TEST(NodePool, ChildrenOfASetDriftOneByOne) {
@@ -408,16 +415,16 @@ TEST(NodePool, OnlyNodesOfThePoolCount) {
   legacy.meta.name = "ws1";
   legacy.meta.labels = observed.nodes[1].labels.get();
   observed.claims.push_back(legacy);
-  const NodeVerdict verdict = plan(provisioned(), observed, Provisioner::kKarpenter);
+  const NodeVerdict verdict = plan_for(provisioned(), observed, Provisioner::kKarpenter);
   EXPECT_FALSE(verdict.ready);
   EXPECT_THAT(verdict.worker_nodes, IsEmpty());
-  EXPECT_EQ(changes_of<ApplyObject>(verdict)[0].object["spec"]["replicas"], 1);
+  EXPECT_EQ(verdict_changes<ApplyObject>(verdict)[0].object["spec"]["replicas"], 1);
 }
 
 TEST(NodePool, RefusesAClassThatIsNotConfigured) {
   Wanted wanted = provisioned();
   wanted.owner.annotations["kaito.sh/node-class-name"] = "typo";
-  const NodeVerdict verdict = plan(wanted, {}, Provisioner::kKarpenter);
+  const NodeVerdict verdict = plan_for(wanted, {}, Provisioner::kKarpenter);
   EXPECT_THAT(verdict.changes, IsEmpty());
   EXPECT_THAT(message_of(verdict, "ResourceReady"), HasSubstr("use one of ubuntu, other"));
   wanted.owner.annotations["kaito.sh/node-class-name"] = "other";
@@ -433,7 +440,7 @@ TEST(NodePool, ANeighboursPoolIsNeitherChangedNorDeleted) {
   ours.owner.ns = "a";
   ours.owner.name = "b-c";
   const NodeObservation observed{.node_pool = pool_for(theirs)};
-  const NodeVerdict verdict = plan(ours, observed, Provisioner::kKarpenter);
+  const NodeVerdict verdict = plan_for(ours, observed, Provisioner::kKarpenter);
   EXPECT_THAT(verdict.changes, IsEmpty());
   EXPECT_THAT(message_of(verdict, "ResourceReady"), HasSubstr("belongs to another Workspace"));
   EXPECT_THAT(plan_node_release(ours.demand(), observed, settings_of(Provisioner::kKarpenter)),

@@ -3,14 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "apis/kinds.h"
+#include "codec/json_for_test.h"
 #include "operator/json_compare.h"
 
 namespace rage::op {
 namespace {
 
-Json parse(const char* text) {
-  return Json::parse(text);
-}
+using codec::json_of;
 
 struct Case {
   const char* name;
@@ -23,7 +22,8 @@ class NeedsApply : public ::testing::TestWithParam<Case> {};
 
 // A false "yes" is an endless loop of writes, a false "no" a change that never arrives.
 TEST_P(NeedsApply, SeesWhatWeSayAndNothingElse) {
-  EXPECT_EQ(needs_apply(parse(GetParam().wanted), parse(GetParam().observed)), GetParam().needs);
+  EXPECT_EQ(needs_apply(json_of(GetParam().wanted), json_of(GetParam().observed)),
+            GetParam().needs);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -74,19 +74,19 @@ TEST(PlanApply, NoticesAFieldThatIsNoLongerWanted) {
 }
 
 TEST(PlanApply, TheStampDoesNotDependOnTheOrderOfKeys) {
-  Json left = parse(R"({"a":1,"b":{"c":2,"d":3}})");
-  Json right = parse(R"({"b":{"d":3,"c":2},"a":1})");
+  Json left = json_of(R"({"a":1,"b":{"c":2,"d":3}})");
+  Json right = json_of(R"({"b":{"d":3,"c":2},"a":1})");
   stamp_applied(left);
   stamp_applied(right);
   EXPECT_TRUE(same_json(left, right));
 }
 
 TEST(MergePatch, TurnsOneIntoTheOther) {
-  const Json from = parse(R"({"state":"Pending","n":1,"conditions":[1],"map":{"a":1,"b":2}})");
-  const Json to = parse(R"({"state":"Ready","conditions":[1,2],"map":{"a":1,"c":3}})");
+  const Json from = json_of(R"({"state":"Pending","n":1,"conditions":[1],"map":{"a":1,"b":2}})");
+  const Json to = json_of(R"({"state":"Ready","conditions":[1,2],"map":{"a":1,"c":3}})");
   const Json patch = merge_patch_of(from, to);
   EXPECT_TRUE(same_json(
-      patch, parse(R"({"state":"Ready","n":null,"conditions":[1,2],"map":{"b":null,"c":3}})")));
+      patch, json_of(R"({"state":"Ready","n":null,"conditions":[1,2],"map":{"b":null,"c":3}})")));
   Json patched = from;
   patched.merge_patch(patch);
   EXPECT_TRUE(same_json(patched, to));
@@ -94,8 +94,8 @@ TEST(MergePatch, TurnsOneIntoTheOther) {
 
 // A status that is written although nothing changed wakes every watcher, us included: a hot loop.
 TEST(MergePatch, IsEmptyWhenNothingChanged) {
-  const Json status = parse(R"({"a":{"x":1,"y":[{"p":1,"q":2}]}})");
-  EXPECT_TRUE(merge_patch_of(status, parse(R"({"a":{"y":[{"q":2,"p":1}],"x":1}})")).empty());
+  const Json status = json_of(R"({"a":{"x":1,"y":[{"p":1,"q":2}]}})");
+  EXPECT_TRUE(merge_patch_of(status, json_of(R"({"a":{"y":[{"q":2,"p":1}],"x":1}})")).empty());
   EXPECT_TRUE(merge_patch_of(Json(), Json::object()).empty());
 }
 

@@ -5,6 +5,7 @@
 
 #include "apis/kinds.h"
 #include "operator/detail/rag_engine_objects.h"
+#include "operator/plan_for_test.h"
 
 namespace rage::op {
 namespace {
@@ -45,21 +46,6 @@ apis::RagEngine the_demo() {
       .preferred_nodes = {},
       .partition = {}};
   return engine;
-}
-
-template <class T>
-const T* find_change(const Plan& plan, std::string_view kind) {
-  for (const Change& change : plan.changes) {
-    const auto* item = std::get_if<T>(&change);
-    if (item != nullptr && item->type.kind == kind) return item;
-  }
-  return nullptr;
-}
-
-apis::Condition condition_of(const Plan& plan, std::string_view type) {
-  const auto conditions = apis::parse_conditions(plan.status);
-  const auto* found = apis::find_condition(conditions, type);
-  return found == nullptr ? apis::Condition{} : *found;
 }
 
 // Applies a plan to what is observed, as the API server would.

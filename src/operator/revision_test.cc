@@ -11,7 +11,8 @@ namespace {
 
 const ObjectMeta kOwner{.name = "ws", .ns = "default", .uid = "uid-1"};
 
-Revision plan(const ObjectMeta& owner, std::string_view input, const std::vector<Json>& existing) {
+Revision plan_revision_of(const ObjectMeta& owner, std::string_view input,
+                          const std::vector<Json>& existing) {
   return plan_revision("workspace", apis::workspace_type(), owner, input, Json::object(), existing);
 }
 
@@ -22,7 +23,7 @@ Json created(const Revision& revision) {
   return {};
 }
 
-ObjectMeta annotated(const Revision& revision) {
+ObjectMeta annotated_meta(const Revision& revision) {
   ObjectMeta owner = kOwner;
   owner.annotations = {{"workspace.kaito.io/hash", revision.hash},
                        {"workspace.kaito.io/revision", std::to_string(revision.number)}};
@@ -30,7 +31,7 @@ ObjectMeta annotated(const Revision& revision) {
 }
 
 TEST(PlanRevision, TheFirstOneIsNumberOneAndIsOwned) {
-  const Revision revision = plan(kOwner, "spec", {});
+  const Revision revision = plan_revision_of(kOwner, "spec", {});
   EXPECT_EQ(revision.number, 1);
   EXPECT_EQ(revision.hash, sha256_hex("spec"));
   const Json object = created(revision);
@@ -41,25 +42,26 @@ TEST(PlanRevision, TheFirstOneIsNumberOneAndIsOwned) {
 }
 
 TEST(PlanRevision, NothingToDoOnceItIsWrittenDown) {
-  const Revision first = plan(kOwner, "spec", {});
-  EXPECT_TRUE(plan(annotated(first), "spec", {created(first)}).changes.empty());
+  const Revision first = plan_revision_of(kOwner, "spec", {});
+  EXPECT_TRUE(plan_revision_of(annotated_meta(first), "spec", {created(first)}).changes.empty());
 }
 
 // Pods carry the number: giving an old spec a new one would restart them for nothing.
 TEST(PlanRevision, AnOldSpecGetsItsOldNumberBack) {
-  const Revision first = plan(kOwner, "one", {});
-  const Revision second = plan(annotated(first), "two", {created(first)});
+  const Revision first = plan_revision_of(kOwner, "one", {});
+  const Revision second = plan_revision_of(annotated_meta(first), "two", {created(first)});
   EXPECT_EQ(second.number, 2);
-  const Revision back = plan(annotated(second), "one", {created(first), created(second)});
+  const Revision back =
+      plan_revision_of(annotated_meta(second), "one", {created(first), created(second)});
   EXPECT_EQ(back.number, 1);
   EXPECT_THAT(created(back), Json());
 }
 
 TEST(PlanRevision, AShortNameThatIsTakenGetsMoreDigits) {
-  const Revision first = plan(kOwner, "one", {});
+  const Revision first = plan_revision_of(kOwner, "one", {});
   Json other = created(first);
   other["metadata"]["annotations"]["workspace.kaito.io/hash"] = "0000";
-  const Json second = created(plan(kOwner, "one", {other}));
+  const Json second = created(plan_revision_of(kOwner, "one", {other}));
   EXPECT_EQ(second["metadata"]["name"], "ws-" + first.hash.substr(0, 6));
   EXPECT_EQ(second["revision"], 2);
 }
@@ -67,9 +69,9 @@ TEST(PlanRevision, AShortNameThatIsTakenGetsMoreDigits) {
 TEST(PlanRevision, TheOldestOfMoreThanTenIsDropped) {
   std::vector<Json> existing;
   for (int i = 0; i < 11; ++i) {
-    existing.push_back(created(plan(kOwner, "spec " + std::to_string(i), existing)));
+    existing.push_back(created(plan_revision_of(kOwner, "spec " + std::to_string(i), existing)));
   }
-  const Revision next = plan(kOwner, "new", existing);
+  const Revision next = plan_revision_of(kOwner, "new", existing);
   int deleted = 0;
   for (const Change& change : next.changes) {
     const auto* remove = std::get_if<DeleteObject>(&change);

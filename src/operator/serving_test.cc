@@ -11,14 +11,14 @@ namespace {
 
 using testing::HasSubstr;
 
-Json annotated(Json& document, const char* key, const char* value) {
+Json pod_annotation(Json& document, const char* key, const char* value) {
   document["metadata"]["annotations"][key] = value;
   return document;
 }
 
 ServingFixture on_cpu(std::string_view preset) {
   ServingFixture fixture =
-      a_workspace(preset, [](Json& d) { annotated(d, "kaito.sh/runtime", "llamacpp"); }, "");
+      a_workspace(preset, [](Json& d) { pod_annotation(d, "kaito.sh/runtime", "llamacpp"); }, "");
   return fixture;
 }
 
@@ -103,7 +103,7 @@ TEST(StatefulSet, SaysWhyItCannotServe) {
   EXPECT_THAT(refusal(on_cpu("no-such-model")), HasSubstr("is not known"));
   EXPECT_THAT(
       refusal(a_workspace("phi-4-mini-instruct",
-                          [](Json& d) { annotated(d, "kaito.sh/runtime", "transformers"); })),
+                          [](Json& d) { pod_annotation(d, "kaito.sh/runtime", "transformers"); })),
       HasSubstr("cannot be served by the transformers runtime"));
 }
 
@@ -147,7 +147,8 @@ TEST(Probes, MeasureTheModelUnlessToldNotTo) {
   EXPECT_EQ(benchmark["timeoutSeconds"], 600);
   EXPECT_EQ(benchmark["failureThreshold"], 180);
   const auto startup = [](const char* value) {
-    return a_workspace("phi-4", [&](Json& d) { annotated(d, "kaito.sh/disable-benchmark", value); })
+    return a_workspace("phi-4",
+                       [&](Json& d) { pod_annotation(d, "kaito.sh/disable-benchmark", value); })
         .container()["startupProbe"];
   };
   EXPECT_EQ(startup("true"), Json({{"httpGet", {{"path", "/health"}, {"port", 5000}}},
@@ -184,7 +185,7 @@ TEST(Services, SendRequestsToPodZeroOnly) {
 TEST(Services, PublishNoCacheEventsThroughALoadBalancer) {
   const auto of = [](const char* key, const char* value) {
     return render_services(
-        a_workspace("phi-4", [&](Json& d) { annotated(d, key, value); }).request())[0]["spec"];
+        a_workspace("phi-4", [&](Json& d) { pod_annotation(d, key, value); }).request())[0]["spec"];
   };
   EXPECT_EQ(of("kaito.sh/enablelb", "True")["type"], "LoadBalancer");
   EXPECT_EQ(of("kaito.sh/enablelb", "True")["ports"].size(), 3U);
@@ -204,7 +205,7 @@ TEST(LlamaCpp, RunsWithoutAGpuOrPrivileges) {
   const auto adapters = render_stateful_set(
       a_workspace("phi-4",
                   [](Json& d) {
-                    annotated(d, "kaito.sh/runtime", "llamacpp");
+                    pod_annotation(d, "kaito.sh/runtime", "llamacpp");
                     d["inference"]["adapters"] =
                         Json::array({{{"source", {{"name", "a"}, {"image", "i"}}}}});
                   })
@@ -217,8 +218,8 @@ TEST(LlamaCpp, RunsWithoutAGpuOrPrivileges) {
 TEST(LlamaCpp, RequestsAndContextFollowTheAnnotations) {
   const auto annotated_with = [](const char* key, const char* value) {
     return a_workspace("smollm2-135m-instruct", [&](Json& d) {
-      annotated(d, "kaito.sh/runtime", "llamacpp");
-      annotated(d, key, value);
+      pod_annotation(d, "kaito.sh/runtime", "llamacpp");
+      pod_annotation(d, key, value);
     });
   };
   const auto small = annotated_with("rage.dev/cpu-request", "250m");

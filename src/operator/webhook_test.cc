@@ -61,7 +61,7 @@ Json ask(const Json& question, const std::string& path = "/validate/workspace.ka
   return answer ? (*answer)["response"] : Json();
 }
 
-net::HttpResponse post(const std::string& path, const std::string& body) {
+net::HttpResponse post_review(const std::string& path, const std::string& body) {
   return answer_webhook({.method = "POST", .path = path, .body = body}, {});
 }
 
@@ -119,7 +119,7 @@ TEST(Webhook, AnswersMalformedInputWith400) {
        {std::string(), std::string("{"), std::string("[]"), std::string("null"), without_uid.dump(),
         other_version.dump(), without_request.dump(), review(nullptr).dump(), review("text").dump(),
         conversion(Json::array()).dump(), std::string(100, '[')}) {
-    const auto response = post("/validate/workspace.kaito.sh", body);
+    const auto response = post_review("/validate/workspace.kaito.sh", body);
     EXPECT_EQ(response.status, 400) << body;
     EXPECT_THAT(response.body, HasSubstr("AdmissionReview")) << body;
   }
@@ -127,16 +127,17 @@ TEST(Webhook, AnswersMalformedInputWith400) {
   without_version["request"].erase("desiredAPIVersion");
   for (const Json& question :
        {without_version, conversion(nullptr), conversion(Json::object()), review(workspace())}) {
-    const auto response = post("/convert", question.dump());
+    const auto response = post_review("/convert", question.dump());
     EXPECT_EQ(response.status, 400) << question;
     EXPECT_THAT(response.body, StartsWith("ConversionReview"));
   }
 }
 
 TEST(Webhook, LimitsBodiesPathsAndMethods) {
-  EXPECT_EQ(post("/validate/workspace.kaito.sh", std::string((8 << 20) + 1, ' ')).status, 413);
+  EXPECT_EQ(post_review("/validate/workspace.kaito.sh", std::string((8 << 20) + 1, ' ')).status,
+            413);
   for (const char* path : {"/", "/validate/", "/validate/pods.kaito.sh", "/convert/"}) {
-    EXPECT_EQ(post(path, "{}").status, 404) << path;
+    EXPECT_EQ(post_review(path, "{}").status, 404) << path;
   }
   const auto get = answer_webhook({.method = "GET", .path = "/convert"}, {});
   EXPECT_EQ(get.status, 405);
@@ -169,10 +170,10 @@ TEST(Conversion, TakesWhateverDepthIsAdmitted) {
   for (int i = 0; i < 60; ++i) at = &(*at)["a"];
   *at = 1;
   deep["inference"].erase("preset");
-  EXPECT_EQ(post("/validate/workspace.kaito.sh", review(deep).dump()).status, 200);
+  EXPECT_EQ(post_review("/validate/workspace.kaito.sh", review(deep).dump()).status, 200);
   EXPECT_EQ(ask(conversion(Json::array({deep})), "/convert")["result"]["status"], "Success");
   *at = {{"b", 1}};
-  EXPECT_EQ(post("/validate/workspace.kaito.sh", review(deep).dump()).status, 400);
+  EXPECT_EQ(post_review("/validate/workspace.kaito.sh", review(deep).dump()).status, 400);
 }
 
 // Names, paths and policies are upstream's: otherwise its old configurations would stay, and with

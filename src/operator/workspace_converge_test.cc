@@ -59,9 +59,9 @@ std::vector<NodeView> nodes_of(Machines machines) {
   return nodes;
 }
 
-using Case = std::tuple<Provisioner, const char*, Machines>;
+using ConvergeCase = std::tuple<Provisioner, const char*, Machines>;
 
-class Converges : public ::testing::TestWithParam<Case> {
+class Converges : public ::testing::TestWithParam<ConvergeCase> {
  protected:
   ClusterForTest cluster(const Kind& kind) const {
     const auto [provisioner, instance_type, machines] = GetParam();

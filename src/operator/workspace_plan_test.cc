@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "operator/plan_for_test.h"
 #include "operator/workspace_cluster_for_test.h"
 
 namespace rage::op {
@@ -26,14 +27,6 @@ ClusterForTest own_cluster(const char* body, int nodes = 1) {
     cluster.observed.nodes.nodes.push_back(a_node("node-" + std::to_string(i)));
   }
   return cluster;
-}
-
-std::vector<std::string> kinds_of(const Plan& plan) {
-  std::vector<std::string> kinds;
-  for (const Change& change : plan.changes) {
-    kinds.push_back(std::visit([](const auto& one) { return one.type.kind; }, change));
-  }
-  return kinds;
 }
 
 int replicas_of(const ClusterForTest& cluster) {

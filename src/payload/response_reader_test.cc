@@ -34,7 +34,7 @@ Read read_all(const ResponseReaderOptions& options, std::string_view bytes) {
   return whole;
 }
 
-const ResponseReaderOptions kJson = {};
+const ResponseReaderOptions kJsonOptions = {};
 const ResponseReaderOptions kEvents = {.event_stream = true};
 const ResponseReaderOptions kRenaming = {.served_model = "base", .client_model = "my \"own\""};
 const ResponseReaderOptions kRenamingEvents = {
@@ -60,7 +60,7 @@ TEST(ResponseReader, ReadsUsageAsEachServerSpellsIt) {
                      R"("prompt_tokens_details":{"cached_tokens":6}}})",
                      Usage{7, 0, 6}),
        }) {
-    const Read read = read_all(kJson, body);
+    const Read read = read_all(kJsonOptions, body);
     EXPECT_EQ(read.out, body);
     ASSERT_TRUE(read.usage) << body;
     EXPECT_EQ(*read.usage, usage) << body;
@@ -69,7 +69,7 @@ TEST(ResponseReader, ReadsUsageAsEachServerSpellsIt) {
        {"", R"({"usage":null})", R"({"usage":{"prompt_tokens":"7"}})", R"(["usage"])",
         R"({"a":{"usage":{"prompt_tokens":7}}})", R"({"usage":{"prompt_tokens":1.5}})",
         R"({"usage":{"prompt_tokens":99999999999999999999999}})"}) {
-    const Read read = read_all(kJson, body);
+    const Read read = read_all(kJsonOptions, body);
     EXPECT_EQ(read.out, body);
     EXPECT_FALSE(read.usage) << body;
   }

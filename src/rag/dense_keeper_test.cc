@@ -10,28 +10,28 @@
 namespace rage::rag {
 namespace {
 
-constexpr std::size_t kDimension = 16;
+constexpr std::size_t kKeeperDimension = 16;
 constexpr std::size_t kRows = 200;
-const DenseKeeperOptions kOptions{.rows_min = 100,
-                                  .dead_share_max = 0.25,
-                                  .graph = {.dimension = kDimension,
-                                            .connectivity = 8,
-                                            .expansion_add = 48,
-                                            .expansion_search = 64,
-                                            .readers_max = 2}};
+const DenseKeeperOptions kKeeperOptions{.rows_min = 100,
+                                        .dead_share_max = 0.25,
+                                        .graph = {.dimension = kKeeperDimension,
+                                                  .connectivity = 8,
+                                                  .expansion_add = 48,
+                                                  .expansion_search = 64,
+                                                  .readers_max = 2}};
 
 // Row i has sequence i + 1.
 const std::vector<float>& vectors() {
-  static const auto all = vector::clustered_rows(3 * kRows, kDimension, 8, 0.7F, 3);
+  static const auto all = vector::clustered_rows(3 * kRows, kKeeperDimension, 8, 0.7F, 3);
   return all;
 }
 
 std::span<const float> vector_at(std::int64_t sequence) {
-  return std::span(vectors()).subspan(static_cast<std::size_t>(sequence - 1) * kDimension,
-                                      kDimension);
+  return std::span(vectors()).subspan(static_cast<std::size_t>(sequence - 1) * kKeeperDimension,
+                                      kKeeperDimension);
 }
 
-std::shared_ptr<const Segment> a_segment(std::int64_t first, std::size_t count) {
+std::shared_ptr<const Segment> a_dense_segment(std::int64_t first, std::size_t count) {
   std::vector<Row> rows;
   std::vector<float> values;
   for (std::size_t i = 0; i < count; ++i) {
@@ -47,7 +47,8 @@ std::shared_ptr<const Segment> a_segment(std::int64_t first, std::size_t count) 
 }
 
 std::shared_ptr<const Snapshot> a_snapshot(std::size_t rows) {
-  return next_snapshot({.dimension = kDimension, .segments = {}}, {}, a_segment(1, rows));
+  return next_snapshot({.dimension = kKeeperDimension, .segments = {}}, {},
+                       a_dense_segment(1, rows));
 }
 
 class DenseKeeperTest : public testing::Test {
@@ -58,7 +59,8 @@ class DenseKeeperTest : public testing::Test {
     directory_ = *std::move(directory);
   }
   std::unique_ptr<DenseKeeper> a_keeper(std::string_view identity = "one") {
-    return std::make_unique<DenseKeeper>(directory_->path() / "dense.graph", identity, kOptions);
+    return std::make_unique<DenseKeeper>(directory_->path() / "dense.graph", identity,
+                                         kKeeperOptions);
   }
   static void follow(DenseKeeper& keeper, const std::shared_ptr<const Snapshot>& snapshot,
                      std::vector<std::int64_t> removed = {}) {
@@ -68,8 +70,9 @@ class DenseKeeperTest : public testing::Test {
   std::unique_ptr<TemporaryDirectory> directory_;
 };
 
-std::vector<std::string> ids(const Snapshot& snapshot, std::span<const float> vector,
-                             const vector::DenseGraph* graph, const MetadataFilter& filter = {}) {
+std::vector<std::string> dense_ids(const Snapshot& snapshot, std::span<const float> vector,
+                                   const vector::DenseGraph* graph,
+                                   const MetadataFilter& filter = {}) {
   std::vector<std::string> all;
   for (const auto& hit : retrieve(
            snapshot,
@@ -91,10 +94,10 @@ TEST_F(DenseKeeperTest, AnswersAreTheSameBeforeAndAfterTheGraphIsThere) {
   EXPECT_EQ(graph->live_rows(), kRows);
   const MetadataFilter filter = MetadataFilter::parse({{"third", true}}).value();
   for (std::int64_t query = 300; query < 310; ++query) {
-    EXPECT_EQ(ids(*snapshot, vector_at(query), graph.get()),
-              ids(*snapshot, vector_at(query), nullptr));
-    EXPECT_EQ(ids(*snapshot, vector_at(query), graph.get(), filter),
-              ids(*snapshot, vector_at(query), nullptr, filter));
+    EXPECT_EQ(dense_ids(*snapshot, vector_at(query), graph.get()),
+              dense_ids(*snapshot, vector_at(query), nullptr));
+    EXPECT_EQ(dense_ids(*snapshot, vector_at(query), graph.get(), filter),
+              dense_ids(*snapshot, vector_at(query), nullptr, filter));
   }
 }
 
@@ -103,13 +106,13 @@ TEST_F(DenseKeeperTest, RowsThatTheGraphDoesNotHaveYetAreFound) {
   const auto small = a_snapshot(kRows);
   follow(*keeper, small);
   const auto graph = keeper->graph();
-  const auto grown = next_snapshot(*small, {}, a_segment(kRows + 1, 70));
+  const auto grown = next_snapshot(*small, {}, a_dense_segment(kRows + 1, 70));
   for (std::int64_t added = kRows + 1; added <= std::int64_t{kRows} + 70; added += 9) {
-    EXPECT_EQ(ids(*grown, vector_at(added), graph.get()).front(), std::to_string(added));
+    EXPECT_EQ(dense_ids(*grown, vector_at(added), graph.get()).front(), std::to_string(added));
   }
   follow(*keeper, grown);
   // A reader with the old snapshot sees nothing of what came since.
-  for (const auto& id : ids(*small, vector_at(kRows + 5), graph.get())) {
+  for (const auto& id : dense_ids(*small, vector_at(kRows + 5), graph.get())) {
     EXPECT_LE(std::stoul(id), kRows);
   }
 }
@@ -130,7 +133,7 @@ TEST_F(DenseKeeperTest, RemovedRowsAreGoneAndTheGraphForgetsThem) {
   EXPECT_EQ(keeper->graph()->dead_share(), 0);
   for (const std::int64_t sequence : removed) {
     for (const auto* graph : {first.get(), keeper->graph().get()}) {
-      EXPECT_THAT(ids(*next, vector_at(sequence), graph),
+      EXPECT_THAT(dense_ids(*next, vector_at(sequence), graph),
                   testing::Not(testing::Contains(std::to_string(sequence))));
     }
   }
@@ -153,7 +156,7 @@ TEST_F(DenseKeeperTest, AFileSparesTheNextStartTheBuilding) {
     follow(*keeper, without_seven);
     EXPECT_EQ(keeper->graph()->live_rows(), kRows - 1);
     EXPECT_GT(keeper->graph()->dead_share(), 0);  // Read, not built: row 7 is a hidden node.
-    EXPECT_THAT(ids(*without_seven, vector_at(7), keeper->graph().get()),
+    EXPECT_THAT(dense_ids(*without_seven, vector_at(7), keeper->graph().get()),
                 testing::Not(testing::Contains("7")));
   }
   for (const std::string& bytes : {written->substr(0, 1000), std::string("nonsense")}) {

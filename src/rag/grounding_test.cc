@@ -16,16 +16,16 @@ using ::testing::StartsWith;
 
 constexpr std::string_view kRefusal = "The indexed documents do not";
 
-AnswerPlan ask(std::vector<ChatTurn> turns, AnswerMode mode = AnswerMode::kAuto) {
+AnswerPlan ask_about(std::vector<ChatTurn> turns, AnswerMode mode = AnswerMode::kAuto) {
   return plan_answer(turns, for_test::retrieved(for_test::talk_chunks()), for_test::talks(),
                      GroundingOptions{.mode = mode});
 }
-AnswerPlan ask(const std::string& question, AnswerMode mode = AnswerMode::kAuto) {
-  return ask(std::vector<ChatTurn>{{"user", question}}, mode);
+AnswerPlan ask_about(const std::string& question, AnswerMode mode = AnswerMode::kAuto) {
+  return ask_about(std::vector<ChatTurn>{{"user", question}}, mode);
 }
 
 TEST(Grounding, ComposesAnAnswerFromARecord) {
-  const AnswerPlan plan = ask("Where and when is Rust on Lighthouses?");
+  const AnswerPlan plan = ask_about("Where and when is Rust on Lighthouses?");
   EXPECT_EQ(plan.kind, PlanKind::kComposed);
   EXPECT_THAT(plan.answer, AllOf(HasSubstr("Room 14"), HasSubstr("Friday, March 6, 2026"),
                                  HasSubstr("11:00"), HasSubstr("[1]")));
@@ -47,11 +47,11 @@ TEST(Grounding, ListsAreCompleteAndChronologicalWithoutRetrieval) {
 }
 
 TEST(Grounding, ComparesSessions) {
-  EXPECT_THAT(ask("Which of the two OpenBeacon talks comes first?").answer,
+  EXPECT_THAT(ask_about("Which of the two OpenBeacon talks comes first?").answer,
               StartsWith("“OpenBeacon: Light for Sensors” comes first."));
-  EXPECT_THAT(ask("Do Bees and Brokers and Queues for Beginners overlap?").answer,
+  EXPECT_THAT(ask_about("Do Bees and Brokers and Queues for Beginners overlap?").answer,
               StartsWith("They overlap:"));
-  EXPECT_THAT(ask("Who is in Room 12 right after Bees and Brokers?").answer,
+  EXPECT_THAT(ask_about("Who is in Room 12 right after Bees and Brokers?").answer,
               HasSubstr("Ruth O'Connell"));
 }
 
@@ -65,7 +65,7 @@ TEST(Grounding, RefusesWhatTheCorpusDoesNotHave) {
         "In which room is Late Addition?", "When does Ines Aguilar speak?",
         "What is Mei Tanaka's e-mail address?", "Where does Mei Tanaka talk about lighthouses?",
         "What is the dress code?"}) {
-    const AnswerPlan plan = ask(question, AnswerMode::kModel);
+    const AnswerPlan plan = ask_about(question, AnswerMode::kModel);
     EXPECT_EQ(plan.kind, PlanKind::kAbstain) << question << "\n" << plan.answer;
     EXPECT_THAT(plan.answer, StartsWith(kRefusal)) << question;
     EXPECT_THAT(plan.answer, Not(HasSubstr(":00"))) << question;
@@ -124,9 +124,9 @@ TEST(Grounding, WhenSomethingClosesIsToldByItsOpeningHours) {
 }
 
 TEST(Grounding, QuotesWhatOnlyTheTextTells) {
-  EXPECT_THAT(ask("How many seats does Queues for Beginners have?").answer,
+  EXPECT_THAT(ask_about("How many seats does Queues for Beginners have?").answer,
               HasSubstr("The number of seats is sixteen"));
-  EXPECT_THAT(ask("How much do tickets for the brokers lab cost?").answer,
+  EXPECT_THAT(ask_about("How much do tickets for the brokers lab cost?").answer,
               HasSubstr("thirty dollars"));
 }
 
@@ -136,13 +136,14 @@ TEST(Grounding, FollowsTheConversation) {
   EXPECT_THAT(standalone_question({question, answer, {"user", "And in which room is it?"}},
                                   for_test::talks()),
               HasSubstr("Rust on Lighthouses"));
-  EXPECT_THAT(ask({question, answer, {"user", "And in which room is it?"}}).answer,
+  EXPECT_THAT(ask_about({question, answer, {"user", "And in which room is it?"}}).answer,
               HasSubstr("Room 14"));
-  EXPECT_EQ(ask({question, answer, {"user", "What is the speaker's employer?"}}).kind,
+  EXPECT_EQ(ask_about({question, answer, {"user", "What is the speaker's employer?"}}).kind,
             PlanKind::kAbstain);
   const ChatTurn list{"user", "Which sessions are in Hall A on Thursday?"};
   EXPECT_THAT(
-      ask({list, {"assistant", "“Keynote: Gardens of Code”."}, {"user", "And on Friday?"}}).answer,
+      ask_about({list, {"assistant", "“Keynote: Gardens of Code”."}, {"user", "And on Friday?"}})
+          .answer,
       AllOf(HasSubstr("Panel Without a Name"), HasSubstr("What Comes After"),
             Not(HasSubstr("Gardens"))));
 }
@@ -150,14 +151,14 @@ TEST(Grounding, FollowsTheConversation) {
 TEST(Grounding, WithoutAQuestionThereIsNothingToSearchFor) {
   EXPECT_EQ(standalone_question({}, for_test::talks()), "");
   EXPECT_EQ(standalone_question({{"user", "Hello"}, {"assistant", "Hi"}}, for_test::talks()), "");
-  EXPECT_EQ(ask(std::vector<ChatTurn>{}).kind, PlanKind::kAbstain);
+  EXPECT_EQ(ask_about(std::vector<ChatTurn>{}).kind, PlanKind::kAbstain);
 }
 
 TEST(Grounding, TheModelIsAskedWithRulesAndSourcesAsData) {
   std::vector<ChatTurn> turns{{"system", "Answer like a pirate."},
                               {"user", "What is Queues for Beginners about?"}};
-  EXPECT_EQ(ask(turns).kind, PlanKind::kComposed);  // Its own description says it.
-  const AnswerPlan plan = ask(turns, AnswerMode::kModel);
+  EXPECT_EQ(ask_about(turns).kind, PlanKind::kComposed);  // Its own description says it.
+  const AnswerPlan plan = ask_about(turns, AnswerMode::kModel);
   ASSERT_EQ(plan.kind, PlanKind::kAskModel);
   EXPECT_THAT(plan.answer, HasSubstr("A gentle start with buffers"));
   ASSERT_GE(plan.prompt.size(), 2U);

@@ -2,16 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include "codec/json_for_test.h"
+
 namespace rage::rag {
 namespace {
 
-codec::Json json(std::string_view text) {
-  return *codec::parse_json(text);
-}
+using codec::json_of;
 
 // A client that stored ids and hashes from the original must find its documents unchanged.
 TEST(Hashes, AgreeWithTheOriginal) {
-  const auto metadata = json(R"({"type":"text"})");
+  const auto metadata = json_of(R"({"type":"text"})");
   EXPECT_EQ(chunk_hash("First document in index1", metadata),
             "1e64a170be48c45efeaa8667ab35919106da0489ec99a11d0029f2842db133aa");
   EXPECT_EQ(document_hash("First document in index1", metadata),
@@ -23,10 +23,10 @@ TEST(Hashes, AgreeWithTheOriginal) {
 // The expected text was printed by Python's repr().
 TEST(Hashes, PythonReprCoversEveryKindOfValue) {
   const auto metadata =
-      json(R"({"s": "it's", "q": "say \"it's\"", "i": -3, "f": 1.5, "g": 1.0, "big": 1e+16,)"
-           R"( "small": 1e-05,)"
-           R"( "h": 123456789.125, "t": true, "n": null, "l": [1, "a", {"b": 2.0}],)"
-           R"( "u": "\u00e9\u200bx\n\t\\\u0001\ud83d\ude00\u00a0\u2028", "e": {}, "l0": []})");
+      json_of(R"({"s": "it's", "q": "say \"it's\"", "i": -3, "f": 1.5, "g": 1.0, "big": 1e+16,)"
+              R"( "small": 1e-05,)"
+              R"( "h": 123456789.125, "t": true, "n": null, "l": [1, "a", {"b": 2.0}],)"
+              R"( "u": "\u00e9\u200bx\n\t\\\u0001\ud83d\ude00\u00a0\u2028", "e": {}, "l0": []})");
   EXPECT_EQ(
       python_repr(metadata),
       R"({'s': "it's", 'q': 'say "it\'s"', 'i': -3, 'f': 1.5, 'g': 1.0, 'big': 1e+16,)"
@@ -37,11 +37,11 @@ TEST(Hashes, PythonReprCoversEveryKindOfValue) {
 }
 
 TEST(Hashes, EqualityIsPythons) {
-  EXPECT_TRUE(python_equal(json("1"), json("1.0")));
-  EXPECT_TRUE(python_equal(json("true"), json("1")));
-  EXPECT_TRUE(python_equal(json(R"({"a":[1,true]})"), json(R"({"a":[1.0,1]})")));
-  EXPECT_FALSE(python_equal(json(R"("1")"), json("1")));
-  EXPECT_FALSE(python_equal(json("null"), json("0")));
+  EXPECT_TRUE(python_equal(json_of("1"), json_of("1.0")));
+  EXPECT_TRUE(python_equal(json_of("true"), json_of("1")));
+  EXPECT_TRUE(python_equal(json_of(R"({"a":[1,true]})"), json_of(R"({"a":[1.0,1]})")));
+  EXPECT_FALSE(python_equal(json_of(R"("1")"), json_of("1")));
+  EXPECT_FALSE(python_equal(json_of("null"), json_of("0")));
 }
 
 }  // namespace

@@ -3,22 +3,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "codec/json_for_test.h"
+
 namespace rage::rag {
 namespace {
 
 using codec::Json;
+using codec::json_of;
 using testing::HasSubstr;
 
-Json json(std::string_view text) {
-  auto parsed = codec::parse_json(text);
-  EXPECT_TRUE(parsed) << text;
-  return parsed ? *parsed : Json();
-}
-
 bool matches(std::string_view filter, std::string_view metadata) {
-  const auto parsed = MetadataFilter::parse(json(filter));
+  const auto parsed = MetadataFilter::parse(json_of(filter));
   EXPECT_TRUE(parsed) << filter << ": " << parsed.error().message;
-  return parsed && parsed->matches(json(metadata));
+  return parsed && parsed->matches(json_of(metadata));
 }
 
 struct Case {
@@ -119,7 +116,7 @@ TEST(MetadataFilter, ErrorsSayWhatToDo) {
       {R"({"a":{"$not":5}})", "$not of 'a' takes operators"},
   };
   for (const auto& [filter, message] : cases) {
-    const auto parsed = MetadataFilter::parse(json(filter));
+    const auto parsed = MetadataFilter::parse(json_of(filter));
     ASSERT_FALSE(parsed) << filter;
     EXPECT_EQ(parsed.error().code, ErrorCode::kInvalidArgument);
     EXPECT_THAT(parsed.error().message, HasSubstr(message)) << filter;

@@ -15,8 +15,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-constexpr const char* kPath = "/v1/chat/completions";
-
 struct ChatModesTest : ServiceFixture {
   void SetUp() override {
     const Json metadata = {{"title", "Profiling a Profiler"},
@@ -35,16 +33,12 @@ struct ChatModesTest : ServiceFixture {
                  {"model", "m"},
                  {"messages", {{{"role", "user"}, {"content", question}}}}};
     body.update(more);
-    return post(kPath, body);
+    return post(kChatPath, body);
   }
   RecordingWriter set_mode(const Json& mode) {
     return call("PUT", "/indexes/talks/settings", codec::render_json({{"grounding_mode", mode}}));
   }
 };
-
-std::string content_of(const RecordingWriter& reply) {
-  return reply.json()["choices"][0]["message"]["content"];
-}
 
 std::string streamed(const RecordingWriter& reply) {
   std::string text;

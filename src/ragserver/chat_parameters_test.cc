@@ -16,7 +16,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-constexpr const char* kPath = "/v1/chat/completions";
 // Near to both documents, so that neither mode goes to the bare model.
 constexpr const char* kQuestion = "The red valve opens at noon; the blue valve opens at night?";
 
@@ -60,7 +59,7 @@ struct ChatParametersTest : ServiceFixture {
   RecordingWriter ask(const Json& more = Json::object(), const std::string& question = kQuestion) {
     Json body = {{"index_name", "i"}, {"messages", {{{"role", "user"}, {"content", question}}}}};
     body.update(more);
-    return post(kPath, body);
+    return post(kChatPath, body);
   }
 };
 
@@ -182,7 +181,7 @@ TEST_F(ChatParametersTest, ToolsGoToTheModelAndItsCallsComeBack) {
 
 TEST_F(ChatParametersTest, ToolsWithoutAnIndexGoThroughUntouched) {
   const std::string body = R"({"tools":[{"x":1}],"messages":[{"role":"user","content":"x"}]})";
-  EXPECT_EQ(call("POST", kPath, body).status, 200);
+  EXPECT_EQ(call("POST", kChatPath, body).status, 200);
   EXPECT_EQ(llm.forwarded.at(0), body);
 }
 
@@ -239,7 +238,7 @@ TEST_F(ChatParametersTest, TheModelsNameIsAskedWithinTheRequestsTime) {
   const Json body = {{"index_name", "i"},
                      {"messages", {{{"role", "user"}, {"content", kQuestion}}}}};
   const net::HttpRequest request{.method = "POST",
-                                 .path = kPath,
+                                 .path = kChatPath,
                                  .query = {},
                                  .headers = {{"content-type", "application/json"}},
                                  .body = codec::render_json(body)};
@@ -274,11 +273,11 @@ TEST_F(ChatParametersTest, DocumentsLookTheSameToTheModelHoweverTheyWereStored) 
 
 // The original puts the documents wherever a message says {context_str}.
 TEST_F(ChatParametersTest, BracesInMessagesStayWhatTheyAre) {
-  (void)post(kPath, {{"index_name", "i"},
-                     {"messages",
-                      {{{"role", "user"}, {"content", "Say {context_str} and {query_str}."}},
-                       {{"role", "assistant"}, {"content", "No {context_str}."}},
-                       {{"role", "user"}, {"content", kQuestion}}}}});
+  (void)post(kChatPath, {{"index_name", "i"},
+                         {"messages",
+                          {{{"role", "user"}, {"content", "Say {context_str} and {query_str}."}},
+                           {{"role", "assistant"}, {"content", "No {context_str}."}},
+                           {{"role", "user"}, {"content", kQuestion}}}}});
   ASSERT_EQ(llm.asked.size(), 1U);
   const Json messages = llm.asked[0]["messages"];
   EXPECT_EQ(messages[1]["content"], "Say {context_str} and {query_str}.");
@@ -314,7 +313,7 @@ TEST_F(ChatParametersTest, UpstreamErrorsKeepTheirStatus) {
 }
 
 TEST_F(ChatParametersTest, ABodyThatIsNoObjectIsTheOriginals422) {
-  const auto reply = call("POST", kPath, "[1]");
+  const auto reply = call("POST", kChatPath, "[1]");
   EXPECT_EQ(reply.status, 422);
   EXPECT_EQ(reply.json()["detail"][0]["type"], "dict_type");
   EXPECT_EQ(reply.json()["detail"][0]["msg"], "Input should be a valid dictionary");

@@ -13,8 +13,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-constexpr const char* kPath = "/v1/chat/completions";
-
 struct ChatTest : ServiceFixture {
   void index_talks() {
     const Json metadata = {{"title", "Profiling a Profiler"},
@@ -30,16 +28,12 @@ struct ChatTest : ServiceFixture {
             {"metadata", metadata}}});
   }
   RecordingWriter ask(const std::string& question, bool stream = false) {
-    return post(kPath, {{"index_name", "talks"},
-                        {"model", "m"},
-                        {"stream", stream},
-                        {"messages", {{{"role", "user"}, {"content", question}}}}});
+    return post(kChatPath, {{"index_name", "talks"},
+                            {"model", "m"},
+                            {"stream", stream},
+                            {"messages", {{{"role", "user"}, {"content", question}}}}});
   }
 };
-
-std::string content_of(const RecordingWriter& reply) {
-  return reply.json()["choices"][0]["message"]["content"];
-}
 
 TEST_F(ChatTest, AnswersFromTheSourcesInTheOriginalsShape) {
   index_talks();
@@ -190,7 +184,7 @@ TEST_F(ChatTest, TheGateRefusesInTheOriginalsWords) {
        "There must be a user prompt since the latest assistant message."},
   };
   for (const Refused& refused : cases) {
-    const auto reply = call("POST", kPath, refused.body);
+    const auto reply = call("POST", kChatPath, refused.body);
     EXPECT_EQ(reply.status, refused.status) << refused.body;
     EXPECT_EQ(reply.json()["detail"], refused.detail) << refused.body;
   }
@@ -200,8 +194,8 @@ TEST_F(ChatTest, TheGateRefusesInTheOriginalsWords) {
 // Valid OpenAI inputs that the original answers with 400 or 500.
 TEST_F(ChatTest, AcceptsPartsAndNulls) {
   index_talks();
-  const auto reply =
-      call("POST", kPath, R"({"index_name":"talks","n":null,"context_token_ratio":null,"messages":[
+  const auto reply = call("POST", kChatPath,
+                          R"({"index_name":"talks","n":null,"context_token_ratio":null,"messages":[
     {"role":"system","content":[{"type":"text","text":"Be brief."}]},
     {"role":"user","content":"Hello"},{"role":"assistant","content":null},
     {"role":"user","content":[{"type":"text",
@@ -210,18 +204,18 @@ TEST_F(ChatTest, AcceptsPartsAndNulls) {
   EXPECT_THAT(content_of(reply), HasSubstr("Ballroom F"));
   const std::string object =
       R"({"index_name":"talks","messages":[{"role":"user","content":{"a":1}}]})";
-  EXPECT_EQ(call("POST", kPath, object).status, 200);
+  EXPECT_EQ(call("POST", kChatPath, object).status, 200);
   EXPECT_EQ(llm.forwarded.at(0), object);  // The model may know what it means.
 }
 
 // The original blames the caller, with 400, for what the model server says wrongly.
 TEST_F(ChatTest, WhatTheModelServerGetsWrongIsNotTheCallersFault) {
   llm.reply.body = "Internal error";
-  const auto broken = call("POST", kPath, R"({"messages":[]})");
+  const auto broken = call("POST", kChatPath, R"({"messages":[]})");
   EXPECT_EQ(broken.status, 502);
   EXPECT_THAT(broken.json()["detail"].get<std::string>(), HasSubstr("not a JSON object"));
   llm.reply.body = R"({"choices":[{"finish_reason":"abort","message":{"stop_reason":7}}]})";
-  const auto unusual = call("POST", kPath, R"({"messages":[]})");
+  const auto unusual = call("POST", kChatPath, R"({"messages":[]})");
   EXPECT_EQ(unusual.status, 200);
   EXPECT_EQ(unusual.json()["choices"][0]["finish_reason"], "abort");
   EXPECT_EQ(unusual.json()["choices"][0]["message"]["stop_reason"], 7);
@@ -231,7 +225,7 @@ TEST_F(ChatTest, WithoutAnIndexTheBodyGoesThroughUntouched) {
   const std::string body =
       R"({"model":"m","messages":[{"role":"user","content":"hi"}],"max_tokens":5,"x":[1]})";
   llm.reply.body = R"({"id":"up","choices":[],"kv_transfer_params":{"a":1}})";
-  const auto reply = call("POST", kPath, body);
+  const auto reply = call("POST", kChatPath, body);
   EXPECT_EQ(llm.forwarded.at(0), body);
   EXPECT_EQ(reply.json()["kv_transfer_params"]["a"], 1);
   EXPECT_TRUE(reply.json()["source_nodes"].is_null());
@@ -241,20 +235,21 @@ TEST_F(ChatTest, PassThroughKeepsStreamsAndErrors) {
   llm.reply = {.status = 200,
                .content_type = "text/event-stream",
                .body = "data: {\"a\":1}\n\ndata: [DONE]\n\n"};
-  EXPECT_EQ(call("POST", kPath, R"({"stream":true,"messages":[]})").body, llm.reply.body);
+  EXPECT_EQ(call("POST", kChatPath, R"({"stream":true,"messages":[]})").body, llm.reply.body);
   llm.broken = true;
-  EXPECT_TRUE(call("POST", kPath, R"({"stream":true,"messages":[]})").aborted);
+  EXPECT_TRUE(call("POST", kChatPath, R"({"stream":true,"messages":[]})").aborted);
   llm.broken = false;
   llm.reply = {
       .status = 401, .content_type = "application/json", .body = R"({"error":"unauthorized"})"};
-  const auto refused = call("POST", kPath, R"({"messages":[]})");
+  const auto refused = call("POST", kChatPath, R"({"messages":[]})");
   EXPECT_EQ(refused.status, 401);
   EXPECT_EQ(refused.json()["detail"], R"({"error":"unauthorized"})");
 }
 
 TEST_F(ChatTest, ToolMessagesGoToTheModel) {
   index_talks();
-  (void)call("POST", kPath, R"({"index_name":"talks","messages":[{"role":"tool","content":"x"}]})");
+  (void)call("POST", kChatPath,
+             R"({"index_name":"talks","messages":[{"role":"tool","content":"x"}]})");
   EXPECT_EQ(llm.forwarded.size(), 1U);
 }
 

@@ -12,9 +12,8 @@ using codec::Json;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr const char* kPath = "/v1/chat/completions";
 // The text of a source, so that one is near.
-constexpr const char* kQuestion = "Ann is at ann@example.com, whoever asks.";
+constexpr const char* kGuardedQuestion = "Ann is at ann@example.com, whoever asks.";
 constexpr const char* kRedact = "scanners: [{type: sensitive}]\n";
 constexpr const char* kBlock = "scanners: [{type: sensitive, action: block}]\n";
 
@@ -30,9 +29,9 @@ struct GuardrailsTest : ServiceFixture {
             .guardrails = guardrails.get()});
   }
   RecordingWriter ask(const Json& more = Json::object()) {
-    Json body = {{"model", "m"}, {"messages", {{{"role", "user"}, {"content", kQuestion}}}}};
+    Json body = {{"model", "m"}, {"messages", {{{"role", "user"}, {"content", kGuardedQuestion}}}}};
     body.update(more);
-    return post(kPath, body);
+    return post(kChatPath, body);
   }
   void answer(const Json& message) {
     const Json completion = {
@@ -92,7 +91,7 @@ TEST_F(GuardrailsTest, WhatCannotBeScannedIsAnError) {
 
 TEST_F(GuardrailsTest, GroundedAnswersAndTheirSourcesAreHeldToThePolicy) {
   hold_to(kRedact);
-  index("people", {{{"text", kQuestion}}});
+  index("people", {{{"text", kGuardedQuestion}}});
   llm.pieces = {"Ann is at ann@", "example.com. "};
   const Json more = {{"index_name", "people"}, {"grounding_mode", "off"}};
   const auto reply = ask(more);
@@ -126,7 +125,7 @@ TEST_F(GuardrailsTest, ABlockedStreamEndsAndTheModelIsLeft) {
   EXPECT_FALSE(passed.aborted);
   EXPECT_EQ(passed.events().back()["choices"][0]["finish_reason"], "content_filter");
   EXPECT_THAT(passed.body, testing::EndsWith("data: [DONE]\n\n"));
-  index("people", {{{"text", kQuestion}}});
+  index("people", {{{"text", kGuardedQuestion}}});
   llm.pieces = {"It is a@b.cc. ", "More. "};
   const auto grounded =
       ask({{"index_name", "people"}, {"grounding_mode", "off"}, {"stream", true}});

@@ -16,6 +16,8 @@
 
 namespace rage::ragserver {
 
+inline constexpr const char* kChatPath = "/v1/chat/completions";
+
 class RecordingWriter final : public net::ResponseWriter {
  public:
   Result<void> send(net::HttpResponse response) override {
@@ -60,6 +62,11 @@ class RecordingWriter final : public net::ResponseWriter {
   bool aborted = false;
   bool peer_left = false;
 };
+
+// What a chat completion says.
+inline std::string content_of(const RecordingWriter& reply) {
+  return reply.json()["choices"][0]["message"]["content"];
+}
 
 // Says `pieces` whatever it is asked, and keeps what it was asked.
 class ScriptedLlm final : public llm::LlmClient {

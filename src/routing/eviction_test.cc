@@ -3,14 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "routing/now_for_test.h"
+
 namespace rage::routing {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Ids = std::vector<std::uint64_t>;
-
-constexpr SteadyTime kNow = SteadyTime(std::chrono::hours(1000));
 
 EvictionCandidate running(std::uint64_t id, std::int32_t priority, seconds since) {
   return {.id = id, .priority = priority, .dispatched_at = kNow - since};

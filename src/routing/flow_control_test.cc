@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "routing/detail/drain_rate.h"
+#include "routing/now_for_test.h"
 
 namespace rage::routing {
 namespace {
@@ -15,7 +16,6 @@ using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr SteadyTime kNow = SteadyTime(std::chrono::hours(1000));
 constexpr PoolState kFree{.saturation = 0.5};
 constexpr PoolState kFull{.saturation = 1.0};
 constexpr PoolState kEmptyPool{.saturation = 1.0, .has_endpoints = false};

@@ -3,25 +3,23 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "codec/json_for_test.h"
 #include "codec/yaml.h"
 #include "routing/endpoints_file.h"
 
 namespace rage::routing {
 namespace {
 
+using codec::yaml_of;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-codec::Json yaml(std::string_view text) {
-  return codec::parse_yaml(text).value();
-}
-
 Result<InferencePool> pool_of(std::string_view spec) {
   return parse_inference_pool(
-      yaml(fmt::format("{{apiVersion: inference.networking.k8s.io/v1, kind: InferencePool, "
-                       "metadata: {{name: pool, namespace: ns}}, spec: {}}}",
-                       spec)));
+      yaml_of(fmt::format("{{apiVersion: inference.networking.k8s.io/v1, kind: InferencePool, "
+                          "metadata: {{name: pool, namespace: ns}}, spec: {}}}",
+                          spec)));
 }
 
 constexpr const char* kSelector = "selector: {matchLabels: {app: llama}}";
@@ -90,9 +88,9 @@ TEST(InferencePool, RefusesWhatTheApiServerRefuses) {
     EXPECT_EQ(pool.error().code, ErrorCode::kInvalidArgument);
     EXPECT_THAT(pool.error().message, HasSubstr(test.message)) << spec;
   }
-  EXPECT_FALSE(parse_inference_pool(yaml("[]")));
+  EXPECT_FALSE(parse_inference_pool(yaml_of("[]")));
   EXPECT_FALSE(parse_inference_pool(
-      yaml("{apiVersion: inference.networking.x-k8s.io/v1alpha2, kind: InferencePool}")));
+      yaml_of("{apiVersion: inference.networking.x-k8s.io/v1alpha2, kind: InferencePool}")));
 }
 
 const InferencePool kPool{.name_space = "ns",
@@ -103,7 +101,7 @@ const InferencePool kPool{.name_space = "ns",
 std::vector<std::string> endpoints(std::string_view metadata, std::string_view status) {
   std::vector<std::string> out;
   for (const Endpoint& endpoint : endpoints_of_pod(
-           kPool, yaml(fmt::format("{{metadata: {}, status: {}}}", metadata, status)))) {
+           kPool, yaml_of(fmt::format("{{metadata: {}, status: {}}}", metadata, status)))) {
     out.push_back(endpoint.name() + " " + endpoint.authority());
   }
   return out;

@@ -3,13 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "routing/now_for_test.h"
+
 namespace rage::routing {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-constexpr SteadyTime kNow = SteadyTime(std::chrono::hours(1000));
 
 MetricsScan scan_of(MetricRules rules) {
   return MetricsScan(MetricsFormat::create(std::move(rules)).value());

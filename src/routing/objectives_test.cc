@@ -3,17 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "codec/json_for_test.h"
 #include "codec/yaml.h"
 
 namespace rage::routing {
 namespace {
 
+using codec::yaml_of;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-codec::Json yaml(std::string_view text) {
-  return codec::parse_yaml(text).value();
-}
 
 InferenceModelRewrite rewrite(std::string_view name, std::string_view created,
                               std::string_view rules) {
@@ -24,11 +22,11 @@ metadata: {{name: {}, namespace: ns, creationTimestamp: "{}"}}
 spec: {{poolRef: {{name: pool}}, rules: {}}}
 )",
                                        name, created, rules);
-  return parse_inference_model_rewrite(yaml(text)).value();
+  return parse_inference_model_rewrite(yaml_of(text)).value();
 }
 
 TEST(InferenceObjective, DefaultsAndLegacyGroup) {
-  const auto objective = parse_inference_objective(yaml(R"(
+  const auto objective = parse_inference_objective(yaml_of(R"(
 apiVersion: inference.networking.x-k8s.io/v1alpha2
 kind: InferenceObjective
 metadata: {name: batch, namespace: ns}
@@ -51,14 +49,14 @@ TEST(InferenceObjective, RefusesWhatTheSchemaRefuses) {
                 {"{poolRef: {name: p}, priority: 18446744073709551615}", "spec.priority"}};
   for (const auto& test : kCases) {
     const auto objective = parse_inference_objective(
-        yaml(fmt::format("{{apiVersion: llm-d.ai/v1alpha2, kind: InferenceObjective, "
-                         "metadata: {{name: a}}, spec: {}}}",
-                         test.spec)));
+        yaml_of(fmt::format("{{apiVersion: llm-d.ai/v1alpha2, kind: InferenceObjective, "
+                            "metadata: {{name: a}}, spec: {}}}",
+                            test.spec)));
     ASSERT_FALSE(objective) << test.spec;
     EXPECT_THAT(objective.error().message, HasSubstr(test.message));
   }
-  EXPECT_FALSE(parse_inference_objective(yaml("{kind: Pod}")));
-  EXPECT_FALSE(parse_inference_objective(yaml("[]")));
+  EXPECT_FALSE(parse_inference_objective(yaml_of("{kind: Pod}")));
+  EXPECT_FALSE(parse_inference_objective(yaml_of("[]")));
 }
 
 TEST(Objectives, PriorityByName) {
@@ -161,9 +159,9 @@ TEST(ModelRewrites, RefusesWhatTheSchemaRefuses) {
   };
   for (const auto& test : kCases) {
     const auto parsed = parse_inference_model_rewrite(
-        yaml(fmt::format("{{apiVersion: llm-d.ai/v1alpha2, kind: InferenceModelRewrite, "
-                         "metadata: {{name: a}}, spec: {{poolRef: {{name: p}}, rules: {}}}}}",
-                         test.rules)));
+        yaml_of(fmt::format("{{apiVersion: llm-d.ai/v1alpha2, kind: InferenceModelRewrite, "
+                            "metadata: {{name: a}}, spec: {{poolRef: {{name: p}}, rules: {}}}}}",
+                            test.rules)));
     ASSERT_FALSE(parsed) << test.rules;
     EXPECT_THAT(parsed.error().message, HasSubstr(test.message));
   }

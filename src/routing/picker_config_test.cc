@@ -200,13 +200,13 @@ TEST(PickerConfig, WithoutProfilesAllThatIsListedIsOne) {
   EXPECT_THAT(plugins_of(config.profiles[0]), ElementsAre("random-picker", "decode-filter"));
 }
 
-struct Refused {
+struct RefusedConfig {
   std::string_view text;
   std::string_view why;
 };
 
 TEST(PickerConfig, RefusesWithThePlace) {
-  const Refused cases[] = {
+  const RefusedConfig cases[] = {
       {"[]", "must be an object"},
       {"{kind: EndpointPickerConfig}", "apiVersion"},
       {"{apiVersion: llm-d.ai/v2, kind: EndpointPickerConfig}", "apiVersion"},
@@ -234,7 +234,7 @@ TEST(PickerConfig, RefusesWithThePlace) {
       {"dataLayer: {peerDiscovery: {pluginRef: x}}", "unknown field 'peerDiscovery'"},
       {"requestHandler: {parsers: [{}]}", "pluginRef: is missing"},
   };
-  for (const Refused& one : cases) {
+  for (const RefusedConfig& one : cases) {
     std::string text(one.text);
     if (!text.starts_with('[') && !text.starts_with('{')) {
       text = "apiVersion: llm-d.ai/v1\nkind: EndpointPickerConfig\n" + text;

@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "routing/now_for_test.h"
+
 namespace rage::routing {
 namespace {
 
 using std::chrono::milliseconds;
-
-constexpr SteadyTime kNow = SteadyTime(std::chrono::hours(1000));
 
 Endpoint server(double waiting, double kv_usage, milliseconds age = milliseconds(0)) {
   Endpoint endpoint;

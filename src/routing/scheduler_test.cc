@@ -77,8 +77,8 @@ TEST(Scheduler, FollowsThePrefix) {
   EXPECT_EQ(schedule.primary.load_tokens, schedule.uncached_tokens);
 }
 
-// Refused or abandoned requests reached nobody: to route by them would be to route by a cache that
-// is not there.
+// RefusedProfile or abandoned requests reached nobody: to route by them would be to route by a
+// cache that is not there.
 TEST(Scheduler, UncommittedSchedulesLeaveNoTrace) {
   const auto endpoints = endpoints_with({{}, {}});
   const auto scheduler = scheduler_of("");
@@ -307,14 +307,14 @@ TEST(LoadProducer, AddsWhatWillBeGenerated) {
   EXPECT_EQ(output(4000, {}), 120U);
 }
 
-struct Refused {
+struct RefusedProfile {
   std::string_view plugins;
   std::string_view rest;
   std::string_view why;
 };
 
 TEST(MakeScheduler, RefusesWithThePlace) {
-  const Refused cases[] = {
+  const RefusedProfile cases[] = {
       {"- {type: load-aware-scorer, parameters: {treshold: 1}}\n", "",
        "plugin load-aware-scorer: parameters: unknown field 'treshold'; known: threshold"},
       {"- {type: load-aware-scorer, parameters: {threshold: no}}\n", "", "must be a number"},
@@ -338,7 +338,7 @@ TEST(MakeScheduler, RefusesWithThePlace) {
        "- {type: approx-prefix-cache-producer, name: b}\n- type: queue-scorer\n",
        "", "more than one approx-prefix-cache-producer"},
   };
-  for (const Refused& one : cases) {
+  for (const RefusedProfile& one : cases) {
     const auto config = parse_picker_config(config_of(one.plugins, one.rest));
     ASSERT_TRUE(config) << config.error().message;
     const auto scheduler = make_scheduler(*config, 1);

@@ -16,9 +16,9 @@ Endpoint at(std::string address, std::uint16_t port) {
   return endpoint;
 }
 
-const std::vector<Endpoint> kPool = {at("10.0.0.1", 8000), at("10.0.0.1", 8002),
-                                     at("10.0.0.2", 8000), at("fd00::1", 8000),
-                                     at("not-an-address", 8000)};
+const std::vector<Endpoint> kSubsetPool = {at("10.0.0.1", 8000), at("10.0.0.1", 8002),
+                                           at("10.0.0.2", 8000), at("fd00::1", 8000),
+                                           at("not-an-address", 8000)};
 
 TEST(EndpointSubset, ReadsListsAndTexts) {
   const struct {
@@ -41,7 +41,7 @@ TEST(EndpointSubset, ReadsListsAndTexts) {
       {{"not-an-address:8000", "10.0.0.2:8000"}, {2}},
   };
   for (const auto& test : kCases) {
-    EXPECT_EQ(select(kPool, EndpointSubset(test.texts)), test.chosen)
+    EXPECT_EQ(select(kSubsetPool, EndpointSubset(test.texts)), test.chosen)
         << (test.texts.empty() ? "" : test.texts.front());
   }
 }

@@ -7,16 +7,16 @@
 namespace rage::simulator {
 namespace {
 
-using Kind = Failure::Kind;
+using FailureKind = Failure::Kind;
 
 TEST(Failure, IsRead) {
   const std::vector<std::pair<std::string_view, Failure>> cases = {
-      {"status:503", {Kind::kStatus, 503}},
-      {"reset-before-headers", {Kind::kResetBeforeHeaders, 0}},
-      {"reset-mid-stream", {Kind::kResetMidStream, 3}},
-      {"reset-mid-stream:0", {Kind::kResetMidStream, 0}},
-      {"hang", {Kind::kHang, 0}},
-      {"hang-mid-stream:17", {Kind::kHangMidStream, 17}},
+      {"status:503", {FailureKind::kStatus, 503}},
+      {"reset-before-headers", {FailureKind::kResetBeforeHeaders, 0}},
+      {"reset-mid-stream", {FailureKind::kResetMidStream, 3}},
+      {"reset-mid-stream:0", {FailureKind::kResetMidStream, 0}},
+      {"hang", {FailureKind::kHang, 0}},
+      {"hang-mid-stream:17", {FailureKind::kHangMidStream, 17}},
   };
   for (const auto& [text, expected] : cases) {
     const auto failure = parse_failure(text);
@@ -42,10 +42,11 @@ TEST(FailureRule, HasAProbability) {
 }
 
 TEST(FailureRule, TheDrawPicksByWeight) {
-  const std::vector<FailureRule> rules = {{{Kind::kHang, 0}, 0.25}, {{Kind::kStatus, 500}, 0.5}};
-  EXPECT_EQ(draw_failure(rules, 0.0)->kind, Kind::kHang);
-  EXPECT_EQ(draw_failure(rules, 0.25)->kind, Kind::kStatus);
-  EXPECT_EQ(draw_failure(rules, 0.74)->kind, Kind::kStatus);
+  const std::vector<FailureRule> rules = {{{FailureKind::kHang, 0}, 0.25},
+                                          {{FailureKind::kStatus, 500}, 0.5}};
+  EXPECT_EQ(draw_failure(rules, 0.0)->kind, FailureKind::kHang);
+  EXPECT_EQ(draw_failure(rules, 0.25)->kind, FailureKind::kStatus);
+  EXPECT_EQ(draw_failure(rules, 0.74)->kind, FailureKind::kStatus);
   EXPECT_FALSE(draw_failure(rules, 0.75));
   EXPECT_FALSE(draw_failure({}, 0.0));
 }

@@ -14,15 +14,15 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-std::size_t count_quarters(std::string_view text) {
+std::size_t quarters_of(std::string_view text) {
   return (count_code_points(text) + 3) / 4;
 }
 
 std::vector<StructuredChunk> split(std::string_view text, std::size_t tokens_max) {
-  return split_markdown(text, {.tokens_max = tokens_max, .tokens_overlap = 0}, count_quarters);
+  return split_markdown(text, {.tokens_max = tokens_max, .tokens_overlap = 0}, quarters_of);
 }
 
-std::vector<std::string> texts_of(std::string_view text, std::size_t tokens_max) {
+std::vector<std::string> markdown_texts(std::string_view text, std::size_t tokens_max) {
   std::vector<std::string> texts;
   for (const StructuredChunk& chunk : split(text, tokens_max)) {
     texts.emplace_back(chunk.span.of(text));
@@ -37,8 +37,9 @@ std::string prose(std::string_view word, int count) {
 }
 
 TEST(MarkdownChunks, ATextThatFitsIsOne) {
-  EXPECT_THAT(texts_of("\n# A\n\nb\n\n## C\n\nd\n", 100), ElementsAre("# A\n\nb\n\n## C\n\nd"));
-  EXPECT_THAT(texts_of("\n\n", 100), ElementsAre());
+  EXPECT_THAT(markdown_texts("\n# A\n\nb\n\n## C\n\nd\n", 100),
+              ElementsAre("# A\n\nb\n\n## C\n\nd"));
+  EXPECT_THAT(markdown_texts("\n\n", 100), ElementsAre());
 }
 
 // "It costs 5" under "## Returns" answers nothing if the heading stayed in another chunk.
@@ -64,7 +65,7 @@ TEST(MarkdownChunks, ListsTablesAndCodeThatFitAreWhole) {
   const std::string text = prose("before", 12) + "\n\nThese are left:\n" + list + "\n\n" +
                            prose("between", 12) + "\n\n" + table + "\n\n" + code + "\n" +
                            prose("after", 12);
-  const auto chunks = texts_of(text, 36);
+  const auto chunks = markdown_texts(text, 36);
   EXPECT_THAT(chunks, testing::Contains(HasSubstr("These are left:\n" + list)));
   EXPECT_THAT(chunks, testing::Contains(HasSubstr(table)));
   EXPECT_THAT(chunks, testing::Contains(HasSubstr(code)));

@@ -33,7 +33,7 @@ std::string read(const char* name) {
   return read_file(kFolder / name, 1U << 20U).value_or("");
 }
 
-std::vector<json> golden() {
+std::vector<json> golden_pieces() {
   const std::string bytes = read("golden.jsonl");
   std::vector<json> rows;
   for (const auto line : split(bytes, '\n')) {
@@ -82,7 +82,7 @@ json variant(bool normalized) {
 }
 
 void expect_golden(const Tokenizer& tokenizer, const char* name) {
-  for (const json& row : golden()) {
+  for (const json& row : golden_pieces()) {
     const auto text = row["text"].get<std::string>();
     const auto expected = row[row.contains(name) ? name : "ids"].get<Ids>();
     EXPECT_EQ(tokenizer.encode(text, 100000), expected) << row["text"].dump(-1, ' ', true);
@@ -113,7 +113,7 @@ TEST(SentencePiece, GivesTheSameIdsFromTheSentencepieceFile) {
 }
 
 TEST(SentencePiece, CuttingKeepsThePrefix) {
-  for (const json& row : golden()) {
+  for (const json& row : golden_pieces()) {
     const auto whole = row["ids"].get<Ids>();
     for (const std::size_t most : {2U, 3U, 7U, 11U}) {
       if (whole.size() <= most) continue;

@@ -126,46 +126,49 @@ std::size_t count_bytes(std::string_view text) {
   return text.size();
 }
 
-std::vector<std::string> chunks_of(std::string_view text, const ChunkOptions& options,
-                                   const TokenCounter& counter = count_words) {
+std::vector<std::string> sentence_chunks(std::string_view text, const ChunkOptions& options,
+                                         const TokenCounter& counter = count_words) {
   return texts_of(text, split_into_chunks(text, options, counter));
 }
 
 TEST(Chunks, ATextThatFitsIsOne) {
-  EXPECT_THAT(chunks_of("  One. Two.\n\nThree. \n", {.tokens_max = 3, .tokens_overlap = 1}),
+  EXPECT_THAT(sentence_chunks("  One. Two.\n\nThree. \n", {.tokens_max = 3, .tokens_overlap = 1}),
               ElementsAre("One. Two.\n\nThree."));
-  EXPECT_THAT(chunks_of(" \n\n ", {}), IsEmpty());
-  EXPECT_THAT(chunks_of("", {}), IsEmpty());
+  EXPECT_THAT(sentence_chunks(" \n\n ", {}), IsEmpty());
+  EXPECT_THAT(sentence_chunks("", {}), IsEmpty());
 }
 
 TEST(Chunks, PrefersBlankLinesThenSentencesThenPhrasesThenWords) {
   const ChunkOptions options{.tokens_max = 6, .tokens_overlap = 0};
-  EXPECT_THAT(chunks_of("A b c. D e.\n\nF g. H i.", options),
+  EXPECT_THAT(sentence_chunks("A b c. D e.\n\nF g. H i.", options),
               ElementsAre("A b c. D e.", "F g. H i."));
-  EXPECT_THAT(chunks_of("A b c d. E f g h. I j.", options),
+  EXPECT_THAT(sentence_chunks("A b c d. E f g h. I j.", options),
               ElementsAre("A b c d.", "E f g h. I j."));
-  EXPECT_THAT(chunks_of("a b c d, e f g h; i j k", options),
+  EXPECT_THAT(sentence_chunks("a b c d, e f g h; i j k", options),
               ElementsAre("a b c d,", "e f g h;", "i j k"));
-  EXPECT_THAT(chunks_of("a b c d e f g h i", options), ElementsAre("a b c d e f", "g h i"));
+  EXPECT_THAT(sentence_chunks("a b c d e f g h i", options), ElementsAre("a b c d e f", "g h i"));
 }
 
 TEST(Chunks, CutsAWordAtCodePoints) {
-  const auto chunks = chunks_of("αβγδεζηθ", {.tokens_max = 6, .tokens_overlap = 0}, count_bytes);
+  const auto chunks =
+      sentence_chunks("αβγδεζηθ", {.tokens_max = 6, .tokens_overlap = 0}, count_bytes);
   EXPECT_THAT(chunks, ElementsAre("αβγ", "δεζ", "ηθ"));
 }
 
 TEST(Chunks, RepeatsWholeSentences) {
-  EXPECT_THAT(chunks_of("A b. C d. E f. G h. I j.", {.tokens_max = 6, .tokens_overlap = 2}),
+  EXPECT_THAT(sentence_chunks("A b. C d. E f. G h. I j.", {.tokens_max = 6, .tokens_overlap = 2}),
               ElementsAre("A b. C d. E f.", "E f. G h. I j."));
   // Never the whole chunk before, and never at the price of the next sentence.
-  EXPECT_THAT(chunks_of("A b. C d e f g. H i j k l m.", {.tokens_max = 6, .tokens_overlap = 3}),
-              ElementsAre("A b.", "C d e f g.", "H i j k l m."));
+  EXPECT_THAT(
+      sentence_chunks("A b. C d e f g. H i j k l m.", {.tokens_max = 6, .tokens_overlap = 3}),
+      ElementsAre("A b.", "C d e f g.", "H i j k l m."));
 }
 
 // A heading that is cut off from its text is found by nobody.
 TEST(Chunks, KeepsAHeadingWithItsText) {
-  EXPECT_THAT(chunks_of("# T\n\nA b c d. E f g h. I j.", {.tokens_max = 10, .tokens_overlap = 0}),
-              ElementsAre("# T\n\nA b c d. E f g h.", "I j."));
+  EXPECT_THAT(
+      sentence_chunks("# T\n\nA b c d. E f g h. I j.", {.tokens_max = 10, .tokens_overlap = 0}),
+      ElementsAre("# T\n\nA b c d. E f g h.", "I j."));
 }
 
 TEST(Chunks, AreLinearAndCoverTheText) {
@@ -194,7 +197,8 @@ TEST(Chunks, AreLinearAndCoverTheText) {
 }
 
 TEST(Chunks, SurviveSillyOptions) {
-  EXPECT_THAT(chunks_of("a b", {.tokens_max = 0, .tokens_overlap = 9}), ElementsAre("a", "b"));
+  EXPECT_THAT(sentence_chunks("a b", {.tokens_max = 0, .tokens_overlap = 9}),
+              ElementsAre("a", "b"));
 }
 
 }  // namespace

@@ -13,22 +13,23 @@
 namespace rage::vector {
 namespace {
 
-constexpr std::size_t kDimension = 16;
+constexpr std::size_t kGraphDimension = 16;
 constexpr std::uint64_t kTag = 42;
-const GraphOptions kOptions{.dimension = kDimension,
+const GraphOptions kOptions{.dimension = kGraphDimension,
                             .connectivity = 8,
                             .expansion_add = 48,
                             .expansion_search = 64,
                             .readers_max = 4};
 
 std::span<const float> row_of(const std::vector<float>& values, std::int64_t key) {
-  return std::span(values).subspan(static_cast<std::size_t>(key) * kDimension, kDimension);
+  return std::span(values).subspan(static_cast<std::size_t>(key) * kGraphDimension,
+                                   kGraphDimension);
 }
 
 // Row r has key r.
 std::unique_ptr<DenseGraph> a_graph(const std::vector<float>& values) {
   auto graph = std::make_unique<DenseGraph>(kOptions);
-  for (std::int64_t key = 0; key * std::int64_t{kDimension} < std::ssize(values); ++key) {
+  for (std::int64_t key = 0; key * std::int64_t{kGraphDimension} < std::ssize(values); ++key) {
     EXPECT_TRUE(graph->add(key, row_of(values, key)));
   }
   return graph;
@@ -44,7 +45,7 @@ std::vector<std::int64_t> keys(const std::vector<GraphHit>& hits) {
 std::vector<std::int64_t> exact(const std::vector<float>& values, std::span<const float> query,
                                 std::size_t hits_max, const KeyPredicate& allowed) {
   std::vector<std::pair<float, std::int64_t>> all;
-  for (std::int64_t key = 0; key * std::int64_t{kDimension} < std::ssize(values); ++key) {
+  for (std::int64_t key = 0; key * std::int64_t{kGraphDimension} < std::ssize(values); ++key) {
     if (allowed(key)) all.emplace_back(-dot(row_of(values, key), query), key);
   }
   std::ranges::sort(all);
@@ -55,7 +56,7 @@ std::vector<std::int64_t> exact(const std::vector<float>& values, std::span<cons
 
 double recall(const std::vector<float>& values, const DenseGraph& graph,
               const KeyPredicate& allowed) {
-  const auto queries = clustered_rows(20, kDimension, 10, 0.7F, 8);
+  const auto queries = clustered_rows(20, kGraphDimension, 10, 0.7F, 8);
   double found = 0;
   for (std::int64_t q = 0; q < 20; ++q) {
     const auto expected = exact(values, row_of(queries, q), 10, allowed);
@@ -70,13 +71,13 @@ double recall(const std::vector<float>& values, const DenseGraph& graph,
 
 // A graph that misses neighbours answers from the wrong passages, and nobody notices.
 TEST(DenseGraph, FindsWhatAnExactSearchFinds) {
-  const auto values = clustered_rows(600, kDimension, 10, 0.7F, 7);
+  const auto values = clustered_rows(600, kGraphDimension, 10, 0.7F, 7);
   const auto graph = a_graph(values);
   EXPECT_GE(recall(values, *graph, [](std::int64_t) { return true; }), 0.95);
 }
 
 TEST(DenseGraph, AFilterLeavesNoGaps) {
-  const auto values = clustered_rows(600, kDimension, 10, 0.7F, 7);
+  const auto values = clustered_rows(600, kGraphDimension, 10, 0.7F, 7);
   const auto graph = a_graph(values);
   for (const std::int64_t every : {2, 9, 100, 599}) {
     const auto passes = [&](std::int64_t key) { return key % every == 0; };
@@ -93,7 +94,7 @@ TEST(DenseGraph, AFilterLeavesNoGaps) {
 
 // A deleted document that still answers is the worst kind of leak.
 TEST(DenseGraph, RemovedRowsAreNeverFoundAgain) {
-  const auto values = clustered_rows(600, kDimension, 10, 0.7F, 7);
+  const auto values = clustered_rows(600, kGraphDimension, 10, 0.7F, 7);
   const auto graph = a_graph(values);
   std::vector<std::int64_t> gone;
   for (std::int64_t key = 0; key < 600; key += 3) gone.push_back(key);
@@ -110,7 +111,7 @@ TEST(DenseGraph, RemovedRowsAreNeverFoundAgain) {
 
 // Deleted while it waited for its turn: adding it then would bring it back.
 TEST(DenseGraph, ARowThatWasRemovedBeforeItCameNeverAppears) {
-  const auto values = clustered_rows(20, kDimension, 10, 0.7F, 7);
+  const auto values = clustered_rows(20, kGraphDimension, 10, 0.7F, 7);
   DenseGraph graph(kOptions);
   ASSERT_TRUE(graph.add(1, row_of(values, 1)));
   const std::int64_t gone[] = {3};
@@ -122,7 +123,7 @@ TEST(DenseGraph, ARowThatWasRemovedBeforeItCameNeverAppears) {
 
 TEST(DenseGraph, NothingFindsNothing) {
   const DenseGraph graph(kOptions);
-  const auto query = random_rows(1, kDimension, 1);
+  const auto query = random_rows(1, kGraphDimension, 1);
   EXPECT_TRUE(graph.search(query, 5).empty());
   EXPECT_EQ(graph.last_key(), DenseGraph::kNoKey);
   const auto empty = graph.serialize(kTag);
@@ -133,7 +134,7 @@ TEST(DenseGraph, NothingFindsNothing) {
 }
 
 TEST(DenseGraph, ReadsWhatItWroteWithoutTheRowsThatAreGone) {
-  const auto values = clustered_rows(300, kDimension, 10, 0.7F, 7);
+  const auto values = clustered_rows(300, kGraphDimension, 10, 0.7F, 7);
   const auto graph = a_graph(values);
   const auto bytes = graph->serialize(kTag);
   ASSERT_TRUE(bytes);
@@ -155,7 +156,7 @@ TEST(DenseGraph, ReadsWhatItWroteWithoutTheRowsThatAreGone) {
 
 // A damaged file must lead to a new graph, never to wrong answers or a crash at start.
 TEST(DenseGraph, AnyDamagedByteIsNoticed) {
-  const auto values = clustered_rows(40, kDimension, 10, 0.7F, 7);
+  const auto values = clustered_rows(40, kGraphDimension, 10, 0.7F, 7);
   const auto bytes = a_graph(values)->serialize(kTag);
   ASSERT_TRUE(bytes);
   const auto all = [&](std::int64_t key) { return row_of(values, key); };
@@ -174,7 +175,7 @@ TEST(DenseGraph, AnyDamagedByteIsNoticed) {
 
 // Searches go on while rows come and go; each sees only rows that were there.
 TEST(DenseGraph, IsSearchedWhileItGrows) {
-  const auto values = clustered_rows(300, kDimension, 10, 0.7F, 7);
+  const auto values = clustered_rows(300, kGraphDimension, 10, 0.7F, 7);
   DenseGraph graph(kOptions);
   for (std::int64_t key = 0; key < 50; ++key) ASSERT_TRUE(graph.add(key, row_of(values, key)));
   std::atomic<bool> done = false;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numbers>
 
 #include "base/check.h"
 
@@ -15,10 +16,12 @@
 namespace rage::embed::detail {
 namespace {
 
-constexpr std::size_t kLane = 16;          // Floats of a register.
-constexpr std::size_t kBlock = 64;         // Outputs computed side by side: four registers.
-constexpr std::size_t kVectors = 4;        // Registers of a block.
-constexpr std::size_t kTileRows = 6;       // 6 x 4 sums and 4 weights: 28 of 32 registers.
+constexpr std::size_t kLane = 16;    // Floats of a register.
+constexpr std::size_t kBlock = 64;   // Outputs computed side by side: four registers.
+constexpr std::size_t kVectors = 4;  // Registers of a block.
+// 3 x 4 dots, as many sums and 4 weights: 28 of 32 registers. Larger tiles load less, but keep
+// their sums in memory: a sixth slower.
+constexpr std::size_t kTileRows = 3;
 constexpr std::size_t kAttentionRows = 8;  // 8 x 2 sums.
 constexpr std::size_t kAttentionColumns = 32;
 
@@ -58,35 +61,67 @@ RAGE_INT8 inline std::int32_t sum_of(__m512i v) {
   return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1)));
 }
 
-// e^x for x <= 0, to 1e-7 of its value: 2^n times a polynomial (Cephes, expf).
-RAGE_INT8 inline __m512 exp_of(__m512 x) {
-  x = _mm512_max_ps(x, _mm512_set1_ps(-87.0F));
-  const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504F)), 0);
-  __m512 f = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375F), x);
-  f = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4F), f);
-  __m512 p = _mm512_set1_ps(1.9875691500e-4F);
-  for (const float c :
-       {1.3981999507e-3F, 8.3334519073e-3F, 4.1665795894e-2F, 1.6666665459e-1F, 5.0000001201e-1F}) {
+// 2^x, to 1e-4 of its value, far finer than the bf16 it becomes.
+RAGE_INT8 inline __m512 exp2_of(__m512 x) {
+  const __m512 f = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF);  // x - floor(x)
+  __m512 p = _mm512_set1_ps(0.07802452F);                       // Minimax on [0, 1).
+  for (const float c : {0.2260672F, 0.6958335F, 0.9999252F}) {
     p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(c));
   }
-  p = _mm512_fmadd_ps(p, _mm512_mul_ps(f, f), _mm512_add_ps(f, _mm512_set1_ps(1.0F)));
-  return _mm512_scalef_ps(p, n);
+  return _mm512_scalef_ps(p, x);
 }
 
-// x / 2 * (1 + erf(x / sqrt 2)); erf to 1.5e-7 (Abramowitz and Stegun 7.1.26).
-RAGE_INT8 inline __m512 gelu_of(__m512 x) {
-  const __m512 one = _mm512_set1_ps(1.0F);
-  const __m512 z = _mm512_mul_ps(_mm512_abs_ps(x), _mm512_set1_ps(0.70710678F));
-  const __m512 t = _mm512_div_ps(one, _mm512_fmadd_ps(z, _mm512_set1_ps(0.3275911F), one));
-  __m512 p = _mm512_set1_ps(1.061405429F);
-  for (const float c : {-1.453152027F, 1.421413741F, -0.284496736F, 0.254829592F}) {
-    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(c));
+// The normal distribution's Phi(x) - 1/2 for x >= 0, to 4e-6: a cubic for each of 16 segments, the
+// last of which ends where it is 1/2.
+struct alignas(64) NormalTable {
+  static constexpr float kSegment = 0.375F;
+  float coefficients[4][kLane];
+
+  NormalTable();
+};
+
+// Through four Chebyshev points of each segment, by Newton's divided differences.
+NormalTable::NormalTable() {
+  std::array<double, 4> points{};
+  for (std::size_t i = 0; i < 4; ++i) {
+    points[i] = 0.5 - 0.5 * std::cos((static_cast<double>(i) + 0.5) * std::numbers::pi / 4);
   }
-  const __m512 e = exp_of(_mm512_sub_ps(_mm512_setzero_ps(), _mm512_mul_ps(z, z)));
-  const __m512 erf = _mm512_fnmadd_ps(_mm512_mul_ps(p, t), e, one);  // Of |x|.
-  const __m512 half = _mm512_mul_ps(_mm512_set1_ps(0.5F), x);
-  // x * sign(x) * erf(|x|) = |x| * erf(|x|).
-  return _mm512_fmadd_ps(_mm512_abs_ps(half), erf, half);
+  for (std::size_t segment = 0; segment < kLane; ++segment) {
+    std::array<double, 4> newton{};
+    for (std::size_t i = 0; i < 4; ++i) {
+      const double x = (static_cast<double>(segment) + points[i]) * kSegment;
+      newton[i] = 0.5 * std::erf(x / std::numbers::sqrt2);
+    }
+    for (std::size_t order = 1; order < 4; ++order) {
+      for (std::size_t i = 3; i >= order; --i) {
+        newton[i] = (newton[i] - newton[i - 1]) / (points[i] - points[i - order]);
+      }
+    }
+    std::array<double, 4> powers{};  // Of newton[0] + (t - p0) * (newton[1] + (t - p1) * (...)).
+    for (std::size_t i = 4; i-- > 0;) {
+      for (std::size_t k = 3; k > 0; --k) powers[k] = powers[k - 1] - points[i] * powers[k];
+      powers[0] = newton[i] - points[i] * powers[0];
+    }
+    for (std::size_t k = 0; k < 4; ++k) {
+      coefficients[k][segment] = static_cast<float>(powers[k]);
+    }
+  }
+}
+
+// x * Phi(x).
+RAGE_INT8 inline __m512 gelu_of(__m512 x, const NormalTable& table) {
+  const __m512 size = _mm512_abs_ps(x);
+  const __m512 place = _mm512_min_ps(_mm512_mul_ps(size, _mm512_set1_ps(1 / NormalTable::kSegment)),
+                                     _mm512_set1_ps(15.999999F));
+  const __m512i segment = _mm512_cvttps_epi32(place);
+  const __m512 t = _mm512_reduce_ps(place, _MM_FROUND_TO_NEG_INF);
+  __m512 phi = _mm512_permutexvar_ps(segment, _mm512_load_ps(table.coefficients[3]));
+#pragma GCC unroll 4
+  for (std::size_t k = 3; k-- > 0;) {
+    phi = _mm512_fmadd_ps(phi, t,
+                          _mm512_permutexvar_ps(segment, _mm512_load_ps(table.coefficients[k])));
+  }
+  return _mm512_fmadd_ps(size, phi, _mm512_mul_ps(x, _mm512_set1_ps(0.5F)));
 }
 
 // Some rows x one block of outputs. `lines` and `factors` are the block's.
@@ -97,7 +132,12 @@ RAGE_INT8 void sum_tile(const Int8Rows& rows, std::size_t first_row, const Cache
   const std::int8_t* bytes = rows.bytes.data() + first_row * rows.width;
   const float* scales = rows.scales.data() + first_row * groups;
   const std::int32_t* offsets = rows.offsets.data() + first_row * groups;
-  for (std::size_t i = 0; i < kRows * kVectors; ++i) sums[i] = _mm512_setzero_ps();
+  __m512 acc[kRows][kVectors];
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < kVectors; ++v) acc[r][v] = _mm512_setzero_ps();
+  }
   for (std::size_t group = 0; group < groups; ++group) {
     __m512i dots[kRows][kVectors];
 #pragma GCC unroll 8
@@ -128,12 +168,17 @@ RAGE_INT8 void sum_tile(const Int8Rows& rows, std::size_t first_row, const Cache
       const __m512 scale = _mm512_set1_ps(scales[r * groups + group]);
 #pragma GCC unroll 8
       for (std::size_t v = 0; v < kVectors; ++v) {
-        __m512& sum = sums[r * kVectors + v];
+        __m512& sum = acc[r][v];
         const __m512 factor = _mm512_mul_ps(scale, _mm512_loadu_ps(factors + v * kLane));
         sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][v]), factor, sum);
       }
     }
     factors += kBlock;
+  }
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < kVectors; ++v) sums[r * kVectors + v] = acc[r][v];
   }
 }
 
@@ -144,12 +189,6 @@ RAGE_INT8 void sum_rows(std::size_t count, const Int8Rows& rows, std::size_t fir
       return sum_tile<1>(rows, first_row, lines, factors, sums);
     case 2:
       return sum_tile<2>(rows, first_row, lines, factors, sums);
-    case 3:
-      return sum_tile<3>(rows, first_row, lines, factors, sums);
-    case 4:
-      return sum_tile<4>(rows, first_row, lines, factors, sums);
-    case 5:
-      return sum_tile<5>(rows, first_row, lines, factors, sums);
     default:
       return sum_tile<kTileRows>(rows, first_row, lines, factors, sums);
   }
@@ -207,22 +246,19 @@ RAGE_INT8 void zip_rows(const float* upper, const float* lower, std::size_t size
   }
 }
 
-// Turns a row's scores into e^(score - the largest), zero past `tokens`, as pairs of bf16; gives
+// Turns a row's scores into 2^(score - the largest), zero past `tokens`, as pairs of bf16; gives
 // what they sum up to.
 RAGE_INT8 float soften(float* scores, std::size_t tokens, std::size_t width,
                        std::uint32_t* shares) {
-  __m512 largest = _mm512_set1_ps(-INFINITY);
-  for (std::size_t i = 0; i < tokens; i += kLane) {
-    const auto mask = static_cast<__mmask16>((1U << std::min(kLane, tokens - i)) - 1U);
-    largest = _mm512_mask_max_ps(largest, mask, largest, _mm512_loadu_ps(scores + i));
+  std::fill(scores + tokens, scores + width, -1e30F);
+  __m512 largest = _mm512_loadu_ps(scores);
+  for (std::size_t i = kLane; i < width; i += kLane) {
+    largest = _mm512_max_ps(largest, _mm512_loadu_ps(scores + i));
   }
   const __m512 top = _mm512_set1_ps(max_of(largest));
   __m512 sum = _mm512_setzero_ps();
   for (std::size_t i = 0; i < width; i += kLane) {
-    const std::size_t valid = tokens > i ? std::min(kLane, tokens - i) : 0;
-    const auto mask = static_cast<__mmask16>((1U << valid) - 1U);
-    const __m512 share =
-        _mm512_maskz_mov_ps(mask, exp_of(_mm512_sub_ps(_mm512_loadu_ps(scores + i), top)));
+    const __m512 share = exp2_of(_mm512_sub_ps(_mm512_loadu_ps(scores + i), top));
     sum = _mm512_add_ps(sum, share);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(shares + i / 2),
                         (__m256i)_mm512_cvtneps_pbh(share));
@@ -361,6 +397,7 @@ RAGE_INT8 void multiply(const Int8Rows& rows, const Int8Linear& linear, Activati
                         std::span<float> products) {
   CHECK(rows.width == linear.inputs && products.size() >= rows.rows * linear.outputs);
   const std::size_t tiles = (rows.rows + kTileRows - 1) / kTileRows;
+  static const NormalTable normal;
   __m512 sums[kTileRows * kVectors];
   for (std::size_t output = 0; output < linear.outputs; output += kBlock) {
     const CacheLine* lines = linear.lines.data() + output * linear.inputs / sizeof(CacheLine);
@@ -372,7 +409,7 @@ RAGE_INT8 void multiply(const Int8Rows& rows, const Int8Linear& linear, Activati
       for (std::size_t i = 0; i < count * kVectors; ++i) {
         const std::size_t column = output + i % kVectors * kLane;
         __m512 product = _mm512_add_ps(sums[i], _mm512_loadu_ps(linear.biases.data() + column));
-        if (activation == Activation::kGelu) product = gelu_of(product);
+        if (activation == Activation::kGelu) product = gelu_of(product, normal);
         _mm512_storeu_ps(products.data() + (first + i / kVectors) * linear.outputs + column,
                          product);
       }

@@ -70,8 +70,8 @@ struct AttentionSpace {
 };
 
 // Self-attention of one text, every token to every token. `projections` are rows of query, key and
-// value side by side, each heads x head_size (even); queries are scaled already. Writes rows of
-// heads x head_size.
+// value side by side, each heads x head_size (even); queries are scaled by log2(e) /
+// sqrt(head_size) already. Writes rows of heads x head_size.
 void attend(std::span<const float> projections, std::size_t heads, std::size_t head_size,
             AttentionSpace& space, std::span<float> mixed);
 

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/mutex.h"
+#include "embed/detail/attention.h"
 #include "embed/detail/bert_weights.h"
 #include "embed/detail/int8_kernels.h"
 #include "embed/detail/pooling.h"
@@ -63,10 +64,10 @@ struct Workspace {
   std::vector<float> states;
   std::vector<float> projections;
   std::vector<float> mixed;
-  std::vector<float> wide;
   std::vector<float> narrow;
   std::vector<std::int32_t> positions;
   detail::Int8Rows rows;
+  detail::Int8Rows wide;
   detail::AttentionSpace attention;
 };
 
@@ -206,7 +207,7 @@ class Pass final {
     const auto projections = room(space_.projections, tokens_ * 3 * hidden);
     mixed_ = room(space_.mixed, tokens_ * hidden);
     detail::quantize_rows(states_, hidden, space_.rows);
-    detail::multiply(space_.rows, layer.projections, detail::Activation::kNone, projections);
+    detail::multiply(space_.rows, layer.projections, projections);
     std::size_t first = 0;
     for (const PlacedText& text : texts) {
       const std::size_t tokens = text.ids.size();
@@ -220,17 +221,14 @@ class Pass final {
   // What comes after attention looks at one token alone.
   void finish(const Layer& layer, std::size_t first, std::size_t tokens) {
     const std::size_t hidden = model_.config.hidden;
-    const std::size_t intermediate = model_.config.intermediate;
     const auto states = states_.subspan(first * hidden, tokens * hidden);
     const auto narrow = room(space_.narrow, tokens * hidden);
-    const auto wide = room(space_.wide, tokens * intermediate);
     detail::quantize_rows(mixed_.subspan(first * hidden, tokens * hidden), hidden, space_.rows);
-    detail::multiply(space_.rows, layer.mixed, detail::Activation::kNone, narrow);
+    detail::multiply(space_.rows, layer.mixed, narrow);
     normalize(states, narrow, layer.mixed_norm);
     detail::quantize_rows(states, hidden, space_.rows);
-    detail::multiply(space_.rows, layer.wide, detail::Activation::kGelu, wide);
-    detail::quantize_rows(wide, intermediate, space_.rows);
-    detail::multiply(space_.rows, layer.narrow, detail::Activation::kNone, narrow);
+    detail::multiply_gelu(space_.rows, layer.wide, space_.wide);
+    detail::multiply(space_.wide, layer.narrow, narrow);
     normalize(states, narrow, layer.narrow_norm);
   }
 

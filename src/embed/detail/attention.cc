@@ -10,7 +10,6 @@ namespace rage::embed::detail {
 namespace {
 
 constexpr std::size_t kAttentionRows = 8;  // 8 x 2 sums.
-constexpr std::size_t kAttentionColumns = 32;
 
 std::size_t round_up(std::size_t value, std::size_t step) {
   return (value + step - 1) / step * step;
@@ -26,30 +25,49 @@ RAGE_AVX512 inline __m512 exp2_of(__m512 x) {
   return _mm512_scalef_ps(p, x);
 }
 
-// c[8 x 32] = a * b, of pairs of bf16: a [8 x pairs] in rows of `pairs`, b [pairs x b_width].
-RAGE_AVX512 void multiply_pairs(const std::uint32_t* a, std::size_t pairs, const std::uint32_t* b,
-                                std::size_t b_width, float* c, std::size_t c_width) {
-  __m512 sums[kAttentionRows][2];
+// c[8 x kVectors * 16] = a * b, of pairs of bf16.
+template <std::size_t kVectors>
+RAGE_AVX512 void multiply_columns(const std::uint32_t* a, std::size_t pairs, const std::uint32_t* b,
+                                  std::size_t width, float* c) {
+  __m512 sums[kAttentionRows][kVectors];
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < kAttentionRows; ++r) {
-    sums[r][0] = sums[r][1] = _mm512_setzero_ps();
+#pragma GCC unroll 2
+    for (std::size_t v = 0; v < kVectors; ++v) sums[r][v] = _mm512_setzero_ps();
   }
   for (std::size_t pair = 0; pair < pairs; ++pair) {
-    const auto left = (__m512bh)_mm512_loadu_si512(b + pair * b_width);
-    const auto right = (__m512bh)_mm512_loadu_si512(b + pair * b_width + kLane);
+    __m512bh columns[kVectors];
+#pragma GCC unroll 2
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      columns[v] = (__m512bh)_mm512_loadu_si512(b + pair * width + v * kLane);
+    }
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < kAttentionRows; ++r) {
       const auto spread =
           (__m512bh)_mm512_set1_epi32(static_cast<std::int32_t>(a[r * pairs + pair]));
-      sums[r][0] = _mm512_dpbf16_ps(sums[r][0], spread, left);
-      sums[r][1] = _mm512_dpbf16_ps(sums[r][1], spread, right);
+#pragma GCC unroll 2
+      for (std::size_t v = 0; v < kVectors; ++v) {
+        sums[r][v] = _mm512_dpbf16_ps(sums[r][v], spread, columns[v]);
+      }
     }
   }
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < kAttentionRows; ++r) {
-    _mm512_storeu_ps(c + r * c_width, sums[r][0]);
-    _mm512_storeu_ps(c + r * c_width + kLane, sums[r][1]);
+#pragma GCC unroll 2
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      _mm512_storeu_ps(c + r * width + v * kLane, sums[r][v]);
+    }
   }
+}
+
+// c[8 x width] = a * b, of pairs of bf16: a [8 x pairs], b [pairs x width], rows without gaps.
+RAGE_AVX512 void multiply_pairs(const std::uint32_t* a, std::size_t pairs, const std::uint32_t* b,
+                                std::size_t width, float* c) {
+  std::size_t column = 0;
+  for (; column + 2 * kLane <= width; column += 2 * kLane) {
+    multiply_columns<2>(a, pairs, b + column, width, c + column);
+  }
+  if (column < width) multiply_columns<1>(a, pairs, b + column, width, c + column);
 }
 
 // The first `size` values (even) as pairs of bf16.
@@ -128,8 +146,8 @@ RAGE_AVX512 void pack_values(const Head& head, std::size_t value_width, std::siz
 
 RAGE_AVX512 void attend_head(const Head& head, AttentionSpace& space, float* mixed,
                              std::size_t mixed_stride) {
-  const std::size_t width = round_up(head.tokens, kAttentionColumns);
-  const std::size_t value_width = round_up(head.size, kAttentionColumns);
+  const std::size_t width = round_up(head.tokens, kLane);
+  const std::size_t value_width = round_up(head.size, kLane);
   pack_keys(head, width, space);
   pack_values(head, value_width, width, space);
   for (std::size_t first = 0; first < head.tokens; first += kAttentionRows) {
@@ -138,19 +156,15 @@ RAGE_AVX512 void attend_head(const Head& head, AttentionSpace& space, float* mix
       to_pairs(head.projections + (first + r) * head.stride, head.size,
                space.queries.data() + r * (head.size / 2));
     }
-    for (std::size_t column = 0; column < width; column += kAttentionColumns) {
-      multiply_pairs(space.queries.data(), head.size / 2, space.keys.data() + column, width,
-                     space.scores.data() + column, width);
-    }
+    multiply_pairs(space.queries.data(), head.size / 2, space.keys.data(), width,
+                   space.scores.data());
     std::array<float, kAttentionRows> sums{};
     for (std::size_t r = 0; r < rows; ++r) {
       sums[r] = soften(space.scores.data() + r * width, head.tokens, width,
                        space.shares.data() + r * (width / 2));
     }
-    for (std::size_t column = 0; column < value_width; column += kAttentionColumns) {
-      multiply_pairs(space.shares.data(), width / 2, space.values.data() + column, value_width,
-                     space.mixes.data() + column, value_width);
-    }
+    multiply_pairs(space.shares.data(), width / 2, space.values.data(), value_width,
+                   space.mixes.data());
     for (std::size_t r = 0; r < rows; ++r) {
       const float scale = 1.0F / sums[r];
       for (std::size_t i = 0; i < head.size; ++i) {
@@ -167,8 +181,8 @@ RAGE_AVX512 void attend(std::span<const float> projections, std::size_t heads,
   const std::size_t hidden = heads * head_size;
   const std::size_t tokens = projections.size() / (3 * hidden);
   CHECK(head_size % 2 == 0 && head_size <= 1024 && mixed.size() == tokens * hidden);
-  const std::size_t width = round_up(tokens, kAttentionColumns);
-  const std::size_t value_width = round_up(head_size, kAttentionColumns);
+  const std::size_t width = round_up(tokens, kLane);
+  const std::size_t value_width = round_up(head_size, kLane);
   grow(space.keys, head_size / 2 * width);
   grow(space.values, width / 2 * value_width);
   grow(space.queries, kAttentionRows * (head_size / 2));

@@ -1,7 +1,6 @@
 #include "embed/batcher.h"
 
 #include <algorithm>
-#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -12,8 +11,6 @@ namespace {
 
 constexpr std::size_t kQueryBatchesInARowMax = 4;
 constexpr std::size_t kCandidatesMax = 256;
-// A pass of fewer tokens reads all weights for too little.
-constexpr std::size_t kShareTokensMin = 64;
 
 }  // namespace
 
@@ -134,16 +131,6 @@ Batcher::Queue& Batcher::choose_queue() {
   return take_query ? queries_ : passages_;
 }
 
-// Passes that would stay idle get their share of what waits.
-PackingOptions Batcher::share_of(std::span<const std::size_t> lengths) const {
-  PackingOptions packing = options_.packing;
-  const std::size_t idle = options_.passes_max - passes_;
-  const std::size_t tokens = std::reduce(lengths.begin(), lengths.end());
-  const std::size_t share = std::max(kShareTokensMin, (tokens + idle - 1) / idle);
-  packing.batch_tokens_max = std::min(packing.batch_tokens_max, share);
-  return packing;
-}
-
 Batcher::Pass Batcher::take_pass() {
   Pass pass;
   Queue& queue = choose_queue();
@@ -153,7 +140,7 @@ Batcher::Pass Batcher::take_pass() {
     if (lengths.size() == kCandidatesMax) break;
     lengths.push_back(item.call->texts[item.text].size());
   }
-  const Packing packing = plan_packing(lengths, share_of(lengths));
+  const Packing packing = plan_packing(lengths, options_.packing);
   pass.batch.rows = packing.rows;
   pass.batch.row_tokens = packing.row_tokens;
   for (const Placement& placement : packing.placements) {
@@ -165,7 +152,6 @@ Batcher::Pass Batcher::take_pass() {
                                 .vector = values.subspan(item.text * dimension_, dimension_)});
   }
   std::erase_if(queue, [](const Item& item) { return item.call == nullptr; });
-  ++passes_;
   recruit();
   return pass;
 }
@@ -173,7 +159,6 @@ Batcher::Pass Batcher::take_pass() {
 void Batcher::encode(const Pass& pass) {
   const Result<void> outcome = encode_(pass.batch);
   MutexLock lock(mutex_);
-  --passes_;
   for (const Item& item : pass.items) {
     Call& call = *item.call;
     if (call.ended()) continue;  // Gave up meanwhile.

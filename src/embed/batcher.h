@@ -92,7 +92,6 @@ class Batcher final {
   void wait(const Context& context, Call& call) REQUIRES(mutex_);
   Pass take_pass() REQUIRES(mutex_);
   Queue& choose_queue() REQUIRES(mutex_);
-  PackingOptions share_of(std::span<const std::size_t> lengths) const REQUIRES(mutex_);
   void encode(const Pass& pass);
   void help();
   void recruit() REQUIRES(mutex_);
@@ -108,7 +107,6 @@ class Batcher final {
   Queue passages_ GUARDED_BY(mutex_);
   std::size_t query_batches_in_a_row_ GUARDED_BY(mutex_) = 0;
   std::size_t leaders_ GUARDED_BY(mutex_) = 0;  // Run passes, or were told to.
-  std::size_t passes_ GUARDED_BY(mutex_) = 0;   // Being encoded.
   std::optional<WorkerPool> helpers_;           // One fewer than passes.
 };
 

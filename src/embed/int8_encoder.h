@@ -30,8 +30,8 @@ class Int8Encoder final : public TextEncoder {
   Result<void> encode(const MicroBatch& batch) override;
   Precision precision() const override { return Precision::kInt8; }
   std::size_t passes_max() const override;
-  // Enough to read all weights for, little enough that a question does not wait long for passages.
-  PackingOptions packing() const override { return {.padded = false, .batch_tokens_max = 256}; }
+  // Enough to read all weights for, little enough that every thread gets some of what waits.
+  PackingOptions packing() const override { return {.padded = false, .batch_tokens_max = 64}; }
 
  private:
   struct State;

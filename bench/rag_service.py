@@ -27,7 +27,7 @@ def make_documents(count, seed=23):
     documents = []
     for number in range(count):
         text, words = f"Report {number}.", 0
-        while words < 165:  # About 220 word pieces.
+        while words < 151:  # 220 word pieces on average.
             sentence = chance.choice(sentences)
             text += " " + sentence
             words += len(sentence.split())

@@ -29,11 +29,17 @@ struct Batcher::Call {
 };
 
 Batcher::Batcher(EncodeBatch encode, std::size_t dimension, const BatcherOptions& options)
-    : encode_(std::move(encode)), dimension_(dimension), options_(options) {}
+    : encode_(std::move(encode)), dimension_(dimension), options_(options) {
+  CHECK(options.passes_max > 0);
+  if (options.passes_max == 1) return;
+  helpers_.emplace(
+      WorkerPoolOptions{.threads = options.passes_max - 1, .queue_max = options.passes_max});
+}
 
 Batcher::~Batcher() {
+  helpers_.reset();
   MutexLock lock(mutex_);
-  CHECK(!led_ && queries_.empty() && passages_.empty());
+  CHECK(leaders_ == 0 && queries_.empty() && passages_.empty());
 }
 
 Result<std::vector<float>> Batcher::run(const Context& context, std::vector<TokenIds> texts,
@@ -44,13 +50,7 @@ Result<std::vector<float>> Batcher::run(const Context& context, std::vector<Toke
   call->unfinished = texts.size();
   call->texts = std::move(texts);
   RETURN_IF_ERROR(enqueue(call, kind, admission));
-  for (;;) {
-    wait(context, *call);
-    MicroBatch batch;
-    const std::vector<Item> items = take_batch(context, *call, batch);
-    if (items.empty()) break;
-    complete(items, encode_(batch));
-  }
+  while (const auto pass = next_pass(context, *call)) encode(*pass);
   MutexLock lock(mutex_);
   if (call->error) return fail(*call->error);
   return std::move(call->values);
@@ -76,32 +76,38 @@ Result<void> Batcher::enqueue(const std::shared_ptr<Call>& call, TextKind kind,
                       .retry_after = std::chrono::milliseconds(1000)});
   }
   for (std::size_t text = 0; text < call->texts.size(); ++text) queue.push_back({call, text});
-  if (!led_) led_ = call->leads = true;
+  if (leaders_ < options_.passes_max) {
+    call->leads = true;
+    ++leaders_;
+  }
   return {};
+}
+
+std::optional<Batcher::Pass> Batcher::next_pass(const Context& context, Call& call) {
+  MutexLock lock(mutex_);
+  for (;;) {
+    wait(context, call);
+    if (!call.ended()) abandon_if_given_up(context, call);
+    if (call.ended()) break;
+    CHECK(call.leads);
+    Pass pass = take_pass();
+    if (!pass.items.empty()) return pass;
+    call.leads = false;  // Others encode all that it waits for.
+    stop_leading();
+  }
+  if (call.leads) stop_leading();
+  call.leads = false;
+  return std::nullopt;
 }
 
 // Returns when the call has ended, leads, or its context says to give up.
 void Batcher::wait(const Context& context, Call& call) {
-  MutexLock lock(mutex_);
   const auto ready = [&call] { return call.leads || call.ended(); };
   if (context.deadline) {
     call.changed.wait_until(mutex_, context.stop, *context.deadline, ready);
   } else {
     call.changed.wait(mutex_, context.stop, ready);
   }
-}
-
-std::vector<Batcher::Item> Batcher::take_batch(const Context& context, Call& call,
-                                               MicroBatch& batch) {
-  MutexLock lock(mutex_);
-  if (!call.ended()) abandon_if_given_up(context, call);
-  if (!call.ended()) {
-    CHECK(call.leads);
-    return take_from(choose_queue(), batch);
-  }
-  if (call.leads) hand_over();
-  call.leads = false;
-  return {};
 }
 
 void Batcher::abandon_if_given_up(const Context& context, Call& call) {
@@ -125,31 +131,35 @@ Batcher::Queue& Batcher::choose_queue() {
   return take_query ? queries_ : passages_;
 }
 
-std::vector<Batcher::Item> Batcher::take_from(Queue& queue, MicroBatch& batch) {
+Batcher::Pass Batcher::take_pass() {
+  Pass pass;
+  Queue& queue = choose_queue();
+  if (queue.empty()) return pass;
   std::vector<std::size_t> lengths;
   for (const Item& item : queue) {
     if (lengths.size() == kCandidatesMax) break;
     lengths.push_back(item.call->texts[item.text].size());
   }
   const Packing packing = plan_packing(lengths, options_.packing);
-  batch.rows = packing.rows;
-  batch.row_tokens = packing.row_tokens;
-  std::vector<Item> taken;
+  pass.batch.rows = packing.rows;
+  pass.batch.row_tokens = packing.row_tokens;
   for (const Placement& placement : packing.placements) {
-    Item& item = taken.emplace_back(std::move(queue[placement.text]));
+    Item& item = pass.items.emplace_back(std::move(queue[placement.text]));
     const std::span<float> values(item.call->values);
-    batch.texts.push_back({.ids = item.call->texts[item.text],
-                           .row = placement.row,
-                           .column = placement.column,
-                           .vector = values.subspan(item.text * dimension_, dimension_)});
+    pass.batch.texts.push_back({.ids = item.call->texts[item.text],
+                                .row = placement.row,
+                                .column = placement.column,
+                                .vector = values.subspan(item.text * dimension_, dimension_)});
   }
   std::erase_if(queue, [](const Item& item) { return item.call == nullptr; });
-  return taken;
+  recruit();
+  return pass;
 }
 
-void Batcher::complete(const std::vector<Item>& items, const Result<void>& outcome) {
+void Batcher::encode(const Pass& pass) {
+  const Result<void> outcome = encode_(pass.batch);
   MutexLock lock(mutex_);
-  for (const Item& item : items) {
+  for (const Item& item : pass.items) {
     Call& call = *item.call;
     if (call.ended()) continue;  // Gave up meanwhile.
     --call.unfinished;
@@ -158,13 +168,36 @@ void Batcher::complete(const std::vector<Item>& items, const Result<void>& outco
   }
 }
 
-// The oldest question's caller, else the oldest passage's, leads next.
-void Batcher::hand_over() {
-  led_ = !queries_.empty() || !passages_.empty();
-  if (!led_) return;
-  Call& next = *(queries_.empty() ? passages_ : queries_).front().call;
-  next.leads = true;
-  next.changed.notify_one();
+// What a thread without a call of its own does.
+void Batcher::help() {
+  const auto next = [this] {
+    MutexLock lock(mutex_);
+    Pass pass = take_pass();
+    if (pass.items.empty()) stop_leading();
+    return pass;
+  };
+  for (Pass pass = next(); !pass.items.empty(); pass = next()) encode(pass);
+}
+
+// If more waits than those who lead now have taken: the oldest question's caller, else the oldest
+// passage's, leads as well; where all of them lead already, a thread of our own.
+void Batcher::recruit() {
+  if (leaders_ == options_.passes_max || (queries_.empty() && passages_.empty())) return;
+  for (Queue* queue : {&queries_, &passages_}) {
+    const auto waits = [](const Item& item) { return !item.call->leads; };
+    const auto item = std::ranges::find_if(*queue, waits);
+    if (item == queue->end()) continue;
+    item->call->leads = true;
+    item->call->changed.notify_one();
+    ++leaders_;
+    return;
+  }
+  if (helpers_ && helpers_->try_submit([this] { help(); })) ++leaders_;
+}
+
+void Batcher::stop_leading() {
+  --leaders_;
+  recruit();
 }
 
 }  // namespace rage::embed

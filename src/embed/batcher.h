@@ -1,6 +1,7 @@
-// Merges texts of concurrent callers into micro-batches for an encoder that runs one at a time.
-// There is no thread of its own: a caller who finds the encoder idle leads, the others wait, and
-// whoever is next in the queue leads on. A lone caller thus pays no hand-over.
+// Merges texts of concurrent callers into micro-batches for an encoder that runs a few at a time. A
+// caller who finds a pass free leads, the others wait, and whoever is next in the queue leads on: a
+// lone caller pays no hand-over. Threads of its own lead only where one call brings more than
+// a micro-batch and a pass would stay free.
 #pragma once
 
 #include <cstddef>
@@ -8,12 +9,14 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "base/context.h"
 #include "base/error.h"
 #include "base/mutex.h"
+#include "base/worker_pool.h"
 #include "embed/embedder.h"
 #include "embed/packing.h"
 
@@ -36,11 +39,12 @@ struct MicroBatch {
   std::vector<PlacedText> texts;
 };
 
-// Writes every text's vector. Never called by two threads at once; must not throw.
+// Writes every text's vector. Called by `passes_max` threads at once, no more; must not throw.
 using EncodeBatch = std::function<Result<void>(const MicroBatch&)>;
 
 struct BatcherOptions {
   PackingOptions packing = {};
+  std::size_t passes_max = 1;  // Micro-batches that are encoded side by side.
   // Waiting texts of one kind (questions or passages); past that, new callers are refused.
   std::size_t texts_waiting_max = 1024;
 };
@@ -74,15 +78,24 @@ class Batcher final {
   };
   using Queue = std::deque<Item>;
 
+  // A micro-batch and whose texts are in it.
+  struct Pass {
+    MicroBatch batch;
+    std::vector<Item> items;
+  };
+
   Queue& queue_of(TextKind kind) REQUIRES(mutex_);
   Result<void> enqueue(const std::shared_ptr<Call>& call, TextKind kind, Admission admission);
-  void wait(const Context& context, Call& call);
-  // Empty once the call has ended, one way or the other; then somebody else leads.
-  std::vector<Item> take_batch(const Context& context, Call& call, MicroBatch& batch);
+  // What the caller's thread encodes next, once it leads; nothing when the call has ended, one way
+  // or the other.
+  std::optional<Pass> next_pass(const Context& context, Call& call);
+  void wait(const Context& context, Call& call) REQUIRES(mutex_);
+  Pass take_pass() REQUIRES(mutex_);
   Queue& choose_queue() REQUIRES(mutex_);
-  std::vector<Item> take_from(Queue& queue, MicroBatch& batch) REQUIRES(mutex_);
-  void complete(const std::vector<Item>& items, const Result<void>& outcome);
-  void hand_over() REQUIRES(mutex_);
+  void encode(const Pass& pass);
+  void help();
+  void recruit() REQUIRES(mutex_);
+  void stop_leading() REQUIRES(mutex_);
   void abandon_if_given_up(const Context& context, Call& call) REQUIRES(mutex_);
   void end_with_error(Call& call, Error error) REQUIRES(mutex_);
 
@@ -93,7 +106,8 @@ class Batcher final {
   Queue queries_ GUARDED_BY(mutex_);
   Queue passages_ GUARDED_BY(mutex_);
   std::size_t query_batches_in_a_row_ GUARDED_BY(mutex_) = 0;
-  bool led_ GUARDED_BY(mutex_) = false;  // Somebody runs batches, or was told to.
+  std::size_t leaders_ GUARDED_BY(mutex_) = 0;  // Run passes, or were told to.
+  std::optional<WorkerPool> helpers_;           // One fewer than passes.
 };
 
 }  // namespace rage::embed

@@ -10,7 +10,7 @@
 
 namespace rage::embed {
 
-// Resource. One thread at a time.
+// Resource. One thread at a time; the runtime shares each operation out to `threads`.
 class BertEncoder final : public TextEncoder {
  public:
   // Maps model.safetensors of the folder and compiles the graph: 0.15 s for six layers. kNotFound
@@ -25,6 +25,8 @@ class BertEncoder final : public TextEncoder {
 
   Result<void> encode(const MicroBatch& batch) override;
   Precision precision() const override;  // kF32 or kBf16.
+  std::size_t passes_max() const override { return 1; }
+  PackingOptions packing() const override { return {.padded = true, .batch_tokens_max = 512}; }
 
  private:
   struct State;

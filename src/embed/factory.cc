@@ -12,11 +12,11 @@ namespace {
 
 #if RAGE_EMBED_OPENVINO
 Result<std::unique_ptr<Embedder>> load_local(const EmbedderOptions& options) {
-  auto embedder = LocalEmbedder::load(
-      options.model, {.id = options.id,
-                      .precision = options.precision,
-                      .threads = options.threads,
-                      .batcher = {.texts_waiting_max = options.texts_waiting_max}});
+  auto embedder =
+      LocalEmbedder::load(options.model, {.id = options.id,
+                                          .precision = options.precision,
+                                          .threads = options.threads,
+                                          .texts_waiting_max = options.texts_waiting_max});
   if (!embedder) {
     return fail(std::move(embedder).error().with_context("embedding model " + options.model));
   }

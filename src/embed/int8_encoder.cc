@@ -3,15 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <latch>
-#include <optional>
+#include <memory>
+#include <numbers>
 #include <utility>
 #include <vector>
 
 #include "base/check.h"
-#include "base/worker_pool.h"
+#include "base/mutex.h"
+#include "embed/detail/attention.h"
 #include "embed/detail/bert_weights.h"
 #include "embed/detail/int8_kernels.h"
 #include "embed/detail/pooling.h"
@@ -24,12 +24,6 @@ using detail::Int8Linear;
 
 // Tokens that go through the feed-forward part together: their wide rows stay in the L2 cache.
 constexpr std::size_t kFeedForwardTokens = 48;
-// Below this, waking another thread costs more than it saves.
-constexpr std::size_t kSharedTokensMin = 32;
-// What a thread takes at a time: enough to read all weights for, little enough that nobody waits
-// long for a thread that lost its core to somebody else.
-constexpr std::size_t kPartTokens = 64;
-
 struct Norm {
   std::vector<float> scales;
   std::vector<float> shifts;
@@ -70,10 +64,10 @@ struct Workspace {
   std::vector<float> states;
   std::vector<float> projections;
   std::vector<float> mixed;
-  std::vector<float> wide;
   std::vector<float> narrow;
   std::vector<std::int32_t> positions;
   detail::Int8Rows rows;
+  detail::Int8Rows wide;
   detail::AttentionSpace attention;
 };
 
@@ -119,12 +113,14 @@ class Reader final {
     return detail::quantize_weights(weights, biases);
   }
 
-  // Queries are divided by the root of a head's size here, once, instead of each score.
+  // Queries are scaled here, once, instead of each score: by the root of a head's size, and so that
+  // shares are powers of 2 instead of e.
   Result<Int8Linear> projections(const std::string& name) const {
     const std::size_t hidden = config_.hidden;
     std::vector<float> weights;
     std::vector<float> biases;
-    const float scale = 1.0F / std::sqrt(static_cast<float>(hidden / config_.heads));
+    const float scale =
+        std::numbers::log2e_v<float> / std::sqrt(static_cast<float>(hidden / config_.heads));
     for (const char* part : {"query", "key", "value"}) {
       ASSIGN_OR_RETURN(auto matrix, weights_.read(name + part + ".weight", {hidden, hidden}));
       ASSIGN_OR_RETURN(auto bias, weights_.read(name + part + ".bias", {hidden}));
@@ -154,14 +150,14 @@ class Reader final {
   const BertConfig& config_;
 };
 
-// Encodes some texts of a micro-batch, one after the other in one run of rows.
+// Encodes the texts of a micro-batch, one after the other in one run of rows.
 class Pass final {
  public:
   Pass(const Model& model, Workspace& space) : model_(model), space_(space) {}
 
-  Result<void> run(std::span<const PlacedText* const> texts) {
+  Result<void> run(std::span<const PlacedText> texts) {
     tokens_ = 0;
-    for (const PlacedText* text : texts) tokens_ += text->ids.size();
+    for (const PlacedText& text : texts) tokens_ += text.ids.size();
     look_up(texts);
     for (const Layer& layer : model_.layers) {
       attend(layer, texts);
@@ -183,17 +179,17 @@ class Pass final {
                               static_cast<float>(model_.config.layer_norm_epsilon));
   }
 
-  void look_up(std::span<const PlacedText* const> texts) {
+  void look_up(std::span<const PlacedText> texts) {
     const std::size_t hidden = model_.config.hidden;
     states_ = room(space_.states, tokens_ * hidden);
     const auto places = room(space_.mixed, tokens_ * hidden);
     std::size_t token = 0;
-    for (const PlacedText* text : texts) {
-      CHECK(!text->ids.empty());
-      space_.positions.resize(text->ids.size());
-      number_positions(model_.config, text->ids, space_.positions);
-      for (std::size_t i = 0; i < text->ids.size(); ++i, ++token) {
-        const std::int32_t id = text->ids[i];
+    for (const PlacedText& text : texts) {
+      CHECK(!text.ids.empty());
+      space_.positions.resize(text.ids.size());
+      number_positions(model_.config, text.ids, space_.positions);
+      for (std::size_t i = 0; i < text.ids.size(); ++i, ++token) {
+        const std::int32_t id = text.ids[i];
         CHECK(std::cmp_greater_equal(id, 0) && std::cmp_less(id, model_.config.vocabulary));
         const auto state = states_.subspan(token * hidden, hidden);
         const auto place = places.subspan(token * hidden, hidden);
@@ -206,15 +202,15 @@ class Pass final {
     normalize(states_, places, model_.norm);
   }
 
-  void attend(const Layer& layer, std::span<const PlacedText* const> texts) {
+  void attend(const Layer& layer, std::span<const PlacedText> texts) {
     const std::size_t hidden = model_.config.hidden;
     const auto projections = room(space_.projections, tokens_ * 3 * hidden);
     mixed_ = room(space_.mixed, tokens_ * hidden);
     detail::quantize_rows(states_, hidden, space_.rows);
-    detail::multiply(space_.rows, layer.projections, detail::Activation::kNone, projections);
+    detail::multiply(space_.rows, layer.projections, projections);
     std::size_t first = 0;
-    for (const PlacedText* text : texts) {
-      const std::size_t tokens = text->ids.size();
+    for (const PlacedText& text : texts) {
+      const std::size_t tokens = text.ids.size();
       detail::attend(projections.subspan(first * 3 * hidden, tokens * 3 * hidden),
                      model_.config.heads, hidden / model_.config.heads, space_.attention,
                      mixed_.subspan(first * hidden, tokens * hidden));
@@ -225,29 +221,26 @@ class Pass final {
   // What comes after attention looks at one token alone.
   void finish(const Layer& layer, std::size_t first, std::size_t tokens) {
     const std::size_t hidden = model_.config.hidden;
-    const std::size_t intermediate = model_.config.intermediate;
     const auto states = states_.subspan(first * hidden, tokens * hidden);
     const auto narrow = room(space_.narrow, tokens * hidden);
-    const auto wide = room(space_.wide, tokens * intermediate);
     detail::quantize_rows(mixed_.subspan(first * hidden, tokens * hidden), hidden, space_.rows);
-    detail::multiply(space_.rows, layer.mixed, detail::Activation::kNone, narrow);
+    detail::multiply(space_.rows, layer.mixed, narrow);
     normalize(states, narrow, layer.mixed_norm);
     detail::quantize_rows(states, hidden, space_.rows);
-    detail::multiply(space_.rows, layer.wide, detail::Activation::kGelu, wide);
-    detail::quantize_rows(wide, intermediate, space_.rows);
-    detail::multiply(space_.rows, layer.narrow, detail::Activation::kNone, narrow);
+    detail::multiply_gelu(space_.rows, layer.wide, space_.wide);
+    detail::multiply(space_.wide, layer.narrow, narrow);
     normalize(states, narrow, layer.narrow_norm);
   }
 
-  Result<void> pool(std::span<const PlacedText* const> texts) const {
+  Result<void> pool(std::span<const PlacedText> texts) const {
     const std::size_t hidden = model_.config.hidden;
     std::size_t first = 0;
-    for (const PlacedText* text : texts) {
-      CHECK(text->vector.size() == hidden);
-      RETURN_IF_ERROR(detail::pool_tokens(
-          model_.config.pooling, states_.subspan(first * hidden, text->ids.size() * hidden),
-          text->vector));
-      first += text->ids.size();
+    for (const PlacedText& text : texts) {
+      CHECK(text.vector.size() == hidden);
+      RETURN_IF_ERROR(detail::pool_tokens(model_.config.pooling,
+                                          states_.subspan(first * hidden, text.ids.size() * hidden),
+                                          text.vector));
+      first += text.ids.size();
     }
     return {};
   }
@@ -259,39 +252,25 @@ class Pass final {
   std::span<float> mixed_;
 };
 
-using TextList = std::vector<const PlacedText*>;
-
-// A whole number of parts a thread, alike in tokens: the longest text first, each to the part that
-// has least.
-std::vector<TextList> share_out(const MicroBatch& batch, std::size_t threads) {
-  TextList texts;
-  std::size_t tokens = 0;
-  for (const PlacedText& text : batch.texts) {
-    texts.push_back(&text);
-    tokens += text.ids.size();
-  }
-  const std::size_t parts_a_thread = (tokens + threads * kPartTokens - 1) / (threads * kPartTokens);
-  const std::size_t count = tokens < kSharedTokensMin ? 1 : threads * parts_a_thread;
-  std::vector<TextList> parts(std::min(count, texts.size()));
-  std::vector<std::size_t> loads(parts.size());
-  std::ranges::stable_sort(texts, [](const PlacedText* a, const PlacedText* b) {
-    return a->ids.size() > b->ids.size();
-  });
-  for (const PlacedText* text : texts) {
-    const auto part = static_cast<std::size_t>(std::ranges::min_element(loads) - loads.begin());
-    parts[part].push_back(text);
-    loads[part] += text->ids.size();
-  }
-  return parts;
-}
-
 }  // namespace
 
 struct Int8Encoder::State {
   Model model;
   std::size_t threads = 1;
-  std::vector<Workspace> spaces;
-  std::optional<WorkerPool> helpers;  // All threads but the caller's.
+  Mutex mutex;
+  std::vector<std::unique_ptr<Workspace>> idle_spaces GUARDED_BY(mutex);
+
+  std::unique_ptr<Workspace> take_space() {
+    MutexLock lock(mutex);
+    if (idle_spaces.empty()) return std::make_unique<Workspace>();
+    auto space = std::move(idle_spaces.back());
+    idle_spaces.pop_back();
+    return space;
+  }
+  void give_back(std::unique_ptr<Workspace> space) {
+    MutexLock lock(mutex);
+    idle_spaces.push_back(std::move(space));
+  }
 };
 
 Int8Encoder::Int8Encoder(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -312,40 +291,18 @@ Result<std::unique_ptr<Int8Encoder>> Int8Encoder::load(const std::filesystem::pa
   ASSIGN_OR_RETURN(state->model, Reader(BertWeights(file), config).read());
   file->release_pages();
   state->threads = options.thread_count();
-  state->spaces.resize(state->threads);
-  if (state->threads > 1) {
-    state->helpers.emplace(
-        WorkerPoolOptions{.threads = state->threads - 1, .queue_max = state->threads});
-  }
   return std::unique_ptr<Int8Encoder>(new Int8Encoder(std::move(state)));
 }
 
+std::size_t Int8Encoder::passes_max() const {
+  return state_->threads;
+}
+
 Result<void> Int8Encoder::encode(const MicroBatch& batch) {
-  const std::vector<TextList> parts = share_out(batch, state_->threads);
-  std::vector<Result<void>> outcomes(parts.size());
-  std::atomic<std::size_t> next = 0;
-  const auto run = [&](std::size_t thread) {
-    Pass pass(state_->model, state_->spaces[thread]);
-    for (std::size_t part = next++; part < parts.size(); part = next++) {
-      outcomes[part] = pass.run(parts[part]);
-    }
-  };
-  const std::size_t threads = std::min(state_->threads, parts.size());
-  std::latch done(static_cast<std::ptrdiff_t>(threads));
-  for (std::size_t thread = 1; thread < threads; ++thread) {
-    const auto task = [&run, &done, thread] {
-      run(thread);
-      done.count_down();
-    };
-    if (!state_->helpers->try_submit(task)) task();
-  }
-  if (threads > 0) {
-    run(0);
-    done.count_down();
-  }
-  done.wait();
-  for (Result<void>& outcome : outcomes) RETURN_IF_ERROR(std::move(outcome));
-  return {};
+  std::unique_ptr<Workspace> space = state_->take_space();
+  Result<void> outcome = Pass(state_->model, *space).run(batch.texts);
+  state_->give_back(std::move(space));
+  return outcome;
 }
 
 }  // namespace rage::embed

@@ -11,8 +11,8 @@
 
 namespace rage::embed {
 
-// Resource. One thread at a time; texts of one micro-batch are shared out to `threads` threads. A
-// vector does not depend, to the bit, on what else is in the micro-batch.
+// Resource. `threads` at a time, each with a micro-batch of its own: a pass needs nobody to wait
+// for. A vector does not depend, to the bit, on what else is in the micro-batch.
 class Int8Encoder final : public TextEncoder {
  public:
   // Sizes must be multiples of 64, and the CPU must have the instructions.
@@ -29,6 +29,9 @@ class Int8Encoder final : public TextEncoder {
 
   Result<void> encode(const MicroBatch& batch) override;
   Precision precision() const override { return Precision::kInt8; }
+  std::size_t passes_max() const override;
+  // Enough to read all weights for, little enough that every thread gets some of what waits.
+  PackingOptions packing() const override { return {.padded = false, .batch_tokens_max = 64}; }
 
  private:
   struct State;

@@ -41,19 +41,22 @@ Result<std::unique_ptr<LocalEmbedder>> LocalEmbedder::load(const std::filesystem
   ASSIGN_OR_RETURN(
       auto encoder,
       load_encoder(folder, config, {.precision = options.precision, .threads = options.threads}));
-  return std::unique_ptr<LocalEmbedder>(new LocalEmbedder(
-      std::move(id), std::move(config), std::move(tokenizer), std::move(encoder), options.batcher));
+  return std::unique_ptr<LocalEmbedder>(new LocalEmbedder(std::move(id), std::move(config),
+                                                          std::move(tokenizer), std::move(encoder),
+                                                          options.texts_waiting_max));
 }
 
 LocalEmbedder::LocalEmbedder(std::string id, BertConfig config,
                              std::unique_ptr<text::Tokenizer> tokenizer,
-                             std::unique_ptr<TextEncoder> encoder, const BatcherOptions& options)
+                             std::unique_ptr<TextEncoder> encoder, std::size_t texts_waiting_max)
     : id_(std::move(id)),
       config_(std::move(config)),
       tokenizer_(std::move(tokenizer)),
       encoder_(std::move(encoder)),
       batcher_([this](const MicroBatch& batch) { return encoder_->encode(batch); }, config_.hidden,
-               options) {}
+               {.packing = encoder_->packing(),
+                .passes_max = encoder_->passes_max(),
+                .texts_waiting_max = texts_waiting_max}) {}
 
 TokenIds LocalEmbedder::tokenize(const std::string& text, TextKind kind) const {
   const std::string& prefix =

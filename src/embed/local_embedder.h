@@ -21,13 +21,13 @@ namespace rage::embed {
 struct LocalEmbedderOptions {
   std::string id = {};  // Empty: the folder's name.
   Precision precision = Precision::kAuto;
-  std::size_t threads = 0;  // 0: one a core.
-  BatcherOptions batcher = {};
+  std::size_t threads = 0;               // 0: one a core.
+  std::size_t texts_waiting_max = 1024;  // Of each kind; past that calls are refused.
 };
 
-// Resource. Thread-safe: one forward pass at a time uses all threads; calls that arrive meanwhile
-// are merged into the next (batcher.h). A long call takes part with some dozens of texts at a time,
-// so many callers advance side by side.
+// Resource. Thread-safe: a forward pass runs on a thread, or on all of them at once
+// (text_encoder.h); calls that arrive meanwhile are merged into the next (batcher.h). A long call
+// takes part with some dozens of texts at a time, so many callers advance side by side.
 class LocalEmbedder final : public Embedder {
  public:
   static Result<std::unique_ptr<LocalEmbedder>> load(const std::filesystem::path& folder,
@@ -43,7 +43,7 @@ class LocalEmbedder final : public Embedder {
 
  private:
   LocalEmbedder(std::string id, BertConfig config, std::unique_ptr<text::Tokenizer> tokenizer,
-                std::unique_ptr<TextEncoder> encoder, const BatcherOptions& options);
+                std::unique_ptr<TextEncoder> encoder, std::size_t texts_waiting_max);
   TokenIds tokenize(const std::string& text, TextKind kind) const;
 
   const std::string id_;

@@ -49,6 +49,20 @@ Packing pack_into_rows(std::span<const std::size_t> lengths, std::size_t row_tok
   return packing;
 }
 
+Packing line_up(std::span<const std::size_t> lengths, const PackingOptions& options) {
+  Packing packing{.rows = 1};
+  for (std::size_t text = 0; text < lengths.size(); ++text) {
+    if (packing.placements.size() == options.texts_max) break;
+    const std::size_t length = lengths[text];
+    CHECK(length > 0);
+    const bool fits = packing.row_tokens + length <= options.batch_tokens_max;
+    if (!packing.placements.empty() && !fits) continue;
+    packing.placements.push_back({.text = text, .row = 0, .column = packing.row_tokens});
+    packing.row_tokens += length;
+  }
+  return packing;
+}
+
 // Work per token taken. Measured: a row costs as much as one more token.
 double cost_of(const Packing& packing, std::span<const std::size_t> lengths) {
   std::size_t taken = 0;
@@ -62,6 +76,7 @@ double cost_of(const Packing& packing, std::span<const std::size_t> lengths) {
 
 Packing plan_packing(std::span<const std::size_t> lengths, const PackingOptions& options) {
   CHECK(!lengths.empty());
+  if (!options.padded) return line_up(lengths, options);
   const bool is_short = lengths.front() <= kShortTokens;
   std::size_t longest = lengths.front();
   for (const std::size_t length : lengths.first(std::min(lengths.size(), options.texts_max))) {

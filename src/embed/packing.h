@@ -1,7 +1,7 @@
-// Sequence packing: several short texts share one row of a micro-batch, separated by the attention
-// mask, so that little is computed for padding and few shapes occur (the runtime prepares kernels
-// for each new shape). Idea: Krell et al., "Efficient Sequence Packing without
-// Cross-contamination".
+// Which texts a micro-batch takes. For an encoder of rows of one length it is sequence packing:
+// several short texts share a row, separated by the attention mask, so that little is computed for
+// padding and few shapes occur (the runtime prepares kernels for each new shape). Idea: Krell et
+// al., "Efficient Sequence Packing without Cross-contamination".
 #pragma once
 
 #include <cstddef>
@@ -11,6 +11,7 @@
 namespace rage::embed {
 
 struct PackingOptions {
+  bool padded = true;  // False: the encoder takes text by text, all of them lie in one row.
   std::size_t batch_tokens_max = 512;  // Rows x row_tokens, unless the first text alone is longer.
   std::size_t texts_max = 32;
 };

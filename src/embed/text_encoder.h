@@ -19,7 +19,7 @@ struct TextEncoderOptions {
   std::size_t thread_count() const;
 };
 
-// Resource. One thread at a time.
+// Resource. encode() by passes_max() threads at a time.
 class TextEncoder {
  public:
   virtual ~TextEncoder() = default;
@@ -30,6 +30,8 @@ class TextEncoder {
   virtual Result<void> encode(const MicroBatch& batch) = 0;
 
   virtual Precision precision() const = 0;  // What kAuto came to.
+  virtual std::size_t passes_max() const = 0;
+  virtual PackingOptions packing() const = 0;  // What its micro-batches should be like.
 };
 
 // Int8Encoder where the CPU and the model's sizes allow it and the precision does not speak against

@@ -36,6 +36,24 @@ std::span<const float> vector_of(const Snapshot& snapshot, Place place) {
       .subspan(place.second * snapshot.dimension, snapshot.dimension);
 }
 
+// Brings candidates in order; what the sides found of a row becomes one.
+void merge_places(RowCandidates& candidates) {
+  std::ranges::sort(candidates, {}, &RowCandidate::place);
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const RowCandidate& next = candidates[i];
+    if (kept == 0 || candidates[kept - 1].place != next.place) {
+      candidates[kept++] = next;
+      continue;
+    }
+    RowCandidate& known = candidates[kept - 1];
+    known.scores.sparse = std::max(known.scores.sparse, next.scores.sparse);
+    if (next.has_dense) known.scores.dense = next.scores.dense;
+    known.has_dense |= next.has_dense;
+  }
+  candidates.resize(kept);
+}
+
 // Adds the best by meaning, and the similarity of those that words found.
 void add_dense(const Snapshot& snapshot, const RetrieveQuery& query,
                std::span<const text::RowSet> allowed, RowCandidates& candidates) {
@@ -49,14 +67,13 @@ void add_dense(const Snapshot& snapshot, const RetrieveQuery& query,
   }
   for (const vector::VectorHit& hit :
        search_dense(snapshot, blocks, query.vector, pool_size(query), query.graph)) {
-    RowCandidate& candidate = candidates[{hit.block, hit.row}];
-    candidate.scores.dense = hit.similarity;
-    candidate.has_dense = true;
+    candidates.push_back(
+        {.place = {hit.block, hit.row}, .scores = {.dense = hit.similarity}, .has_dense = true});
   }
-  for (auto& [place, candidate] : candidates) {
-    if (!candidate.has_dense) {
-      candidate.scores.dense = vector::dot(vector_of(snapshot, place), query.vector);
-    }
+  merge_places(candidates);
+  for (RowCandidate& candidate : candidates) {
+    if (candidate.has_dense) continue;
+    candidate.scores.dense = vector::dot(vector_of(snapshot, candidate.place), query.vector);
   }
 }
 
@@ -83,7 +100,7 @@ void add_by_fields(const Snapshot& snapshot, const RetrieveQuery& query,
     if (met_by(query, *row.chunk) > 0) places.push_back(place);
   });
   if (places.size() > pool_size(query)) return;
-  for (const Place& place : places) candidates.try_emplace(place);
+  for (const Place& place : places) candidates.push_back({.place = place});
 }
 
 void count_candidate(const RowCandidate& candidate, SearchFigures& figures) {
@@ -122,9 +139,10 @@ RowCandidates find_by_words_and_fields(const Snapshot& snapshot, const RetrieveQ
   }
   RowCandidates candidates;
   for (const text::SparseHit& hit : text::search_sparse(views, query.terms, pool_size(query))) {
-    candidates[{hit.segment, hit.row}].scores.sparse = hit.score;
+    candidates.push_back({.place = {hit.segment, hit.row}, .scores = {.sparse = hit.score}});
   }
   add_by_fields(snapshot, query, allowed, candidates);
+  merge_places(candidates);
   return candidates;
 }
 
@@ -229,15 +247,15 @@ std::vector<RetrievedChunk> rank(const Snapshot& snapshot, const RowCandidates& 
                                  const RetrieveQuery& query, SearchFigures* figures) {
   SearchFigures counted{.candidates_max = pool_size(query)};
   std::vector<FusionInput> inputs;
-  std::vector<Place> places;
+  inputs.reserve(candidates.size());
   const auto chunk_at = [&](std::size_t i) -> const Chunk& {
-    return *snapshot.segments[places[i].first].segment->rows[places[i].second].chunk;
+    const auto [segment, row] = candidates[i].place;
+    return *snapshot.segments[segment].segment->rows[row].chunk;
   };
-  for (const auto& [place, candidate] : candidates) {
-    places.push_back(place);
+  for (const RowCandidate& candidate : candidates) {
     count_candidate(candidate, counted);
     inputs.push_back(candidate.scores);
-    inputs.back().met = met_by(query, chunk_at(places.size() - 1));
+    inputs.back().met = met_by(query, chunk_at(inputs.size() - 1));
   }
   std::vector<float> scores = fuse(inputs);
   for (std::size_t i = 0; i < scores.size() && !query.exact_doc_id.empty(); ++i) {
@@ -258,7 +276,7 @@ std::vector<RetrievedChunk> rank(const Snapshot& snapshot, const RowCandidates& 
     hit.score = scores[order[i]];
     hit.dense_score = inputs[order[i]].dense;
     if (inputs[order[i]].sparse > 0) hit.sparse_score = inputs[order[i]].sparse;
-    count_hit(candidates.at(places[order[i]]), counted);
+    count_hit(candidates[order[i]], counted);
   }
   if (figures != nullptr) *figures = counted;
   return found;

@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -98,13 +97,14 @@ std::vector<RetrievedChunk> retrieve(const Snapshot& snapshot, const RetrieveQue
                                      SearchFigures* figures = nullptr);
 
 // The same in its parts, for whoever has the vectors elsewhere. A place is a segment and a row of
-// it; candidates are those of both sides and of the fields, in order of insertion.
+// it; candidates are those of both sides and of the fields.
 using Place = std::pair<std::uint32_t, std::uint32_t>;
 struct RowCandidate {
+  Place place;
   FusionInput scores;
   bool has_dense = false;  // It is among the nearest by meaning.
 };
-using RowCandidates = std::map<Place, RowCandidate>;
+using RowCandidates = std::vector<RowCandidate>;  // By place, each once.
 
 // Candidates taken from each side; enough that the z-scores of a query are stable.
 std::size_t pool_size(const RetrieveQuery& query);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <iterator>
+#include <map>
+#include <ranges>
 
 #include "base/strings.h"
 #include "rag/chunk_places.h"
@@ -328,8 +330,9 @@ Result<std::vector<RetrievedChunk>> StoreCollection::search(const Context& conte
   const std::vector<text::RowSet> allowed = allowed_rows(*current, query.filter);
   const RowCandidates found = find_by_words_and_fields(*current, query, allowed);
   Sequences also;
-  for (const auto& [place, candidate] : found) {
-    also.push_back(current->segments[place.first].segment->rows[place.second].sequence);
+  for (const RowCandidate& candidate : found) {
+    const auto [segment, row] = candidate.place;
+    also.push_back(current->segments[segment].segment->rows[row].sequence);
   }
   const bool filtered = !query.filter.matches_all();
   const Sequences among = filtered ? allowed_sequences(*current, allowed) : Sequences();
@@ -340,19 +343,21 @@ Result<std::vector<RetrievedChunk>> StoreCollection::search(const Context& conte
                                               .also = also}));
   // Those that were found came along: the nearest are the best of all, as many as were asked for.
   std::ranges::sort(near, std::ranges::greater(), &vectordb::Near::cosine);
-  RowCandidates candidates;
+  std::map<Place, RowCandidate> candidates;
   for (const vectordb::Near& hit : near) {
     const auto place = find_live(*current, hit.sequence);
     // The store is ahead of this snapshot, or tells a row twice.
     if (!place || candidates.contains(*place)) continue;
     const bool nearest = candidates.size() < pool_size(query);
-    const auto known = found.find(*place);
+    const auto known = std::ranges::lower_bound(found, *place, {}, &RowCandidate::place);
+    const bool shares_words = known != found.end() && known->place == *place;
     candidates[*place] = {
-        .scores = {.dense = hit.cosine,
-                   .sparse = known == found.end() ? 0 : known->second.scores.sparse},
+        .place = *place,
+        .scores = {.dense = hit.cosine, .sparse = shares_words ? known->scores.sparse : 0},
         .has_dense = nearest};
   }
-  return rank(*current, candidates, query, figures);
+  const auto in_order = std::views::values(candidates);
+  return rank(*current, {in_order.begin(), in_order.end()}, query, figures);
 }
 
 }  // namespace rage::rag

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "base/check.h"
 
@@ -20,28 +21,33 @@ bool is_better(const VectorHit& a, const VectorHit& b) {
   return a.block != b.block ? a.block < b.block : a.row < b.row;
 }
 
-// The best hits so far, the worst of them on top of a heap.
+// The best hits so far, and as many that may be among them: a selection now and then costs less
+// than a heap that each hit goes through.
 class BestHits final {
  public:
   explicit BestHits(std::size_t hits_max) : hits_max_(hits_max) {}
 
   void offer(const VectorHit& hit) {
-    if (hits_.size() < hits_max_) {
-      hits_.push_back(hit);
-      std::ranges::push_heap(hits_, is_better);
-    } else if (is_better(hit, hits_.front())) {
-      std::ranges::pop_heap(hits_, is_better);
-      hits_.back() = hit;
-      std::ranges::push_heap(hits_, is_better);
-    }
+    if (hit.similarity < worst_) return;
+    hits_.push_back(hit);
+    if (hits_.size() == 2 * hits_max_) select();
   }
   std::vector<VectorHit> take() {
+    if (hits_.size() > hits_max_) select();
     std::ranges::sort(hits_, is_better);
     return std::move(hits_);
   }
 
  private:
+  void select() {
+    const auto last = hits_.begin() + static_cast<std::ptrdiff_t>(hits_max_) - 1;
+    std::ranges::nth_element(hits_, last, is_better);
+    worst_ = last->similarity;
+    hits_.resize(hits_max_);
+  }
+
   const std::size_t hits_max_;
+  float worst_ = -std::numeric_limits<float>::infinity();
   std::vector<VectorHit> hits_;
 };
 

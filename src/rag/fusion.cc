@@ -6,7 +6,7 @@ namespace rage::rag {
 namespace {
 
 // Scores of both ways spread about alike.
-constexpr double kShareSteepness = 4;
+constexpr double kShareSteepness = 3;
 constexpr double kDeviationSteepness = 0.5;
 constexpr double kTiny = 1e-6;
 
@@ -56,8 +56,7 @@ std::vector<float> fuse(std::span<const FusionInput> candidates, double sparse_b
   scores.reserve(candidates.size());
   for (const FusionInput& candidate : candidates) {
     const double sum = (candidate.dense - average) / way +
-                       kShareWeight * (candidate.sparse / bound) +
-                       double{kDemandWeight} * candidate.met;
+                       kShareWeight * (candidate.sparse / bound) + candidate.met;
     scores.push_back(logistic(kShareSteepness * sum));
   }
   return scores;

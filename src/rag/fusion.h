@@ -3,9 +3,10 @@
 // For readers, each side becomes a share that means the same in every question. Cosine: the way
 // from the average candidate to the question itself. BM25: what was found of the information in the
 // question's words, those that no row has included, so that it has little to say where the words
-// are others. The idea of theoretical bounds is Bruch, Gai and Ingber's (An Analysis of Fusion
-// Functions for Hybrid Retrieval, 2023). The sum of the shares, 1 : kShareWeight, and
-// kDemandWeight for each demand that a record meets is the score, through a logistic function.
+// are others. Theoretical bounds in place of observed ones: Bruch, Gai and Ingber (An Analysis of
+// Fusion Functions for Hybrid Retrieval, 2023). The shares are added, 1 : kShareWeight; a demand
+// that a record meets is worth as much as being the question itself. The logistic function of the
+// sum is the score.
 //
 // Answers take their candidates by z-scores, 1 : kSparseWeight; their thresholds were measured so.
 // Measured on fifteen sets of questions, nDCG@10: docs/adr/0007, bench/retrieval_quality.py.
@@ -17,7 +18,6 @@
 namespace rage::rag {
 
 inline constexpr float kShareWeight = 2.2F;
-inline constexpr float kDemandWeight = 0.6F;
 inline constexpr float kSparseWeight = 0.7F;
 
 struct FusionInput {

@@ -137,7 +137,7 @@ TEST(Snapshot, ARowThatMeetsADemandIsFoundThoughBothSidesPassItOver) {
   RetrieveQuery query{.vector = vector, .terms = terms, .hits_max = 3, .demands = &demands};
   const auto plain = retrieve(*snapshot, query);
   EXPECT_THAT(ids(plain), testing::Not(testing::Contains("doc-301")));
-  demands.met["doc-301"] = 1;
+  demands.met["doc-301"] = 2;
   SearchFigures figures;
   EXPECT_EQ(ids(retrieve(*snapshot, query, &figures)).front(), "doc-301");
   EXPECT_EQ(figures.both + figures.dense_only + figures.sparse_only, 2U);  // It was of no side.

@@ -9,7 +9,7 @@
 // sum is the score.
 //
 // Answers take their candidates by z-scores, 1 : kSparseWeight; their thresholds were measured so.
-// Measured on fifteen sets of questions, nDCG@10: docs/adr/0007, bench/retrieval_quality.py.
+// What was measured, and what that cannot tell: docs/adr/0007 (bench/retrieval_quality.py).
 #pragma once
 
 #include <span>

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """nDCG@10 of /retrieve on a test collection, and of each half of it alone, as JSON.
 
-usage: bench/retrieval_quality.py FOLDER|EXAMPLE [--binary build/release/rage]
+usage: bench/retrieval_quality.py FOLDER|EXAMPLE [--text-only] [--binary build/release/rage]
 
 EXAMPLE is one of bench/grounding_quality.py's sets. FOLDER holds corpus.jsonl
 ({"id","title","text"}), queries.jsonl ({"id","text"}) and qrels.tsv (query, document, grade; a
-header line is skipped). Gains are 2^grade - 1. `hybrid` is what /retrieve ranks; BM25 is that of
-the words it searched for, typing errors put right where the documents are records.
+header line is skipped). With --text-only the records of an example lose their fields; their texts
+say the same. Gains are 2^grade - 1. `hybrid` is what /retrieve ranks; BM25 is that of the words it
+searched for, typing errors put right where the documents are records.
 """
 
 import argparse
@@ -66,6 +67,11 @@ def example_of(name):
     return documents, [(q["id"], q["question"]) for q in asked], grades
 
 
+def without_fields(documents):
+    """The same texts, with what identifies them alone."""
+    return [{**d, "metadata": {"url": d["metadata"].get("url", "")}} for d in documents]
+
+
 def identity_of(hit):
     """As the grades name it; what has neither is not in them."""
     metadata = hit["metadata"]
@@ -123,17 +129,21 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("collection", help="a folder, or one of " + ", ".join(SETS))
+    parser.add_argument("--text-only", action="store_true", help="an example without its fields")
     parser.add_argument("--binary", default=ROOT / "build/release/rage")
     parser.add_argument("flags", nargs="*", help="further flags for `rage rag`, after --")
     options = parser.parse_args()
     known = options.collection in SETS
-    collection = (example_of if known else folder_of)(
+    documents, *asked = (example_of if known else folder_of)(
         options.collection if known else Path(options.collection)
     )
+    if known and options.text_only:
+        documents = without_fields(documents)
     with tempfile.TemporaryDirectory() as data:
         service = Service(options.binary, data, *options.flags)
         try:
-            print(json.dumps({"collection": options.collection, **measure(service, *collection)}))
+            report = measure(service, documents, *asked)
+            print(json.dumps({"collection": options.collection, **report}))
         finally:
             service.stop()
 

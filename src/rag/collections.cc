@@ -182,7 +182,7 @@ Result<ReindexOutcome> Collections::reindex(
 Result<std::vector<RetrievedChunk>> Collections::retrieve(
     const Context& context, Collection& collection, const std::string& question,
     std::size_t hits_max, const MetadataFilter& filter, SearchFigures* figures,
-    const Demands& demands) {
+    const Demands* demands) {
   obs::ScopedSpan span("retrieval");
   span->set("gen_ai.operation.name", "retrieval");
   span->set("gen_ai.data_source.id", collection.name());
@@ -190,7 +190,9 @@ Result<std::vector<RetrievedChunk>> Collections::retrieve(
                    embed_traced(context, embedder_of(collection), std::span(&question, 1),
                                 embed::TextKind::kQuery));
   std::vector<std::string> terms = text::analyze(question);
-  terms.insert(terms.end(), demands.terms.begin(), demands.terms.end());
+  if (demands != nullptr) {
+    terms.insert(terms.end(), demands->terms.begin(), demands->terms.end());
+  }
   const std::string exact = document_id(question);
   SearchFigures counted;
   auto hits = metrics_.observe(StoreOperation::kQuery, [&] {
@@ -200,7 +202,7 @@ Result<std::vector<RetrievedChunk>> Collections::retrieve(
                               .hits_max = hits_max,
                               .filter = filter,
                               .exact_doc_id = exact,
-                              .demands = &demands},
+                              .demands = demands},
                              &counted);
   });
   if (!hits) {
@@ -210,7 +212,7 @@ Result<std::vector<RetrievedChunk>> Collections::retrieve(
   span->set("rage.retrieval.hits", hits->size());
   span->set("rage.retrieval.hits_by_words", counted.both + counted.sparse_only);
   span->set("rage.retrieval.hits_by_meaning_alone", counted.dense_only);
-  span->set("rage.retrieval.documents_by_fields", demands.met.size());
+  span->set("rage.retrieval.documents_by_fields", demands == nullptr ? 0 : demands->met.size());
   if (figures != nullptr) *figures = counted;
   return hits;
 }

@@ -91,12 +91,13 @@ class Collections final {
   Result<ReindexOutcome> reindex(const Context& context, std::string_view name, bool if_needed,
                                  const std::function<bool(const ReindexProgress&)>& progress);
 
-  // Hybrid search; embeds the question. `demands`: read_demands() of it and Collection::fields().
+  // Hybrid search; embeds the question. `demands`: read_demands() of it and Collection::fields(),
+  // for an order to be read; null: the candidates of an answer (fusion.h).
   Result<std::vector<RetrievedChunk>> retrieve(const Context& context, Collection& collection,
                                                const std::string& question, std::size_t hits_max,
                                                const MetadataFilter& filter = {},
                                                SearchFigures* figures = nullptr,
-                                               const Demands& demands = {});
+                                               const Demands* demands = nullptr);
   // Sets the similarity of each sentence to the question.
   Result<void> compare(const Context& context, const std::string& question,
                        std::vector<SourceSentence>& sentences);

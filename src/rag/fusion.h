@@ -1,9 +1,15 @@
 // Fuses dense similarity, BM25 and what the fields of a record tell into one score, 0..1.
 //
-// The first two are put on the same scale as z-scores over the candidates of this query and added,
-// 1 : kSparseWeight. What a record meets of the question's demands is worth kDemandWeight standard
-// deviations. The logistic function of the sum is the score. Measured on five sets of questions,
-// nDCG@10 (bench/retrieval_quality.py): better than either side alone (docs/adr/0007).
+// For readers, each side becomes a share that means the same in every question. Cosine: the way
+// from the average candidate to the question itself. BM25: what was found of the information in the
+// question's words, those that no row has included, so that it has little to say where the words
+// are others. Theoretical bounds in place of observed ones: Bruch, Gai and Ingber (An Analysis of
+// Fusion Functions for Hybrid Retrieval, 2023). The shares are added, 1 : kShareWeight; a demand
+// that a record meets is worth as much as being the question itself. The logistic function of the
+// sum is the score.
+//
+// Answers take their candidates by z-scores, 1 : kSparseWeight; their thresholds were measured so.
+// What was measured, and what that cannot tell: docs/adr/0007 (bench/retrieval_quality.py).
 #pragma once
 
 #include <span>
@@ -11,8 +17,8 @@
 
 namespace rage::rag {
 
+inline constexpr float kShareWeight = 2.2F;
 inline constexpr float kSparseWeight = 0.7F;
-inline constexpr float kDemandWeight = 5;
 
 struct FusionInput {
   float dense = 0;   // Cosine similarity.
@@ -21,7 +27,11 @@ struct FusionInput {
 };
 
 // One score per candidate, in the same order. Rises with each input; 0.5 is an average candidate
-// that meets no demand.
-std::vector<float> fuse(std::span<const FusionInput> candidates);
+// that shares no word with the question and meets no demand. `sparse_bound`: what BM25 cannot
+// exceed (text::bound_of_scores).
+std::vector<float> fuse(std::span<const FusionInput> candidates, double sparse_bound);
+
+// The same for the candidates of an answer; 0.5 is an average candidate. Demands do not count.
+std::vector<float> fuse_for_answer(std::span<const FusionInput> candidates);
 
 }  // namespace rage::rag

@@ -31,6 +31,18 @@ std::span<const std::uint64_t> words_of(const text::RowSet* rows) {
   return rows == nullptr ? std::span<const std::uint64_t>() : rows->words();
 }
 
+std::vector<text::SegmentView> views_of(const Snapshot& snapshot,
+                                        std::span<const text::RowSet> allowed) {
+  std::vector<text::SegmentView> views;
+  for (std::size_t s = 0; s < snapshot.segments.size(); ++s) {
+    const SegmentRef& ref = snapshot.segments[s];
+    views.push_back({.segment = &ref.segment->sparse,
+                     .deleted = ref.deleted.get(),
+                     .allowed = allowed.empty() ? nullptr : &allowed[s]});
+  }
+  return views;
+}
+
 std::span<const float> vector_of(const Snapshot& snapshot, Place place) {
   return std::span(snapshot.segments[place.first].segment->vectors)
       .subspan(place.second * snapshot.dimension, snapshot.dimension);
@@ -130,13 +142,7 @@ std::vector<text::RowSet> allowed_rows(const Snapshot& snapshot, const MetadataF
 
 RowCandidates find_by_words_and_fields(const Snapshot& snapshot, const RetrieveQuery& query,
                                        std::span<const text::RowSet> allowed) {
-  std::vector<text::SegmentView> views;
-  for (std::size_t s = 0; s < snapshot.segments.size(); ++s) {
-    const SegmentRef& ref = snapshot.segments[s];
-    views.push_back({.segment = &ref.segment->sparse,
-                     .deleted = ref.deleted.get(),
-                     .allowed = allowed.empty() ? nullptr : &allowed[s]});
-  }
+  const std::vector<text::SegmentView> views = views_of(snapshot, allowed);
   RowCandidates candidates;
   for (const text::SparseHit& hit : text::search_sparse(views, query.terms, pool_size(query))) {
     candidates.push_back({.place = {hit.segment, hit.row}, .scores = {.sparse = hit.score}});
@@ -257,7 +263,10 @@ std::vector<RetrievedChunk> rank(const Snapshot& snapshot, const RowCandidates& 
     inputs.push_back(candidate.scores);
     inputs.back().met = met_by(query, chunk_at(inputs.size() - 1));
   }
-  std::vector<float> scores = fuse(inputs);
+  std::vector<float> scores =
+      query.demands == nullptr
+          ? fuse_for_answer(inputs)
+          : fuse(inputs, text::bound_of_scores(views_of(snapshot, {}), query.terms));
   for (std::size_t i = 0; i < scores.size() && !query.exact_doc_id.empty(); ++i) {
     if (chunk_at(i).doc_id == query.exact_doc_id) scores[i] = 1.0F;
   }

@@ -78,7 +78,8 @@ struct RetrieveQuery {
   MetadataFilter filter = {};                 // Rows it does not match are not searched.
   const vector::DenseGraph* graph = nullptr;  // Of the index; null: the dense side is exact.
   std::string_view exact_doc_id = {};         // SHA-256 of the question: that document comes first.
-  const Demands* demands = nullptr;           // Of the question; null: none are known.
+  // Of the question, for an order to be read; null: for an answer (fusion.h).
+  const Demands* demands = nullptr;
 };
 
 // How a search came to its hits, for metrics.
@@ -106,7 +107,7 @@ struct RowCandidate {
 };
 using RowCandidates = std::vector<RowCandidate>;  // By place, each once.
 
-// Candidates taken from each side; enough that the z-scores of a query are stable.
+// Candidates taken from each side; enough that a query's averages are stable.
 std::size_t pool_size(const RetrieveQuery& query);
 // Rows that pass the filter, one set a segment; empty if there is no filter.
 std::vector<text::RowSet> allowed_rows(const Snapshot& snapshot, const MetadataFilter& filter);

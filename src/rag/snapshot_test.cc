@@ -137,7 +137,7 @@ TEST(Snapshot, ARowThatMeetsADemandIsFoundThoughBothSidesPassItOver) {
   RetrieveQuery query{.vector = vector, .terms = terms, .hits_max = 3, .demands = &demands};
   const auto plain = retrieve(*snapshot, query);
   EXPECT_THAT(ids(plain), testing::Not(testing::Contains("doc-301")));
-  demands.met["doc-301"] = 1;
+  demands.met["doc-301"] = 2;
   SearchFigures figures;
   EXPECT_EQ(ids(retrieve(*snapshot, query, &figures)).front(), "doc-301");
   EXPECT_EQ(figures.both + figures.dense_only + figures.sparse_only, 2U);  // It was of no side.
@@ -164,19 +164,74 @@ TEST(Snapshot, AnEmptyIndexFindsNothing) {
   EXPECT_TRUE(retrieve(empty, {.vector = unit(1), .terms = terms}).empty());
 }
 
-TEST(Fusion, RisesWithBothSidesAndStaysWithinBounds) {
-  const FusionInput candidates[] = {{0.9F, 12}, {0.9F, 3}, {0.2F, 3}, {0.2F, 0}};
-  const auto scores = fuse(candidates);
+// A reader would miss that an answer's candidates and a search are ordered by different rules.
+TEST(Snapshot, DemandsThatAreKnownAskForTheOrderOfReaders) {
+  auto snapshot = next_snapshot({.dimension = kDimension, .segments = {}}, {},
+                                a_segment(1, {"red apples", "green pears", "blue plums"}));
+  const auto terms = text::analyze("green pears");
+  const auto vector = unit(3);
+  const Demands none;
+  RetrieveQuery query{.vector = vector, .terms = terms};
+  const auto answering = retrieve(*snapshot, query);
+  query.demands = &none;
+  const auto reading = retrieve(*snapshot, query);
+  ASSERT_EQ(answering.size(), 3U);
+  ASSERT_EQ(reading.size(), 3U);
+  std::vector<FusionInput> inputs;
+  for (const auto& hit : reading)
+    inputs.push_back({.dense = *hit.dense_score, .sparse = hit.sparse_score.value_or(0)});
+  const text::SegmentView view{.segment = &snapshot->segments[0].segment->sparse};
+  const auto expected = fuse(inputs, text::bound_of_scores(std::span(&view, 1), terms));
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_FLOAT_EQ(reading[i].score, expected[i]);
+  }
+  inputs.clear();
+  for (const auto& hit : answering)
+    inputs.push_back({.dense = *hit.dense_score, .sparse = hit.sparse_score.value_or(0)});
+  const auto candidates = fuse_for_answer(inputs);
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    EXPECT_FLOAT_EQ(answering[i].score, candidates[i]);
+  }
+}
+
+void expect_falling(const std::vector<float>& scores) {
   for (std::size_t i = 1; i < scores.size(); ++i) EXPECT_GT(scores[i - 1], scores[i]);
-  EXPECT_LT(scores[0], 1);
-  EXPECT_GT(scores[3], 0);
+  EXPECT_LT(scores.front(), 1);
+  EXPECT_GT(scores.back(), 0);
+}
+
+TEST(Fusion, RisesWithEachSideAndStaysWithinBounds) {
+  const FusionInput candidates[] = {{0.9F, 12}, {0.9F, 3}, {0.2F, 3}, {0.2F, 0}};
+  expect_falling(fuse(candidates, 20));
+  expect_falling(fuse_for_answer(candidates));
+  const FusionInput demanded[] = {{0.2F, 0, 2}, {0.5F, 4, 0}, {0.2F, 0, 0.1F}, {0.2F, 0, 0}};
+  expect_falling(fuse(demanded, 20));
   const FusionInput alone[] = {{0.4F, 0}};
-  EXPECT_FLOAT_EQ(fuse(alone)[0], 0.5F);
-  const FusionInput demanded[] = {{0.2F, 0, 1}, {0.9F, 12, 0}, {0.2F, 0, 0.1F}, {0.2F, 0, 0}};
-  const auto told = fuse(demanded);
-  for (std::size_t i = 1; i < told.size(); ++i) EXPECT_GT(told[i - 1], told[i]);
-  EXPECT_LT(told[0], 1);
-  EXPECT_TRUE(fuse({}).empty());
+  EXPECT_FLOAT_EQ(fuse(alone, 0)[0], 0.5F);
+  EXPECT_FLOAT_EQ(fuse_for_answer(alone)[0], 0.5F);
+  const FusionInput itself[] = {{1, 0}};
+  EXPECT_FLOAT_EQ(fuse(itself, 1)[0], 0.5F);
+  EXPECT_TRUE(fuse({}, 1).empty());
+  EXPECT_TRUE(fuse_for_answer({}).empty());
+}
+
+// "wireshrk lab": what shares the word "lab" by chance must not hide what is meant.
+TEST(Fusion, WordsSayLittleWhereMostOfThemAreUnknown) {
+  const FusionInput candidates[] = {{0.5F, 0}, {0.2F, 2}, {0.2F, 0}, {0.1F, 0}};
+  const auto known = fuse(candidates, 4);
+  EXPECT_GT(known[1], known[0]);
+  const auto unknown = fuse(candidates, 15);
+  EXPECT_GT(unknown[0], unknown[1]);
+}
+
+// Models differ in how near to each other they see all texts; the order must not.
+TEST(Fusion, AModelThatSeesAllTextsNearEachOtherOrdersThemAlike) {
+  const FusionInput wide[] = {{0.5F, 1}, {0.3F, 4}, {0.1F, 6}, {0.0F, 0}};
+  std::vector<FusionInput> narrow(std::begin(wide), std::end(wide));
+  for (FusionInput& candidate : narrow) candidate.dense = 0.8F + 0.2F * candidate.dense;
+  const auto expected = fuse(wide, 12);
+  const auto scores = fuse(narrow, 12);
+  for (std::size_t i = 0; i < scores.size(); ++i) EXPECT_NEAR(scores[i], expected[i], 1e-5);
 }
 
 }  // namespace

@@ -202,8 +202,8 @@ HttpResponse RagService::retrieve(const Call& call) {
   const auto wanted = static_cast<std::size_t>(*hits_max);
   rag::SearchFigures figures;
   const rag::Demands demands = rag::read_demands(*query, (*collection)->fields().get());
-  const auto hits =
-      collections_.retrieve(call.context, **collection, *query, wanted, *filter, &figures, demands);
+  const auto hits = collections_.retrieve(call.context, **collection, *query, wanted, *filter,
+                                          &figures, &demands);
   if (!hits) return render_error(hits.error());
   metrics_.retrieved(*hits, figures, wanted, std::chrono::steady_clock::now() - started);
   Json results = Json::array();

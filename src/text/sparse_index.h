@@ -94,4 +94,9 @@ std::vector<SparseHit> search_sparse(std::span<const SegmentView> segments,
                                      std::span<const std::string> query_terms, std::size_t hits_max,
                                      SparseSearch how = SparseSearch::kQuickest);
 
+// What no row's score can reach: the idf of all terms of the query, those that no row has included.
+// A score divided by it is the share of the query's information that a row holds. 0: no terms.
+double bound_of_scores(std::span<const SegmentView> segments,
+                       std::span<const std::string> query_terms);
+
 }  // namespace rage::text

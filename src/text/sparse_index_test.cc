@@ -66,6 +66,18 @@ TEST(SparseIndex, ScoresAsTheFormulaSays) {
   }
 }
 
+TEST(SparseIndex, ABoundIsTheIdfOfAllTermsUnknownOnesIncluded) {
+  const Rows rows = {{"a", "b"}, {"a"}, {"c", "c", "c"}};
+  const SparseSegment segment = SparseSegment::build(rows);
+  const SegmentView view{.segment = &segment};
+  const std::vector<std::string> query = {"a", "c", "c", "absent"};
+  const double bound = bound_of_scores(std::span(&view, 1), query);
+  EXPECT_NEAR(
+      bound, std::log(1 + 1.5 / 2.5) + 2 * std::log(1 + 2.5 / 1.5) + std::log(1 + 3.5 / 0.5), 1e-9);
+  EXPECT_LT(search_sparse(std::span(&view, 1), query, 1)[0].score, bound);
+  EXPECT_EQ(bound_of_scores(std::span(&view, 1), {}), 0);
+}
+
 // An index that grew by small writes must rank like one that was built at once.
 TEST(SparseIndex, MergedSegmentsEqualOneBuiltAtOnce) {
   std::mt19937 random(6);

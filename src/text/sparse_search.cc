@@ -32,6 +32,17 @@ Statistics sum_statistics(std::span<const SegmentView> segments) {
   return sum;
 }
 
+std::uint64_t document_frequency(std::span<const SegmentView> segments, std::string_view term) {
+  std::uint64_t found = 0;
+  for (const SegmentView& view : segments) found += view.segment->document_frequency(term);
+  return found;
+}
+
+double idf_of(std::uint64_t found, std::uint64_t rows) {
+  const double df = static_cast<double>(found);
+  return std::log1p((static_cast<double>(rows) - df + 0.5) / (df + 0.5));
+}
+
 // In a fixed order, so that sums of floats do not depend on the query's.
 std::vector<QueryTerm> weigh_terms(std::span<const SegmentView> segments,
                                    std::span<const std::string> terms, std::uint64_t rows) {
@@ -39,13 +50,11 @@ std::vector<QueryTerm> weigh_terms(std::span<const SegmentView> segments,
   for (const std::string& term : terms) ++counts[term];
   std::vector<QueryTerm> weighed;
   for (const auto& [text, count] : counts) {
-    std::uint64_t found = 0;
-    for (const SegmentView& view : segments) found += view.segment->document_frequency(text);
+    const std::uint64_t found = document_frequency(segments, text);
     if (found == 0) continue;
-    const double df = static_cast<double>(found);
-    const double idf = std::log1p((static_cast<double>(rows) - df + 0.5) / (df + 0.5));
     weighed.push_back(
-        {.text = text, .weight = static_cast<float>(idf * static_cast<double>(count))});
+        {.text = text,
+         .weight = static_cast<float>(idf_of(found, rows) * static_cast<double>(count))});
   }
   return weighed;
 }
@@ -78,6 +87,15 @@ std::vector<SparseHit> search_sparse(std::span<const SegmentView> segments,
     }
   }
   return std::move(best).take();
+}
+
+double bound_of_scores(std::span<const SegmentView> segments,
+                       std::span<const std::string> query_terms) {
+  const std::uint64_t rows = sum_statistics(segments).rows;
+  double sum = 0;
+  for (const std::string& term : query_terms)
+    sum += idf_of(document_frequency(segments, term), rows);
+  return sum;
 }
 
 }  // namespace rage::text

@@ -32,8 +32,10 @@ class FakeEncoder final {
     MutexLock lock(mutex_);
     const bool failing = std::ranges::find(seen, kPoison) != seen.end();
     batches_.push_back(std::move(seen));
+    at_once_max_ = std::max(at_once_max_, ++at_once_);
     changed_.notify_all();
     while (held_) changed_.wait(mutex_);
+    --at_once_;
     if (failing) return fail(ErrorCode::kInternal, "poisoned");
     return {};
   }
@@ -55,12 +57,19 @@ class FakeEncoder final {
     return batches_;
   }
 
+  std::size_t at_once_max() {
+    MutexLock lock(mutex_);
+    return at_once_max_;
+  }
+
   static constexpr std::int32_t kPoison = 666;
 
  private:
   Mutex mutex_;
   CondVar changed_;
   bool held_ GUARDED_BY(mutex_) = false;
+  std::size_t at_once_ GUARDED_BY(mutex_) = 0;
+  std::size_t at_once_max_ GUARDED_BY(mutex_) = 0;
   std::vector<std::vector<std::int32_t>> batches_ GUARDED_BY(mutex_);
 };
 
@@ -213,11 +222,65 @@ TEST_F(BatcherTest, AFailureReachesTheCallersOfItsBatchAlone) {
   EXPECT_TRUE(run(texts_of(5)));
 }
 
+struct TwoPasses : ::testing::Test {
+  FakeEncoder encoder;
+  Batcher batcher{[this](const MicroBatch& batch) { return encoder.encode(batch); },
+                  2,
+                  {.packing = {.padded = false, .batch_tokens_max = 20}, .passes_max = 2}};
+};
+
+// Half of the machine would stay idle while somebody waits.
+TEST_F(TwoPasses, TwoCallersAreServedSideBySide) {
+  encoder.hold();
+  std::vector<std::jthread> callers;
+  for (const std::int32_t id : {1, 2}) {
+    callers.emplace_back([this, id] {
+      EXPECT_TRUE(batcher.run({}, texts_of(id), TextKind::kQuery, Admission::kNewCall));
+    });
+  }
+  encoder.wait_for_batches(2);
+  encoder.release();
+}
+
+TEST_F(TwoPasses, ALongCallAloneTakesBoth) {
+  encoder.hold();
+  std::jthread caller([this] {
+    const auto vectors = batcher.run({}, texts_of(1, 5), TextKind::kPassage, Admission::kNewCall);
+    ASSERT_TRUE(vectors);
+    EXPECT_THAT(*vectors, ElementsAre(1, 12, 1, 12, 1, 12, 1, 12, 1, 12));
+  });
+  encoder.wait_for_batches(2);
+  encoder.release();
+  caller.join();
+  EXPECT_EQ(encoder.batches().size(), 5U);
+}
+
+// Whoever leaves while he leads leaves no work behind that nobody does.
+TEST_F(TwoPasses, WhatALeaderLeavesIsDone) {
+  encoder.hold();
+  std::stop_source stop;
+  std::jthread leaver([&] {
+    const auto left = batcher.run({.stop = stop.get_token()}, texts_of(1, 5), TextKind::kPassage,
+                                  Admission::kNewCall);
+    EXPECT_EQ(left.error().code, ErrorCode::kCancelled);
+  });
+  encoder.wait_for_batches(2);
+  std::jthread other([this] {
+    EXPECT_TRUE(batcher.run({}, texts_of(2, 3), TextKind::kPassage, Admission::kNewCall));
+  });
+  stop.request_stop();
+  encoder.release();
+}
+
 // Under concurrency every caller gets his own rows, whoever encoded them and whoever left
 // meanwhile.
-TEST(Batcher, ManyCallersGetTheirOwnRows) {
+class ManyCallers : public ::testing::TestWithParam<std::size_t> {};
+INSTANTIATE_TEST_SUITE_P(Batcher, ManyCallers, ::testing::Values(1, 2, 3));
+
+TEST_P(ManyCallers, GetTheirOwnRows) {
   FakeEncoder encoder;
-  Batcher batcher([&](const MicroBatch& batch) { return encoder.encode(batch); }, 2, {});
+  Batcher batcher([&](const MicroBatch& batch) { return encoder.encode(batch); }, 2,
+                  {.packing = {.padded = GetParam() == 1}, .passes_max = GetParam()});
   std::vector<std::jthread> callers;
   for (std::int32_t caller = 0; caller < 8; ++caller) {
     callers.emplace_back([&batcher, caller] {
@@ -240,6 +303,8 @@ TEST(Batcher, ManyCallersGetTheirOwnRows) {
       }
     });
   }
+  callers.clear();
+  EXPECT_LE(encoder.at_once_max(), GetParam());
 }
 
 }  // namespace

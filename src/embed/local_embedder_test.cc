@@ -89,16 +89,17 @@ EmbeddingMatrix embed(LocalEmbedder& embedder, const std::vector<std::string>& t
 struct Tolerance {
   const char* name;
   Precision precision;
-  double cosine_min;      // To the reference.
+  double cosine_min;      // To the reference;
+  double sparse_min;      // of a text of one token or none.
   double difference_max;  // Of a row between two batch compositions.
 };
 
 class GoldenTest : public ::testing::TestWithParam<Tolerance> {};
 
 INSTANTIATE_TEST_SUITE_P(Precisions, GoldenTest,
-                         ::testing::Values(Tolerance{"F32", Precision::kF32, 0.9999, 1e-5},
-                                           Tolerance{"Bf16", Precision::kBf16, 0.999, 1e-3},
-                                           Tolerance{"Int8", Precision::kInt8, 0.997, 0}),
+                         ::testing::Values(Tolerance{"F32", Precision::kF32, 0.9999, 0.9999, 1e-5},
+                                           Tolerance{"Bf16", Precision::kBf16, 0.999, 0.999, 1e-3},
+                                           Tolerance{"Int8", Precision::kInt8, 0.9985, 0.996, 0}),
                          [](const auto& test) { return test.param.name; });
 
 // A person who moves over from sentence-transformers keeps his index: the vectors are the same. And
@@ -118,7 +119,10 @@ TEST_P(GoldenTest, MiniLmMatchesSentenceTransformers) {
   for (const GoldenRow& row : golden) texts.push_back(row.text);
   const EmbeddingMatrix together = embed(*embedder, texts);
   for (std::size_t i = 0; i < golden.size(); ++i) {
-    EXPECT_GE(cosine(together.row(i), golden[i].vector), GetParam().cosine_min) << texts[i];
+    const bool sparse = golden[i].ids.size() <= 3;  // With the first and the last.
+    EXPECT_GE(cosine(together.row(i), golden[i].vector),
+              sparse ? GetParam().sparse_min : GetParam().cosine_min)
+        << texts[i];
     EXPECT_NEAR(std::inner_product(together.row(i).begin(), together.row(i).end(),
                                    together.row(i).begin(), 0.0),
                 1.0, 1e-5);

@@ -41,6 +41,17 @@ TEST(Packing, IsSoundForAnyLengths) {
   }
 }
 
+// For an encoder without rows: what fits, the oldest first, one behind the other.
+TEST(Packing, WithoutRowsTextsLieOneBehindTheOther) {
+  const PackingOptions options{.padded = false, .batch_tokens_max = 64};
+  const std::vector<std::size_t> lengths = {20, 30, 40, 10, 5};
+  const Packing packing = plan_packing(lengths, options);
+  expect_sound(packing, lengths, options);
+  EXPECT_EQ(packing.row_tokens, 60U);
+  EXPECT_EQ(packing.placements.size(), 3U);
+  EXPECT_EQ(plan_packing(std::vector<std::size_t>{200, 10}, options).placements.size(), 1U);
+}
+
 TEST(Packing, ALoneQuestionIsNotPadded) {
   const Packing packing = plan_packing(std::vector<std::size_t>{12}, {});
   EXPECT_EQ(packing.rows, 1U);

@@ -409,6 +409,23 @@ TEST(CodeChunks, KnowWhatTheyAreAPartOf) {
 }
 
 // The original drops a statement that is too long and has no parts.
+// An embedder would cut off the chunk's end: a closing mark had been added to one that was full.
+TEST(CodeChunks, AChunkAndItsContextFitTogether) {
+  const std::string_view text = R"(# c
+@d
+def f(a):
+    """doc"""
+ :
+    def g(self): pass
+)";
+  const TokenCounter count = [](std::string_view part) { return count_code_points(part); };
+  const auto chunks = split_code(text, "python", {.tokens_max = 20, .tokens_overlap = 0}, count);
+  ASSERT_FALSE(chunks.empty());
+  for (const StructuredChunk& chunk : chunks) {
+    EXPECT_LE(count(chunk.context + "\n" + std::string(chunk.span.of(text))), 20U);
+  }
+}
+
 TEST(CodeChunks, WhatIsTooLongIsCutAndNotLost) {
   std::string words;
   for (int i = 0; i < 300; ++i) words += "word" + std::to_string(i) + " ";

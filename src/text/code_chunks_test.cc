@@ -450,6 +450,14 @@ TEST(CodeChunks, SurviveHostileText) {
   }
 }
 
+// Lost memory is found when the test ends: the scanner of SQL kept every tag (deps/grammars.sh).
+TEST(CodeChunks, DollarQuotesOfSqlLeaveNothingBehind) {
+  std::string text;
+  for (int i = 0; i < 20; ++i) text += "CREATE FUNCTION f() AS $body$ SELECT $a$x$a$; $body$;\n";
+  text += "SELECT $" + std::string(3000, 'a') + "$ b $$ c $$ $body$";
+  EXPECT_FALSE(chunks_of(text, "sql", 30).empty());
+}
+
 // Scanners keep what is open in a buffer of a fixed size, and write a little behind its end.
 TEST(CodeChunks, SurviveDeepNesting) {
   std::string python;

@@ -106,12 +106,16 @@ class Packer final {
     std::vector<TextSpan> spans;
     std::size_t at = own.begin;
     for (const SpanNode& child : node.children) {
-      TextSpan span = child.span;
+      // A child of white space alone may lie before `own`, which begins with words.
+      TextSpan span = {.begin = std::max(child.span.begin, at),
+                       .end = std::max(child.span.end, at)};
       if (!is_blank(TextSpan{.begin = at, .end = span.begin}.of(text_))) span.begin = at;
       spans.push_back(span);
       at = span.end;
     }
-    if (!is_blank(TextSpan{.begin = at, .end = own.end}.of(text_))) spans.back().end = own.end;
+    if (at < own.end && !is_blank(TextSpan{.begin = at, .end = own.end}.of(text_))) {
+      spans.back().end = own.end;
+    }
     return spans;
   }
 

@@ -52,6 +52,12 @@ unpack_grammars() { # WORK
   # runtime has room for them.
   sed -i 's/\(TREE_SITTER_SERIALIZATION_BUFFER_SIZE\) 1024/\1 2048/' \
     "$work/runtime/tree_sitter/core/lib/src/parser.h"
+  # The scanner of sql forgets a dollar quote's tag, up to all of the text, each time that its state
+  # is put back.
+  sed -i \
+    -e '/_scanner_deserialize(/,/^}/ s/state->start_tag = NULL;/free(state->start_tag);\n  &/' \
+    -e '/strcmp(state->start_tag, start_tag) == 0/ s/$/ free(start_tag);/' \
+    "$work/pack/parsers/sql/src/scanner.c"
 }
 
 # One line an object: its name, its source, its include folder.

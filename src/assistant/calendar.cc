@@ -16,6 +16,9 @@ using std::chrono::minutes;
 
 constexpr std::size_t kLineBytesMax = 75;  // RFC 5545, 3.1: longer lines are folded.
 constexpr std::size_t kDescriptionCodePoints = 2000;
+// Whole years of a WallTime, which counts nanoseconds.
+constexpr std::chrono::year kYearMin(1678);
+constexpr std::chrono::year kYearMax(2261);
 
 std::optional<unsigned> number(std::string_view digits) {
   const auto value = parse_uint(digits);
@@ -34,7 +37,7 @@ std::optional<local_days> day_of(std::string_view text) {
   if (!year || !month || !day) return std::nullopt;
   const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)),
                                          std::chrono::month(*month), std::chrono::day(*day)};
-  if (!date.ok()) return std::nullopt;
+  if (!date.ok() || date.year() < kYearMin || date.year() > kYearMax) return std::nullopt;
   return local_days(date);
 }
 

@@ -71,7 +71,8 @@ TEST(Calendar, WhatASourceDoesNotTellStaysEmpty) {
   EXPECT_EQ(conference_json(*session_of(document))["date"], "2026-03-08");
   document["metadata"]["date"] = "2026-03-08";
   EXPECT_EQ(conference_json(*session_of(document))["end"], "11:30");
-  for (const char* bad : {"", "03/32/2026", "March 8", "02/30/2026", "1/2/3/4", "99999/1/1"}) {
+  for (const char* bad : {"", "03/32/2026", "March 8", "02/30/2026", "1/2/3/4", "99999/1/1",
+                          "03/08/2262", "1677-12-31"}) {
     document["metadata"]["date"] = bad;
     const auto session = session_of(document);
     ASSERT_TRUE(session);

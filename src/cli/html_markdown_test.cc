@@ -47,5 +47,20 @@ TEST(HtmlMarkdown, SurvivesWhatIsNotWellFormed) {
   EXPECT_EQ(read_html_as_markdown(deep + "x").text, "x");
 }
 
+// A page of a megabyte must not become gigabytes, nor take minutes.
+TEST(HtmlMarkdown, ATableIsNotMuchLargerThanItsPage) {
+  EXPECT_EQ(
+      read_html_as_markdown("<table><tr><td>a</tr><tr><td>b<td>c<td>d</tr><tr><td>e</table>").text,
+      "| a |  |  |\n| --- | --- | --- |\n| b | c | d |\n| e |");
+  std::string uneven = "<table><tr>";
+  for (int i = 0; i < 1000; ++i) uneven += "<td>";
+  uneven += "</tr>";
+  for (int i = 0; i < 1000; ++i) uneven += "<tr><td>x</tr>";
+  EXPECT_LT(read_html_as_markdown(uneven + "</table>").text.size(), 2 * uneven.size());
+  const std::string bars(1 << 16, '|');
+  const std::string page = "<table><tr><td>a<td>b</tr><tr><td>" + bars + "</table>";
+  EXPECT_GT(read_html_as_markdown(page).text.size(), 2 * bars.size());
+}
+
 }  // namespace
 }  // namespace rage::cli

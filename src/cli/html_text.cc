@@ -44,6 +44,12 @@ constexpr std::array<Named, 24> kEntities{{
     {"ldquo", 0x201c}, {"rdquo", 0x201d}, {"bull", 0x2022},  {"hellip", 0x2026},
 }};
 
+// What stands between '&', with which `text` begins, and ';'; empty if that is not near.
+std::string_view entity_name(std::string_view text) {
+  const std::size_t end = text.substr(0, kEntityBytesMax + 1).find(';');
+  return end == std::string_view::npos ? "" : text.substr(1, end - 1);
+}
+
 // "&#8212;", "&#x2014;" or a name; none if it is only an ampersand.
 std::optional<char32_t> entity_of(std::string_view name) {
   if (!name.starts_with('#')) {
@@ -102,14 +108,13 @@ class HtmlTextReader final {
   }
 
   bool take_entity() {
-    const std::size_t end = html_.find(';', at_);
-    if (end == std::string_view::npos || end - at_ > kEntityBytesMax) return false;
-    const auto code_point = entity_of(html_.substr(at_ + 1, end - at_ - 1));
+    const std::string_view name = entity_name(html_.substr(at_));
+    const auto code_point = entity_of(name);
     if (!code_point) return false;
     std::string piece;
     text::append_utf8(piece, *code_point);
     put(piece);
-    at_ = end + 1;
+    at_ += name.size() + 2;
     return true;
   }
 
@@ -203,15 +208,13 @@ HtmlText read_html(std::string_view html) {
 std::string decode_entities(std::string_view text) {
   std::string out;
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = text[at] == '&' ? text.find(';', at) : std::string_view::npos;
-    if (end != std::string_view::npos && end - at <= kEntityBytesMax) {
-      if (const auto code_point = entity_of(text.substr(at + 1, end - at - 1))) {
-        text::append_utf8(out, *code_point);
-        at = end + 1;
-        continue;
-      }
+    const std::string_view name = text[at] == '&' ? entity_name(text.substr(at)) : "";
+    if (const auto code_point = entity_of(name)) {
+      text::append_utf8(out, *code_point);
+      at += name.size() + 2;
+    } else {
+      out += text[at++];
     }
-    out += text[at++];
   }
   return out;
 }

@@ -32,5 +32,12 @@ TEST(HtmlText, SurvivesWhatIsNotWellFormed) {
   EXPECT_EQ(read_html("").text, "");
 }
 
+// A page of some megabytes must not keep an index waiting for minutes.
+TEST(HtmlText, AmpersandsAreNotLookedAtAgainAndAgain) {
+  const std::string page(1 << 17, '&');
+  EXPECT_EQ(read_html(page).text, page);
+  EXPECT_EQ(decode_entities(page), page);
+}
+
 }  // namespace
 }  // namespace rage::cli

@@ -22,14 +22,15 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
-std::string row_of(const std::vector<std::string>& cells, std::size_t columns) {
+std::string row_of(const std::vector<std::string>& cells) {
   std::string row = "|";
-  for (std::size_t i = 0; i < columns; ++i) {
-    std::string cell = i < cells.size() ? one_line(cells[i]) : std::string();
-    for (std::size_t at = 0; (at = cell.find('|', at)) != std::string::npos; at += 2) {
-      cell.insert(at, 1, '\\');
+  for (const std::string& cell : cells) {
+    row += ' ';
+    for (const char c : one_line(cell)) {
+      if (c == '|') row += '\\';
+      row += c;
     }
-    row.append(" ").append(cell).append(" |");
+    row += " |";
   }
   return row;
 }
@@ -85,9 +86,13 @@ void MarkdownWriter::table(const MarkdownTable& table) {
     return;
   }
   begin_block();
-  out_ += row_of(*rows[0], columns) + "\n|";
+  // Only the header must have all columns. Were every row to, a small file of one long row and many
+  // short ones would fill the memory.
+  out_ += row_of(*rows[0]);
+  for (std::size_t i = rows[0]->size(); i < columns; ++i) out_ += "  |";
+  out_ += "\n|";
   for (std::size_t i = 0; i < columns; ++i) out_ += " --- |";
-  for (std::size_t i = 1; i < rows.size(); ++i) out_ += "\n" + row_of(*rows[i], columns);
+  for (std::size_t i = 1; i < rows.size(); ++i) out_ += "\n" + row_of(*rows[i]);
 }
 
 void MarkdownWriter::code(std::string_view text) {

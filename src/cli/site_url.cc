@@ -87,7 +87,7 @@ std::optional<std::string> normal_authority(std::string_view authority, bool sea
     return is_ascii_alpha(c) || is_ascii_digit(c) || c == '-' || c == '.' || c == '_' ||
            (literal && (c == ':' || c == '[' || c == ']'));
   });
-  if (host.empty() || !plain) return std::nullopt;
+  if (host.empty() || host.ends_with('.') || !plain) return std::nullopt;
   if (colon == std::string_view::npos || colon + 1 == authority.size()) return host;
   const auto port = parse_uint(authority.substr(colon + 1));
   if (!port || *port == 0 || *port > 65535) return std::nullopt;

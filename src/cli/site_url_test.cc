@@ -39,7 +39,8 @@ TEST(SiteUrl, HasOneSpelling) {
 TEST(SiteUrl, IsOfTheWebAlone) {
   for (const char* url : {"", "e.org", "ftp://e.org/", "file:///etc/passwd", "http://", "http:///a",
                           "https://me:secret@e.org/", "http://e.org\\@evil.org/", "http://e.org:0/",
-                          "http://e.org:99999/", "http://e.org:x/", "http://a b/", "mailto:a@b"}) {
+                          "http://e.org:99999/", "http://e.org:x/", "http://a b/", "mailto:a@b",
+                          "http://../x", "http://e.org../"}) {
     EXPECT_EQ(normal(url), "none") << url;
   }
   EXPECT_EQ(normal("http://e.org/" + std::string(3000, 'a')), "none");

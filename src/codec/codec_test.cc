@@ -25,6 +25,19 @@ TEST(Json, RefusesDeepNesting) {
   EXPECT_FALSE(parse_json(std::string(65, '[') + std::string(65, ']')));
 }
 
+// A body of three megabytes must not keep a worker for half a minute, one of sixty for hours.
+TEST(Json, AnObjectOfManyKeysIsReadInOneGo) {
+  std::string text = "{";
+  for (int i = 0; i < 25'000; ++i) text += fmt::format("\"{}\":{},", i, i);
+  const auto value = parse_json(text + R"("7":"again","33":[{"a":1,"a":2}]})");
+  ASSERT_TRUE(value);
+  EXPECT_EQ(value->size(), 25'000U);
+  const auto at = [&](std::ptrdiff_t place) { return *std::next(value->begin(), place); };
+  EXPECT_EQ(at(7), "again");
+  EXPECT_EQ(render_json(at(33)), R"([{"a":2}])");
+  EXPECT_EQ(at(24'999), 24'999);
+}
+
 TEST(Json, KeepsKeyOrderAndReplacesBadBytesWhenRendered) {
   EXPECT_EQ(render_json(*parse_json(R"({"b":1,"a":[true,null]})")), R"({"b":1,"a":[true,null]})");
   EXPECT_EQ(render_json(Json("a\xff")), "\"a\xEF\xBF\xBD\"");

@@ -1,29 +1,32 @@
 #include "codec/json.h"
 
+#include <map>
+#include <utility>
 #include <vector>
 
 namespace rage::codec {
 namespace {
 
-// Builds the tree through nlohmann's own handler, but refuses what is too deep while it is read.
-class DepthLimiter final : public nlohmann::json_sax<Json> {
+// Builds the tree, and refuses what is too deep while it is read.
+class TreeBuilder final : public nlohmann::json_sax<Json> {
  public:
-  DepthLimiter(Json& root, std::size_t depth_max) : builder_(root, false), depth_max_(depth_max) {}
+  TreeBuilder(Json& root, std::size_t depth_max) : root_(root), depth_max_(depth_max) {}
 
-  bool null() override { return builder_.null(); }
-  bool boolean(bool value) override { return builder_.boolean(value); }
-  bool number_integer(number_integer_t value) override { return builder_.number_integer(value); }
-  bool number_unsigned(number_unsigned_t value) override { return builder_.number_unsigned(value); }
-  bool number_float(number_float_t value, const string_t& text) override {
-    return builder_.number_float(value, text);
+  bool null() override { return put(nullptr); }
+  bool boolean(bool value) override { return put(value); }
+  bool number_integer(number_integer_t value) override { return put(value); }
+  bool number_unsigned(number_unsigned_t value) override { return put(value); }
+  bool number_float(number_float_t value, const string_t&) override { return put(value); }
+  bool string(string_t& value) override { return put(std::move(value)); }
+  bool binary(binary_t&) override { return false; }  // JSON has none.
+  bool start_object(std::size_t) override { return open(Json::object()); }
+  bool key(string_t& key) override {
+    slot_ = &value_of(open_.back(), key);
+    return true;
   }
-  bool string(string_t& value) override { return builder_.string(value); }
-  bool binary(binary_t& value) override { return builder_.binary(value); }
-  bool start_object(std::size_t size) override { return enter() && builder_.start_object(size); }
-  bool key(string_t& value) override { return builder_.key(value); }
-  bool end_object() override { return leave() && builder_.end_object(); }
-  bool start_array(std::size_t size) override { return enter() && builder_.start_array(size); }
-  bool end_array() override { return leave() && builder_.end_array(); }
+  bool end_object() override { return close(); }
+  bool start_array(std::size_t) override { return open(Json::array()); }
+  bool end_array() override { return close(); }
   bool parse_error(std::size_t position, const std::string&,
                    const nlohmann::detail::exception& error) override {
     // nlohmann counts the characters read, so the offender is one before.
@@ -34,13 +37,46 @@ class DepthLimiter final : public nlohmann::json_sax<Json> {
   const JsonSyntaxError& failure() const { return failure_; }
 
  private:
-  bool enter() {
-    if (++depth_ <= depth_max_) return true;
-    failure_.text = fmt::format("nested deeper than {} levels", depth_max_);
-    return false;
+  struct Open {
+    Json* value = nullptr;
+    std::map<std::string, std::size_t> places = {};  // Of its keys, once they are many.
+  };
+  static constexpr std::size_t kFewKeys = 32;
+
+  // A Json object looks its keys up one by one: with a few megabytes of them it would take hours.
+  // Of a key that comes twice the last value counts.
+  static Json& value_of(Open& open, const std::string& key) {
+    auto& object = open.value->get_ref<Json::object_t&>();
+    if (object.size() < kFewKeys) return object[key];
+    if (open.places.empty()) {
+      for (const auto& entry : object) open.places.emplace(entry.first, open.places.size());
+    }
+    const auto [place, is_new] = open.places.emplace(key, object.size());
+    if (is_new) object.emplace_back(key, Json());
+    return object.begin()[static_cast<std::ptrdiff_t>(place->second)].second;
   }
-  bool leave() {
-    --depth_;
+
+  bool put(Json value) {
+    add(std::move(value));
+    return true;
+  }
+  Json& add(Json value) {
+    if (open_.empty()) return root_ = std::move(value);
+    Json& around = *open_.back().value;
+    if (!around.is_array()) return *slot_ = std::move(value);
+    around.push_back(std::move(value));
+    return around.back();
+  }
+  bool open(Json empty) {
+    if (open_.size() == depth_max_) {
+      failure_.text = fmt::format("nested deeper than {} levels", depth_max_);
+      return false;
+    }
+    open_.push_back({.value = &add(std::move(empty))});
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
     return true;
   }
   // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error while ..." ->
@@ -50,9 +86,10 @@ class DepthLimiter final : public nlohmann::json_sax<Json> {
     return at == std::string::npos ? text : text.substr(at + 2);
   }
 
-  nlohmann::detail::json_sax_dom_parser<Json> builder_;
+  Json& root_;
   const std::size_t depth_max_;
-  std::size_t depth_ = 0;
+  std::vector<Open> open_;  // The value that is read, and those around it.
+  Json* slot_ = nullptr;    // What the last key names.
   JsonSyntaxError failure_{.offset = 0, .text = "not a JSON value"};
 };
 
@@ -64,7 +101,7 @@ Result<Json> parse_json(std::string_view text, const JsonLimits& limits, JsonSyn
                 limits.bytes_max);
   }
   Json root;
-  DepthLimiter handler(root, limits.depth_max);
+  TreeBuilder handler(root, limits.depth_max);
   try {
     if (Json::sax_parse(text.begin(), text.end(), &handler)) return root;
   } catch (const std::exception& error) {  // Out-of-range numbers; nothing else throws here.

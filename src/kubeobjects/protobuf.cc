@@ -157,7 +157,9 @@ class Decoder final {
     }
     for (auto& [field, entries] : maps) {
       Json made = Json::object();
-      for (auto& entry : entries) made.push_back({entry.first, std::move(entry.second)});
+      // Each key comes once; a Json object would look through all the others for it.
+      auto& pairs = made.get_ref<Json::object_t&>();
+      for (auto& [key, value] : entries) pairs.emplace_back(key, std::move(value));
       object[std::string(field->name)] = std::move(made);
     }
     complete(message, object);

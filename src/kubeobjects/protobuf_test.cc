@@ -108,5 +108,14 @@ TEST(Protobuf, SmallBodiesMakeNoHugeObjects) {
   EXPECT_THAT(rendered(document("v1", "Pod", field(1, finalizers))), HasSubstr("too many values"));
 }
 
+// A megabyte of keys must not keep the API server busy for seconds.
+TEST(Protobuf, AMapOfManyKeysIsReadInOneGo) {
+  std::string data;
+  for (int i = 0; i < 20'000; ++i) data += field(2, field(1, std::to_string(i)));
+  const auto parsed = parse_protobuf(document("v1", "ConfigMap", data));
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(parsed->at("data").size(), 20'000U);
+}
+
 }  // namespace
 }  // namespace rage::kubeobjects

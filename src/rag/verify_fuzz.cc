@@ -16,6 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   plan.kind = PlanKind::kAskModel;
   plan.answer = "fall-back";
   plan.sources = for_test::retrieved(for_test::talk_chunks());
+  plan.sources.resize(4);  // A verifier reads them all anew, twice an input.
   const auto run = [&](std::size_t part) {
     const auto verifier = AnswerVerifier::create(plan, for_test::talks());
     std::string out;

@@ -408,6 +408,24 @@ TEST(CodeChunks, KnowWhatTheyAreAPartOf) {
   }
 }
 
+// An embedder would cut off the chunk's end: a closing mark had been added to one that was full.
+TEST(CodeChunks, AChunkAndItsContextFitTogether) {
+  const std::string_view text = R"(# c
+@d
+def f(a):
+    """doc"""
+ :
+    def g(self): pass
+)";
+  const TokenCounter count = [](std::string_view part) { return count_code_points(part); };
+  const auto chunks = split_code(text, "python", {.tokens_max = 20, .tokens_overlap = 0}, count);
+  ASSERT_FALSE(chunks.empty());
+  for (const StructuredChunk& chunk : chunks) {
+    const std::size_t context = chunk.context.empty() ? 0 : count(chunk.context) + 1;
+    EXPECT_LE(context + count(chunk.span.of(text)), 20U);
+  }
+}
+
 // The original drops a statement that is too long and has no parts.
 TEST(CodeChunks, WhatIsTooLongIsCutAndNotLost) {
   std::string words;
@@ -430,6 +448,14 @@ TEST(CodeChunks, SurviveHostileText) {
       EXPECT_EQ(without_white_space(all), without_white_space(text)) << piece;
     }
   }
+}
+
+// Lost memory is found when the test ends: the scanner of SQL kept every tag (deps/grammars.sh).
+TEST(CodeChunks, DollarQuotesOfSqlLeaveNothingBehind) {
+  std::string text;
+  for (int i = 0; i < 20; ++i) text += "CREATE FUNCTION f() AS $body$ SELECT $a$x$a$; $body$;\n";
+  text += "SELECT $" + std::string(3000, 'a') + "$ b $$ c $$ $body$";
+  EXPECT_FALSE(chunks_of(text, "sql", 30).empty());
 }
 
 // Scanners keep what is open in a buffer of a fixed size, and write a little behind its end.

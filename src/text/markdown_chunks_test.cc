@@ -98,5 +98,11 @@ TEST(MarkdownChunks, KnowUnderlinedHeadingsAndFrontMatter) {
   EXPECT_EQ(chunks[2].context, "Title");
 }
 
+// A page of an old text file begins with a form feed: chunks had come out of order.
+TEST(MarkdownChunks, ABlockOfWhiteSpaceIsNoChunk) {
+  EXPECT_THAT(texts_of("\f\n- one item\n\n# Head\n\nsome more words\n\n\f\n", 5),
+              ElementsAre("- one item", "# Head", "some more words"));
+}
+
 }  // namespace
 }  // namespace rage::text

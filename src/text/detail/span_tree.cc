@@ -106,12 +106,16 @@ class Packer final {
     std::vector<TextSpan> spans;
     std::size_t at = own.begin;
     for (const SpanNode& child : node.children) {
-      TextSpan span = child.span;
+      // A child of white space alone may lie before `own`, which begins with words.
+      TextSpan span = {.begin = std::max(child.span.begin, at),
+                       .end = std::max(child.span.end, at)};
       if (!is_blank(TextSpan{.begin = at, .end = span.begin}.of(text_))) span.begin = at;
       spans.push_back(span);
       at = span.end;
     }
-    if (!is_blank(TextSpan{.begin = at, .end = own.end}.of(text_))) spans.back().end = own.end;
+    if (at < own.end && !is_blank(TextSpan{.begin = at, .end = own.end}.of(text_))) {
+      spans.back().end = own.end;
+    }
     return spans;
   }
 
@@ -213,9 +217,11 @@ class Packer final {
 
   bool extend_last(TextSpan span) {
     if (chunks_.empty()) return false;
-    const TextSpan joined = {.begin = chunks_.back().span.begin, .end = span.end};
+    StructuredChunk& last = chunks_.back();
+    const TextSpan joined = {.begin = last.span.begin, .end = span.end};
     if (count(joined) > budget_) return false;
-    chunks_.back().span = trimmed(text_, joined);
+    last.span = trimmed(text_, joined);
+    last.context = fitting(std::move(last.context), last.span);
     return true;
   }
 
@@ -226,22 +232,26 @@ class Packer final {
   }
 
   std::string context_of(TextSpan span) const {
-    std::vector<std::string> lines;
+    std::string context;
     std::size_t before = kTooMany;
     const std::size_t from = titles_.size() - std::min(titles_.size(), kTitlesMax);
     for (const TextSpan title : std::span(titles_).subspan(from)) {
       // Two nodes that begin together have the same first line.
       if (title.begin == title.end || title.begin >= span.begin || title.begin == before) continue;
       before = title.begin;
-      lines.emplace_back(take_code_points(trimmed(text_, title).of(text_), kTitleCodePoints));
+      if (!context.empty()) context += '\n';
+      context += take_code_points(trimmed(text_, title).of(text_), kTitleCodePoints);
     }
-    for (std::size_t first = 0; first < lines.size(); ++first) {
-      std::string context = lines[first];
-      for (std::size_t i = first + 1; i < lines.size(); ++i) context += "\n" + lines[i];
-      const std::string all = context + "\n" + std::string(span.of(text_));
-      if (count_tokens_(all) <= tokens_max_) return context;
+    return fitting(std::move(context), span);
+  }
+
+  // Without the outermost lines that there is no room for beside the chunk.
+  std::string fitting(std::string context, TextSpan span) const {
+    while (!context.empty()) {
+      if (count_tokens_(context + "\n" + std::string(span.of(text_))) <= tokens_max_) break;
+      context.erase(0, std::min(context.find('\n'), context.size() - 1) + 1);
     }
-    return {};
+    return context;
   }
 
   const std::string_view text_;

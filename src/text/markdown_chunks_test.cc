@@ -100,7 +100,7 @@ TEST(MarkdownChunks, KnowUnderlinedHeadingsAndFrontMatter) {
 
 // A page of an old text file begins with a form feed: chunks had come out of order.
 TEST(MarkdownChunks, ABlockOfWhiteSpaceIsNoChunk) {
-  EXPECT_THAT(texts_of("\f\n- one item\n\n# Head\n\nsome more words\n\n\f\n", 5),
+  EXPECT_THAT(markdown_texts("\f\n- one item\n\n# Head\n\nsome more words\n\n\f\n", 5),
               ElementsAre("- one item", "# Head", "some more words"));
 }
 

@@ -124,19 +124,21 @@ struct Head {
   std::size_t size;
 };
 
-// Keys with tokens across, so that a register holds sixteen of them; zero past the text.
+// Keys with tokens across, so that a register holds sixteen of them. Scores past the text are not
+// looked at, so what lies there does not matter.
 RAGE_AVX512 void pack_keys(const Head& head, std::size_t width, AttentionSpace& space) {
-  std::array<std::uint32_t, 512> pairs{};
-  std::fill_n(space.keys.begin(), head.size / 2 * width, 0U);
+  std::array<std::uint32_t, 512> pairs;
   for (std::size_t token = 0; token < head.tokens; ++token) {
     to_pairs(head.projections + token * head.stride + head.part, head.size, pairs.data());
     for (std::size_t p = 0; p < head.size / 2; ++p) space.keys[p * width + token] = pairs[p];
   }
 }
 
+// Zero past the text, where shares are: what is no number there would be none in every sum.
 RAGE_AVX512 void pack_values(const Head& head, std::size_t value_width, std::size_t width,
                              AttentionSpace& space) {
-  std::fill_n(space.values.begin(), width / 2 * value_width, 0U);
+  const std::size_t rows = (head.tokens + 1) / 2;
+  std::fill_n(space.values.data() + rows * value_width, (width / 2 - rows) * value_width, 0U);
   for (std::size_t token = 0; token < head.tokens; token += 2) {
     const float* upper = head.projections + token * head.stride + 2 * head.part;
     const float* lower = token + 1 < head.tokens ? upper + head.stride : nullptr;

@@ -92,11 +92,9 @@ std::optional<Batcher::Pass> Batcher::next_pass(const Context& context, Call& ca
     CHECK(call.leads);
     Pass pass = take_pass();
     if (!pass.items.empty()) return pass;
-    call.leads = false;  // Others encode all that it waits for.
-    stop_leading();
+    stop_leading(call);  // Others encode all that it waits for.
   }
-  if (call.leads) stop_leading();
-  call.leads = false;
+  if (call.leads) stop_leading(call);
   return std::nullopt;
 }
 
@@ -173,7 +171,7 @@ void Batcher::help() {
   const auto next = [this] {
     MutexLock lock(mutex_);
     Pass pass = take_pass();
-    if (pass.items.empty()) stop_leading();
+    if (pass.items.empty()) --leaders_;  // Nothing waits that another would have to be told of.
     return pass;
   };
   for (Pass pass = next(); !pass.items.empty(); pass = next()) encode(pass);
@@ -195,7 +193,8 @@ void Batcher::recruit() {
   if (helpers_ && helpers_->try_submit([this] { help(); })) ++leaders_;
 }
 
-void Batcher::stop_leading() {
+void Batcher::stop_leading(Call& call) {
+  call.leads = false;
   --leaders_;
   recruit();
 }

@@ -95,7 +95,7 @@ class Batcher final {
   void encode(const Pass& pass);
   void help();
   void recruit() REQUIRES(mutex_);
-  void stop_leading() REQUIRES(mutex_);
+  void stop_leading(Call& call) REQUIRES(mutex_);
   void abandon_if_given_up(const Context& context, Call& call) REQUIRES(mutex_);
   void end_with_error(Call& call, Error error) REQUIRES(mutex_);
 

@@ -4,7 +4,6 @@
 #include <immintrin.h>
 
 #include <cstddef>
-#include <cstdint>
 #include <vector>
 
 // What every function of these files is compiled for; the room's other code is not.
@@ -37,14 +36,6 @@ RAGE_AVX512 inline float max_of(__m512 v) {
   __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
   four = _mm_max_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
-}
-
-RAGE_AVX512 inline std::int32_t sum_of(__m512i v) {
-  const __m256i eight =
-      _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
-  __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
-  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
-  return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1)));
 }
 
 }  // namespace rage::embed::detail

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "base/check.h"
@@ -23,10 +24,17 @@ struct Batcher::Call {
   std::size_t unfinished = 0;
   std::optional<Error> error = std::nullopt;
   bool leads = false;
+  bool sleeps = false;
+  bool woken = false;  // And does not run yet.
   CondVar changed;
 
   bool ended() const { return error.has_value() || unfinished == 0; }
 };
+
+void MicroBatch::let_callers_run() const {
+  if (callers_woken == nullptr || callers_woken->load(std::memory_order_relaxed) == 0) return;
+  std::this_thread::yield();
+}
 
 Batcher::Batcher(EncodeBatch encode, std::size_t dimension, const BatcherOptions& options)
     : encode_(std::move(encode)), dimension_(dimension), options_(options) {
@@ -101,11 +109,22 @@ std::optional<Batcher::Pass> Batcher::next_pass(const Context& context, Call& ca
 // Returns when the call has ended, leads, or its context says to give up.
 void Batcher::wait(const Context& context, Call& call) {
   const auto ready = [&call] { return call.leads || call.ended(); };
+  if (ready()) return;
+  call.sleeps = true;
   if (context.deadline) {
     call.changed.wait_until(mutex_, context.stop, *context.deadline, ready);
   } else {
     call.changed.wait(mutex_, context.stop, ready);
   }
+  call.sleeps = false;
+  if (call.woken) --callers_woken_;
+  call.woken = false;
+}
+
+void Batcher::note_woken(Call& call) {
+  if (!call.sleeps || call.woken) return;
+  call.woken = true;
+  ++callers_woken_;
 }
 
 void Batcher::abandon_if_given_up(const Context& context, Call& call) {
@@ -139,6 +158,7 @@ Batcher::Pass Batcher::take_pass() {
     lengths.push_back(item.call->texts[item.text].size());
   }
   const Packing packing = plan_packing(lengths, options_.packing);
+  pass.batch.callers_woken = &callers_woken_;
   pass.batch.rows = packing.rows;
   pass.batch.row_tokens = packing.row_tokens;
   for (const Placement& placement : packing.placements) {
@@ -156,14 +176,21 @@ Batcher::Pass Batcher::take_pass() {
 
 void Batcher::encode(const Pass& pass) {
   const Result<void> outcome = encode_(pass.batch);
-  MutexLock lock(mutex_);
-  for (const Item& item : pass.items) {
-    Call& call = *item.call;
-    if (call.ended()) continue;  // Gave up meanwhile.
-    --call.unfinished;
-    if (!outcome) end_with_error(call, outcome.error());
-    if (call.ended()) call.changed.notify_one();
+  std::vector<Call*> ended;
+  ended.reserve(pass.items.size());
+  {
+    MutexLock lock(mutex_);
+    for (const Item& item : pass.items) {
+      Call& call = *item.call;
+      if (call.ended()) continue;  // Gave up meanwhile.
+      --call.unfinished;
+      if (!outcome) end_with_error(call, outcome.error());
+      if (!call.ended()) continue;
+      note_woken(call);
+      ended.push_back(&call);
+    }
   }
+  for (Call* call : ended) call->changed.notify_one();  // Without the lock that they wake up for.
 }
 
 // What a thread without a call of its own does.
@@ -186,6 +213,7 @@ void Batcher::recruit() {
     const auto item = std::ranges::find_if(*queue, waits);
     if (item == queue->end()) continue;
     item->call->leads = true;
+    note_woken(*item->call);
     item->call->changed.notify_one();
     ++leaders_;
     return;

@@ -4,6 +4,7 @@
 // a micro-batch and a pass would stay free.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -37,6 +38,12 @@ struct MicroBatch {
   std::size_t rows = 0;
   std::size_t row_tokens = 0;
   std::vector<PlacedText> texts;
+  const std::atomic<std::size_t>* callers_woken = nullptr;  // Nothing: nobody waits for vectors.
+
+  // For an encoder to call every millisecond or so. Lets callers run who have their vectors and
+  // wait for a core, which the scheduler may leave behind this pass while another core idles.
+  // Costs nothing when there are none: a core is not given up to other programs for no reason.
+  void let_callers_run() const;
 };
 
 // Writes every text's vector. Called by `passes_max` threads at once, no more; must not throw.
@@ -93,6 +100,7 @@ class Batcher final {
   Pass take_pass() REQUIRES(mutex_);
   Queue& choose_queue() REQUIRES(mutex_);
   void encode(const Pass& pass);
+  void note_woken(Call& call) REQUIRES(mutex_);
   void help();
   void recruit() REQUIRES(mutex_);
   void stop_leading(Call& call) REQUIRES(mutex_);
@@ -107,6 +115,7 @@ class Batcher final {
   Queue passages_ GUARDED_BY(mutex_);
   std::size_t query_batches_in_a_row_ GUARDED_BY(mutex_) = 0;
   std::size_t leaders_ GUARDED_BY(mutex_) = 0;  // Run passes, or were told to.
+  std::atomic<std::size_t> callers_woken_ = 0;  // And do not run yet. Written with mutex_ held.
   std::optional<WorkerPool> helpers_;           // One fewer than passes.
 };
 

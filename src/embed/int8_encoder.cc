@@ -157,13 +157,15 @@ class Pass final {
  public:
   Pass(const Model& model, Workspace& space) : model_(model), space_(space) {}
 
-  Result<void> run(std::span<const PlacedText> texts) {
+  Result<void> run(const MicroBatch& batch) {
+    const std::span<const PlacedText> texts = batch.texts;
     tokens_ = 0;
     for (const PlacedText& text : texts) tokens_ += text.ids.size();
     look_up(texts);
     for (const Layer& layer : model_.layers) {
       attend(layer, texts);
       for (std::size_t first = 0; first < tokens_; first += kFeedForwardTokens) {
+        batch.let_callers_run();
         finish(layer, first, std::min(kFeedForwardTokens, tokens_ - first));
       }
     }
@@ -296,13 +298,15 @@ Result<std::unique_ptr<Int8Encoder>> Int8Encoder::load(const std::filesystem::pa
   return std::unique_ptr<Int8Encoder>(new Int8Encoder(std::move(state)));
 }
 
+// One more than cores: a pass may wait for the core on which its thread was woken while another
+// idles.
 std::size_t Int8Encoder::passes_max() const {
-  return state_->threads;
+  return state_->threads > 1 ? state_->threads + 1 : 1;
 }
 
 Result<void> Int8Encoder::encode(const MicroBatch& batch) {
   std::unique_ptr<Workspace> space = state_->take_space();
-  Result<void> outcome = Pass(state_->model, *space).run(batch.texts);
+  Result<void> outcome = Pass(state_->model, *space).run(batch);
   state_->give_back(std::move(space));
   return outcome;
 }

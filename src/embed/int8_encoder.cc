@@ -109,10 +109,11 @@ class Reader final {
     return norm;
   }
 
-  Result<Int8Linear> linear(const std::string& name, std::size_t from, std::size_t to) const {
+  Result<Int8Linear> linear(const std::string& name, std::size_t from, std::size_t to,
+                            std::int32_t zero = detail::kZero) const {
     ASSIGN_OR_RETURN(const auto weights, weights_.read(name + ".weight", {to, from}));
     ASSIGN_OR_RETURN(const auto biases, weights_.read(name + ".bias", {to}));
-    return detail::quantize_weights(weights, biases);
+    return detail::quantize_weights(weights, biases, zero);
   }
 
   // Queries are scaled here, once, instead of each score: by the root of a head's size, and so that
@@ -143,7 +144,8 @@ class Reader final {
     ASSIGN_OR_RETURN(layer.mixed, linear(name + "attention.output.dense", hidden, hidden));
     ASSIGN_OR_RETURN(layer.mixed_norm, norm(name + "attention.output.LayerNorm"));
     ASSIGN_OR_RETURN(layer.wide, linear(name + "intermediate.dense", hidden, config_.intermediate));
-    ASSIGN_OR_RETURN(layer.narrow, linear(name + "output.dense", config_.intermediate, hidden));
+    ASSIGN_OR_RETURN(layer.narrow, linear(name + "output.dense", config_.intermediate, hidden,
+                                          detail::kGeluZero));
     ASSIGN_OR_RETURN(layer.narrow_norm, norm(name + "output.LayerNorm"));
     return layer;
   }

@@ -43,7 +43,8 @@ std::vector<float> values_of(const Int8Rows& rows, std::size_t row = 0) {
   std::vector<float> values;
   for (std::size_t i = 0; i < 64; ++i) {
     const int byte = rows.bytes[row * 64 + i];
-    values.push_back(static_cast<float>(byte - 128) * rows.scales[row]);
+    const float step = std::ldexp(rows.scales[row], rows.exponents[row] >> 23);
+    values.push_back(static_cast<float>(byte - rows.zero) * step);
   }
   return values;
 }
@@ -129,12 +130,16 @@ TEST_F(Int8KernelTest, ZerosAndExtremesStayNumbers) {
   EXPECT_TRUE(std::ranges::all_of(products, [](float value) { return std::isfinite(value); }));
 }
 
+// As near as the bytes' steps allow, each time; and in the mean, for what is always too large or
+// too small moves every vector.
 TEST_F(Int8KernelTest, GeluIsThatOfErf) {
   // One weight of 1 an output passes the first input on.
   std::vector<float> weights(64 * 64, 0.0F);
   for (std::size_t output = 0; output < 64; ++output) weights[output * 64] = 1.0F;
   const auto linear = detail::quantize_weights(weights, std::vector<float>(64, 0.0F));
-  for (const float x : {-30.0F, -6.0F, -3.0F, -1.0F, -0.1F, 0.0F, 0.1F, 1.0F, 3.0F, 6.0F, 30.0F}) {
+  double sum = 0;
+  for (int i = -3000; i <= 3000; ++i) {
+    const float x = static_cast<float>(i) / 100;
     std::vector<float> values(64, 0.0F);
     values[0] = x;
     Int8Rows bytes;
@@ -142,9 +147,27 @@ TEST_F(Int8KernelTest, GeluIsThatOfErf) {
     Int8Rows products;
     detail::multiply_gelu(bytes, linear, products);
     const double expected = 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
-    // All are the same, so that bytes tell them exactly.
-    EXPECT_NEAR(values_of(products)[7], expected, 1e-5 + std::abs(expected) * 1e-5) << x;
+    const double step = std::max(1.0 / 128, std::exp2(std::ceil(std::log2(expected / 233 + 1e-9))));
+    const double error = values_of(products)[7] - expected;
+    EXPECT_LE(std::abs(error), step / 2 + 6e-4 + std::abs(expected) * 1e-5) << x;
+    sum += error;
   }
+  EXPECT_LT(std::abs(sum / 6001), 1e-3);
+}
+
+// An input a thousand times larger than others must not wipe those out.
+TEST_F(Int8KernelTest, AnOutlierCostsItsOwnGroupAlone) {
+  std::vector<float> values(128, 0.0F);
+  values[0] = 100;
+  for (std::size_t i = 64; i < 128; ++i) values[i] = static_cast<float>(i) / 1000;
+  std::vector<float> weights(64 * 128, 0.0F);
+  for (std::size_t output = 0; output < 64; ++output) weights[output * 128 + 64 + output] = 1.0F;
+  const auto linear = detail::quantize_weights(weights, std::vector<float>(64, 0.0F));
+  Int8Rows bytes;
+  detail::quantize_rows(values, 128, bytes);
+  std::vector<float> products(64);
+  detail::multiply(bytes, linear, products);
+  for (std::size_t i = 0; i < 64; ++i) EXPECT_NEAR(products[i], values[64 + i], 0.001) << i;
 }
 
 TEST_F(Int8KernelTest, NormalizesRows) {

@@ -70,13 +70,17 @@ RAGE_AVX512 void multiply_pairs(const std::uint32_t* a, std::size_t pairs, const
   if (column < width) multiply_columns<1>(a, pairs, b + column, width, c + column);
 }
 
-// The first `size` values (even) as pairs of bf16.
-RAGE_AVX512 void to_pairs(const float* values, std::size_t size, std::uint32_t* pairs) {
+// Sixteen values, or the first `size` (even) of them and zeros, as pairs of bf16.
+RAGE_AVX512 inline __m256i pairs_of(const float* values, std::size_t size) {
+  if (size >= kLane) return (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(values));
+  const auto mask = static_cast<__mmask16>((1U << size) - 1U);
+  return (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, values));
+}
+
+// The first `size` values (even) as pairs of bf16, and zeros up to the next sixteen pairs.
+RAGE_AVX512 inline void to_pairs(const float* values, std::size_t size, std::uint32_t* pairs) {
   for (std::size_t i = 0; i < size; i += kLane) {
-    const auto mask = static_cast<__mmask16>((1U << std::min(kLane, size - i)) - 1U);
-    const auto half = (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, values + i));
-    const auto pair_mask = static_cast<__mmask8>((1U << (std::min(kLane, size - i) / 2)) - 1U);
-    _mm256_mask_storeu_epi32(pairs + i / 2, pair_mask, half);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(pairs + i / 2), pairs_of(values + i, size - i));
   }
 }
 
@@ -127,9 +131,12 @@ struct Head {
 // Keys with tokens across, so that a register holds sixteen of them. Scores past the text are not
 // looked at, so what lies there does not matter.
 RAGE_AVX512 void pack_keys(const Head& head, std::size_t width, AttentionSpace& space) {
-  std::array<std::uint32_t, 512> pairs;
+  std::array<std::uint32_t, 512 + kLane> pairs;
   for (std::size_t token = 0; token < head.tokens; ++token) {
     to_pairs(head.projections + token * head.stride + head.part, head.size, pairs.data());
+#if defined(__clang__)
+#pragma clang loop vectorize(disable)  // Single stores are faster than a scattering one.
+#endif
     for (std::size_t p = 0; p < head.size / 2; ++p) space.keys[p * width + token] = pairs[p];
   }
 }
@@ -187,7 +194,7 @@ RAGE_AVX512 void attend(std::span<const float> projections, std::size_t heads,
   const std::size_t value_width = round_up(head_size, kLane);
   grow(space.keys, head_size / 2 * width);
   grow(space.values, width / 2 * value_width);
-  grow(space.queries, kAttentionRows * (head_size / 2));
+  grow(space.queries, kAttentionRows * (head_size / 2) + kLane);  // Zeros after the last.
   grow(space.shares, kAttentionRows * (width / 2));
   grow(space.scores, kAttentionRows * width);
   grow(space.mixes, kAttentionRows * value_width);

@@ -189,7 +189,7 @@ Result<std::vector<RetrievedChunk>> Collections::retrieve(
   ASSIGN_OR_RETURN(const embed::EmbeddingMatrix vector,
                    embed_traced(context, embedder_of(collection), std::span(&question, 1),
                                 embed::TextKind::kQuery));
-  std::vector<std::string> terms = text::analyze(question);
+  std::vector<std::string> terms = text::analyze_question(question);
   if (demands != nullptr) {
     terms.insert(terms.end(), demands->terms.begin(), demands->terms.end());
   }

@@ -31,6 +31,14 @@ constexpr auto kStopWords = std::to_array<std::string_view>(
      "who",  "whom", "whose", "why",  "with", "you",  "your"});
 static_assert(std::ranges::is_sorted(kStopWords));
 
+// English auxiliaries that are no stop words, for texts have them as nouns; without "may" and
+// "will".
+constexpr auto kAuxiliaries = std::to_array<std::string_view>(
+    {"am", "been", "being", "can", "cannot", "could", "might", "must", "shall", "should", "would"});
+static_assert(std::ranges::is_sorted(kAuxiliaries));
+
+enum class Wanted { kAll, kWithoutAuxiliaries };
+
 bool is_small_letter(char c) {
   return c >= 'a' && c <= 'z';
 }
@@ -42,7 +50,8 @@ bool is_ascii(std::string_view text) {
 // Reads a text once, from left to right.
 class Scanner final {
  public:
-  explicit Scanner(std::string_view text) : text_(text), stemmer_(detail::thread_stemmer()) {
+  Scanner(std::string_view text, Wanted wanted)
+      : text_(text), wanted_(wanted), stemmer_(detail::thread_stemmer()) {
     terms_.reserve(text.size() / 8 + 1);
   }
 
@@ -149,6 +158,7 @@ class Scanner final {
   // Valid until the next call. Empty for what is too long to be a word.
   std::string_view fold_word(std::string_view raw) {
     folded_.clear();
+    raw_ = raw;
     if (raw.size() > kRawBytesMax) return {};
     if (is_ascii(raw)) {
       for (const char c : raw) {
@@ -197,12 +207,19 @@ class Scanner final {
     if (folded.empty() || folded.size() > kTermBytesMax) return;
     if (folded.size() == 1 && !is_ascii_digit(folded[0])) return;
     if (std::ranges::all_of(folded, is_small_letter)) {
-      if (is_stop_word(folded)) return;
+      if (is_stop_word(folded) || is_unwanted(folded)) return;
       folded = stemmer_.stem(folded);
     } else if (is_single_letter(folded)) {
       return;
     }
     terms_.emplace_back(folded);
+  }
+
+  bool is_unwanted(std::string_view folded) const {
+    if (wanted_ == Wanted::kAll) return false;
+    const auto is_capital = [](char c) { return c >= 'A' && c <= 'Z'; };
+    return std::ranges::binary_search(kAuxiliaries, folded) &&
+           !std::ranges::all_of(raw_, is_capital);
   }
 
   static bool is_single_letter(std::string_view folded) {
@@ -245,8 +262,10 @@ class Scanner final {
   }
 
   std::string_view text_;
+  Wanted wanted_;
   detail::Stemmer& stemmer_;
   std::size_t at_ = 0;
+  std::string_view raw_;  // The word that folded_ is of.
   std::string folded_;
   std::string joined_;
   std::vector<std::string> terms_;
@@ -255,7 +274,12 @@ class Scanner final {
 }  // namespace
 
 std::vector<std::string> analyze(std::string_view text) {
-  return Scanner(text).run();
+  return Scanner(text, Wanted::kAll).run();
+}
+
+std::vector<std::string> analyze_question(std::string_view text) {
+  std::vector<std::string> terms = Scanner(text, Wanted::kWithoutAuxiliaries).run();
+  return terms.empty() ? analyze(text) : terms;
 }
 
 std::string fold(std::string_view text) {

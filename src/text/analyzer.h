@@ -1,6 +1,5 @@
 // Text to index terms for BM25: words as in UAX 29, case folded (NFKC_Casefold), accents removed,
-// English stop words dropped, Snowball English stemming. The same function serves rows and
-// questions.
+// English stop words dropped, Snowball English stemming. Rows and questions become the same terms.
 //
 //   "running Cafés"        run, cafe
 //   "phi-4-mini"           phi, 4, mini, phi4mini    the parts and the joined form, so that
@@ -22,6 +21,10 @@ namespace rage::text {
 // In order, duplicates kept. Thread-safe. Invalid UTF-8 is read as U+FFFD; never fails. Linear
 // time.
 std::vector<std::string> analyze(std::string_view text);
+
+// The terms to search for: as analyze(), without auxiliary verbs ("can", "should"; "CAN" is a
+// name), which ask and say nothing of what is asked for. A question of nothing else keeps them.
+std::vector<std::string> analyze_question(std::string_view text);
 
 // Case and accents folded ("Résumés" -> "resumes", "ß" -> "ss"), nothing else: for comparing names.
 std::string fold(std::string_view text);

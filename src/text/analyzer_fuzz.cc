@@ -17,6 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   }
   CHECK(terms == analyze(text));
   CHECK(terms == analyze(to_valid_utf8(text)));
+  const auto asked = analyze_question(text);
+  CHECK(asked.empty() == terms.empty() && asked.size() <= terms.size());
   const std::size_t space = text.find(' ');
   if (space != std::string_view::npos) {
     auto parts = analyze(text.substr(0, space));

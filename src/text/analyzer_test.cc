@@ -24,6 +24,16 @@ TEST(Analyzer, StemsFoldsAndDropsStopWords) {
   EXPECT_THAT(analyze(" .,!? \xff\xfe"), IsEmpty());
 }
 
+// A verb that only asks would find every text that happens to say it.
+TEST(Analyzer, QuestionsAreSearchedForWithoutTheirAuxiliaries) {
+  EXPECT_THAT(analyze_question("Where can I park, and could it be free?"),
+              ElementsAre("park", "free"));
+  EXPECT_THAT(analyze_question("CAN bus"), ElementsAre("can", "bus"));
+  EXPECT_THAT(analyze_question("can-opener"), ElementsAre("open", "canopen"));
+  EXPECT_THAT(analyze_question("Should could"), ElementsAre("should", "could"));
+  EXPECT_THAT(analyze("Where can I park?"), ElementsAre("can", "park"));
+}
+
 // "phi4mini", "phi-4-mini" and "phi 4 mini" are typed by different people for one model.
 TEST(Analyzer, IdentifiersYieldPartsAndTheJoinedForm) {
   EXPECT_THAT(analyze("phi-4-mini"), ElementsAre("phi", "4", "mini", "phi4mini"));

@@ -1,5 +1,5 @@
-// Self-attention of Int8Encoder, in bf16, for the same CPUs as int8_kernels.h. Thread-safe: no
-// state.
+// Self-attention of Int8Encoder, for the same CPUs as int8_kernels.h: scores of bytes with one
+// scale a head and text, shares and values in bf16. Thread-safe: no state.
 #pragma once
 
 #include <cstddef>
@@ -11,10 +11,11 @@ namespace rage::embed::detail {
 
 // Value, reused.
 struct AttentionSpace {
-  std::vector<std::uint32_t> keys;     // Pairs of bf16, [head_size / 2 x tokens].
+  std::vector<std::uint32_t> keys;     // Fours of bytes, [head_size / 4 x tokens].
+  std::vector<std::int32_t> offsets;   // One a key.
   std::vector<std::uint32_t> values;   // Pairs of bf16, [tokens / 2 x head_size].
-  std::vector<std::uint32_t> queries;  // Of a few rows, as are scores and mixes.
-  std::vector<std::uint32_t> shares;
+  std::vector<std::uint32_t> queries;  // Of a few rows, as are all below. Fours of bytes.
+  std::vector<std::uint32_t> shares;   // Pairs of bf16.
   std::vector<float> scores;
   std::vector<float> mixes;
 };

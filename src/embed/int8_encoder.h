@@ -11,7 +11,7 @@
 
 namespace rage::embed {
 
-// Resource. `threads` at a time, each with a micro-batch of its own: a pass needs nobody to wait
+// Resource. `passes_max()` at a time, each with a micro-batch of its own: a pass needs nobody to wait
 // for. A vector does not depend, to the bit, on what else is in the micro-batch.
 class Int8Encoder final : public TextEncoder {
  public:

@@ -271,7 +271,9 @@ TEST_F(TwoPasses, WhatALeaderLeavesIsDone) {
     const auto left = batcher.run({.stop = stop.get_token()}, texts_of(1, 5), TextKind::kPassage,
                                   Admission::kNewCall);
     // The other thread may have done all of it before he looks.
-    if (!left) EXPECT_EQ(left.error().code, ErrorCode::kCancelled);
+    if (!left) {
+      EXPECT_EQ(left.error().code, ErrorCode::kCancelled);
+    }
   });
   encoder.wait_for_batches(2);
   std::jthread other([this] {

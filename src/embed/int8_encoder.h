@@ -11,8 +11,8 @@
 
 namespace rage::embed {
 
-// Resource. `passes_max()` at a time, each with a micro-batch of its own: a pass needs nobody to wait
-// for. A vector does not depend, to the bit, on what else is in the micro-batch.
+// Resource. `passes_max()` at a time, each with a micro-batch of its own: a pass needs nobody to
+// wait for. A vector does not depend, to the bit, on what else is in the micro-batch.
 class Int8Encoder final : public TextEncoder {
  public:
   // Sizes must be multiples of 64, and the CPU must have the instructions.

@@ -73,7 +73,9 @@ TEST(HostnameCases, Intersection) {
     SCOPED_TRACE(std::string(c.listener) + " & " + c.route);
     const std::optional<std::string> both = intersect_hostnames(c.listener, c.route);
     EXPECT_EQ(both.has_value(), c.both != nullptr);
-    if (both && c.both != nullptr) EXPECT_EQ(*both, c.both);
+    if (both && c.both != nullptr) {
+      EXPECT_EQ(*both, c.both);
+    }
     EXPECT_EQ(intersect_hostnames(c.route, c.listener), both) << "the order does not matter";
   }
 }
@@ -145,7 +147,9 @@ TEST(HostnameCases, RequestsGoToTheMostSpecificListenerAlone) {
     SCOPED_TRACE(c.host);
     const CompiledListener* found = find_listener(compiled.gateways.at(0), c.port, c.host);
     ASSERT_EQ(found != nullptr, c.listener != nullptr);
-    if (found != nullptr) EXPECT_EQ(found->name, c.listener);
+    if (found != nullptr) {
+      EXPECT_EQ(found->name, c.listener);
+    }
   }
 }
 

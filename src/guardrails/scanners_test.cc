@@ -195,7 +195,9 @@ TEST(TextGuard, NoSplitChangesWhatIsShown) {
       ASSERT_EQ(streamed, expected) << scanners << "\n" << text;
       ASSERT_EQ(guard.blocked(), whole.blocked());
       // After a block nothing is looked at any more.
-      if (!whole.blocked()) ASSERT_EQ(outcome.hits, whole_outcome.hits);
+      if (!whole.blocked()) {
+        ASSERT_EQ(outcome.hits, whole_outcome.hits);
+      }
     }
   }
 }

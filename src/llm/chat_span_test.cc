@@ -69,7 +69,9 @@ TEST(ChatSpan, HoldsNothingThatWasSaidUnlessAskedTo) {
   EXPECT_EQ(span.failure, "");
   for (const obs::Attribute& attribute : span.attributes) {
     const auto* value = std::get_if<std::string>(&attribute.value);
-    if (value != nullptr) EXPECT_THAT(*value, Not(HasSubstr("secret"))) << attribute.key;
+    if (value != nullptr) {
+      EXPECT_THAT(*value, Not(HasSubstr("secret"))) << attribute.key;
+    }
   }
   const auto& captured = spoken(true).attributes;
   EXPECT_THAT(captured,

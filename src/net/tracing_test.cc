@@ -70,7 +70,9 @@ TEST(Traced, ARequestIsASpanBelowItsCallers) {
               Contains(obs::number_attribute("http.response.status_code", 503)));
   for (const auto& [key, value] : spans[0].attributes) {
     const auto* text = std::get_if<std::string>(&value);
-    if (text != nullptr) EXPECT_EQ(text->find("secret"), std::string::npos) << key;
+    if (text != nullptr) {
+      EXPECT_EQ(text->find("secret"), std::string::npos) << key;
+    }
   }
 }
 

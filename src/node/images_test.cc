@@ -159,7 +159,9 @@ TEST(PlanProcess, WhatCannotRunIsRefusedWithAdvice) {
   const auto refusal = [](const ContainerRequest& request) {
     const auto plan = plan_process(request, a_table({}));
     EXPECT_FALSE(plan.has_value()) << line_of(plan);
-    if (!plan) EXPECT_EQ(plan.error().code, ErrorCode::kUnimplemented);
+    if (!plan) {
+      EXPECT_EQ(plan.error().code, ErrorCode::kUnimplemented);
+    }
     return plan ? std::string() : plan.error().message;
   };
   EXPECT_THAT(refusal(a_request("grafana/grafana:12.2.0")), HasSubstr("Run this one on a cluster"));

@@ -105,7 +105,9 @@ TEST_P(Converges, AndDeletingLeavesNoMachine) {
     EXPECT_TRUE(one.plan().release);
     one.step();
     const bool pooled = std::get<0>(GetParam()) == Provisioner::kKarpenter;
-    if (!pooled) EXPECT_THAT(one.observed.nodes.claims, IsEmpty());
+    if (!pooled) {
+      EXPECT_THAT(one.observed.nodes.claims, IsEmpty());
+    }
     EXPECT_TRUE(one.observed.nodes.node_pool.is_null());
     EXPECT_THAT(one.plan().changes, IsEmpty());
   }

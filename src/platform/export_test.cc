@@ -70,7 +70,9 @@ TEST(Quickstart, IsWhatItsSettingsSay) {
     if (object["kind"] == "Workspace") {
       EXPECT_EQ(object["inference"]["preset"]["name"], "packaged:other");
     }
-    if (object["kind"] == "Deployment") EXPECT_THAT(object.dump(), HasSubstr(R"("handbook")"));
+    if (object["kind"] == "Deployment") {
+      EXPECT_THAT(object.dump(), HasSubstr(R"("handbook")"));
+    }
   }
   EXPECT_THAT(kinds, testing::IsSupersetOf({"Workspace", "RAGEngine", "Deployment", "Gateway"}));
   EXPECT_EQ(quickstart_substitute({.model = "packaged:other"}), "");

@@ -110,8 +110,12 @@ TEST(PlanTrace, TellsWhatWasDemandedAndWhyACandidateWasCut) {
   EXPECT_THAT(plan.trace.constraints, Contains("topic: Hardware"));
   ASSERT_FALSE(plan.trace.candidates.empty());
   for (const Candidate& one : plan.trace.candidates) {
-    if (one.title == "Rust on Lighthouses") EXPECT_TRUE(one.used);
-    if (one.title == "Queues for Beginners") EXPECT_EQ(one.why, "does not satisfy the constraints");
+    if (one.title == "Rust on Lighthouses") {
+      EXPECT_TRUE(one.used);
+    }
+    if (one.title == "Queues for Beginners") {
+      EXPECT_EQ(one.why, "does not satisfy the constraints");
+    }
   }
 }
 

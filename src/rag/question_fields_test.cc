@@ -51,7 +51,9 @@ std::vector<std::string> titles(std::string_view question) {
 TEST(QuestionFields, LearnsWhichFieldsHoldNumbers) {
   for (const FieldSchema& field : shop().schema()) {
     EXPECT_EQ(field.numeric, field.key == "price" || field.key == "weight") << field.key;
-    if (field.key == "weight") EXPECT_EQ(field.unit, "g");
+    if (field.key == "weight") {
+      EXPECT_EQ(field.unit, "g");
+    }
   }
 }
 

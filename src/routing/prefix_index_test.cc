@@ -145,7 +145,9 @@ TEST(PrefixIndex, NeverClaimsWhatAnEndpointDidNotGet) {
           ++truth;
         }
         ASSERT_LE(matched[i], truth);
-        if (roomy) ASSERT_EQ(matched[i], truth);
+        if (roomy) {
+          ASSERT_EQ(matched[i], truth);
+        }
       }
     }
   }

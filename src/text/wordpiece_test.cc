@@ -163,8 +163,8 @@ TEST(WordPiece, LoadsTokenizerJson) {
   const auto folder = TemporaryDirectory::create("wordpiece");
   ASSERT_TRUE(folder.has_value());
   const auto& path = (*folder)->path();
-  const auto load = [&](const std::string& json) {
-    EXPECT_TRUE(write_file_atomically(path / "tokenizer.json", json));
+  const auto load = [&](const std::string& content) {
+    EXPECT_TRUE(write_file_atomically(path / "tokenizer.json", content));
     return load_tokenizer(path);
   };
   const std::string vocabulary = R"({"?":0,"<s>":1,"</s>":2,"A":3,"a":7})";

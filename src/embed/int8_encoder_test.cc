@@ -233,6 +233,19 @@ TEST_F(Int8KernelTest, AttentionIsThatOfFloats) {
   }
 }
 
+TEST_F(Int8KernelTest, QueriesOfNothingAttendToAllAlike) {
+  constexpr std::size_t kTokens = 5;
+  std::vector<float> projections(kTokens * 3 * 32, 0.0F);
+  for (std::size_t token = 0; token < kTokens; ++token) {
+    projections[token * 96 + 32] = 1;
+    projections[token * 96 + 64] = static_cast<float>(token);
+  }
+  detail::AttentionSpace space;
+  std::vector<float> mixed(kTokens * 32);
+  detail::attend(projections, 1, 32, space, mixed);
+  for (std::size_t token = 0; token < kTokens; ++token) EXPECT_NEAR(mixed[token * 32], 2, 0.02);
+}
+
 // Passes run side by side, and what shares one with a text changes nothing, to the bit.
 TEST_F(Int8KernelTest, ThreadsAndCompanyDoNotChangeAVector) {
   const auto folder = test::cache_dir() / "models/packaged/all-MiniLM-L6-v2";

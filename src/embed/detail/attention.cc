@@ -213,7 +213,8 @@ RAGE_AVX512 void attend_head(const Head& head, AttentionSpace& space, float* mix
   const float query_factor = query_range > 0 ? 127 / query_range : 0;
   pack_keys(head, key_range > 0 ? 127 / key_range : 0, width, space);
   pack_values(head, value_width, width, space);
-  const float scale = query_range / 127 * (key_range / 127);
+  // Where all scores are 0, what lies past the text still has to count for nothing.
+  const float scale = std::max(query_range / 127 * (key_range / 127), 1e-20F);
   for (std::size_t first = 0; first < head.tokens; first += kAttentionRows) {
     const std::size_t rows = std::min(kAttentionRows, head.tokens - first);
     for (std::size_t r = 0; r < rows; ++r) {

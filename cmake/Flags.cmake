@@ -23,6 +23,9 @@ else()
   # coroutine frames, which it recycles, look freed by another allocator where all of it is inlined.
   target_compile_options(rage_flags INTERFACE -Wno-missing-field-initializers -Wno-maybe-uninitialized
     -Wno-mismatched-new-delete)
+  if(RAGE_BATCH)  # What is a file's own looks as if it were its neighbours' too.
+    target_compile_options(rage_flags INTERFACE -Wno-subobject-linkage -Wno-shadow -Wshadow=local)
+  endif()
 endif()
 if(RAGE_WERROR)
   target_compile_options(rage_flags INTERFACE -Werror)

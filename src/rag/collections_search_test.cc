@@ -149,7 +149,7 @@ TEST_P(CollectionsSearchTest, AnAppendThatFailsStoresNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, CollectionsSearchTest, testing::Values("embedded", "postgres"),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& store) { return store.param; });
 
 struct CollectionsCostTest : testing::Test {
   HomeForTest home{"embedded"};

@@ -387,7 +387,7 @@ TEST_P(CollectionsTest, TheStoresLatencyIsMeasured) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, CollectionsTest, testing::Values("embedded", "postgres"),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& store) { return store.param; });
 
 // Replicas: each a program of its own, all on one database.
 struct ReplicasTest : testing::Test {

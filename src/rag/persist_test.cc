@@ -197,7 +197,7 @@ TEST_P(PersistTest, ACopyLoadsIntoAnyKindOfStore) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, PersistTest, testing::Values("embedded", "postgres"),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& store) { return store.param; });
 
 }  // namespace
 }  // namespace rage::rag

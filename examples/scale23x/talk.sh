@@ -36,15 +36,17 @@ trap end EXIT
 
 # HOST:PORT of a Service through the API server. A new one each time: it ends with its pod.
 forward() { # SERVICE PORT
-  local log=$work/$1.log i
+  local log=$work/$1.log found i
   command -v kubectl > /dev/null ||
     fail "the Service $1 cannot be reached from here: install kubectl, or set GATEWAY, RAG, AGENT"
   [ ! -f "$work/$1.pid" ] || kill "$(cat "$work/$1.pid")" 2> /dev/null || true
+  rm -f "$log" # The last forward's, which says another port.
   kubectl port-forward -n default "service/$1" ":$2" > "$log" 2>&1 &
   echo $! > "$work/$1.pid"
   for ((i = 0; i < 100; i++)); do
-    if grep -q '^Forwarding from' "$log"; then
-      sed -n 's/^Forwarding from \(127[^ ]*\) .*/\1/p' "$log"
+    found=$(sed -n 's/^Forwarding from \(127[^ ]*\) .*/\1/p' "$log" 2> /dev/null) || true
+    if [ -n "$found" ]; then
+      echo "$found"
       return
     fi
     sleep 0.1

@@ -165,7 +165,12 @@ class RagClient:
             payload = json.dumps(body).encode() if body is not None else None
             connection.request(method, path, payload, {"Content-Type": "application/json"})
             reply = connection.getresponse()
-            return reply.status, json.loads(reply.read())
+            text = reply.read()
+            try:
+                return reply.status, json.loads(text)
+            except ValueError:
+                said = f"{method} {path}: {reply.status}, no JSON: {text[:200]}"
+                raise ConnectionError(said) from None
         finally:
             connection.close()
 

@@ -141,10 +141,10 @@ bool has_phrase(std::string_view text, std::string_view lead,
 }
 
 bool folded_says_no(std::string_view text) {
-  static constexpr std::initializer_list<std::string_view> kVerbs = {
+  const std::initializer_list<std::string_view> verbs = {
       "say",  "tell",    "answer", "mention", "list",    "have",    "name",
       "give", "contain", "state",  "show",    "include", "announce"};
-  return has_phrase(text, "do not ", kVerbs) || has_phrase(text, "does not ", kVerbs) ||
+  return has_phrase(text, "do not ", verbs) || has_phrase(text, "does not ", verbs) ||
          has_phrase(text, "no ",
                     {"session", "document", "source", "talk", "entry", "information"}) ||
          has_phrase(text, "not ",

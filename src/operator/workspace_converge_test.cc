@@ -55,7 +55,7 @@ std::vector<NodeView> nodes_of(Machines machines) {
   for (int i = 0; i < count; ++i) nodes.push_back(a_node("node-" + std::to_string(i)));
   if (machines == Machines::kNotReady) nodes[0].ready = false;
   if (machines == Machines::kTaken) nodes[0].gpus_used = 1;
-  if (machines == Machines::kNoLabels) nodes[0].labels = NodeLabels({{"apps", "x"}});
+  if (machines == Machines::kNoLabels) nodes[0].labels = NodeLabels(apis::StringMap{{"apps", "x"}});
   return nodes;
 }
 

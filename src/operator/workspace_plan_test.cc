@@ -246,7 +246,7 @@ TEST(PlanWorkspace, UnknownInstanceTypesAreNamed) {
 
 TEST(PlanWorkspace, NodesWithoutLabelsAreExplained) {
   ClusterForTest cluster = own_cluster(kPhi4);
-  cluster.observed.nodes.nodes[0].labels = NodeLabels({{"apps", "x"}});
+  cluster.observed.nodes.nodes[0].labels = NodeLabels(apis::StringMap{{"apps", "x"}});
   cluster.step();
   EXPECT_THAT(cluster.condition("ResourceReady").message,
               HasSubstr("the GPUs of node node-0 are not known"));

@@ -170,7 +170,7 @@ class RagClient:
                 return reply.status, json.loads(text)
             except ValueError:
                 said = f"{method} {path}: {reply.status}, no JSON: {text[:200]}"
-                raise ConnectionError(said) from None
+                raise ValueError(said) from None
         finally:
             connection.close()
 

@@ -21,6 +21,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kReviewTimeout = 5s;
+constexpr std::size_t kMessageBytesMax = 1 << 30;  // Of protobuf, with room to spare.
 
 struct Unit {
   std::string_view suffix;
@@ -46,10 +47,9 @@ Result<extproc::ServerOptions> server_options_of(const ExtProcFlags& flags) {
                 : flags.cert_path.empty() ? extproc::Tls::kSelfSigned
                                           : extproc::Tls::kFiles;
   ASSIGN_OR_RETURN(const std::size_t receive, parse_byte_size(flags.receive_max));
-  options.receive_bytes_max = static_cast<int>(std::min<std::size_t>(receive, 1 << 30));
+  options.receive_bytes_max = std::min(receive, kMessageBytesMax);
   if (!flags.send_max.empty()) {
-    ASSIGN_OR_RETURN(const std::size_t send, parse_byte_size(flags.send_max));
-    options.send_bytes_max = static_cast<int>(std::min<std::size_t>(send, 1 << 30));
+    ASSIGN_OR_RETURN(options.send_bytes_max, parse_byte_size(flags.send_max));
   }
   return options;
 }

@@ -1,181 +1,107 @@
 #include "extproc/server.h"
 
-#include <fmt/format.h>
-#include <grpcpp/grpcpp.h>
-#include <grpcpp/security/tls_certificate_provider.h>
-#include <grpcpp/security/tls_credentials_options.h>
-
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
+#include <string_view>
 #include <thread>
 #include <utility>
 
 #include "base/files.h"
-#include "extproc/detail/health_service.h"
-#include "extproc/detail/process_stream.h"
+#include "extproc/detail/health_calls.h"
+#include "extproc/detail/process_call.h"
+#include "net/certificate_files.h"
 #include "net/self_signed.h"
+#include "rpc/server.h"
 
 namespace rage::extproc {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kTick = 100ms;
-constexpr unsigned kReloadSeconds = 10;
+constexpr std::string_view kProcess = "/envoy.service.ext_proc.v3.ExternalProcessor/Process";
+constexpr std::size_t kThreadsMax = 4;
+constexpr auto kLookAtCertificate = 10s;
 constexpr std::uint64_t kPemBytesMax = 1 << 20;
-constexpr int kKeepaliveMs = 60'000;  // Finds proxies that vanished without a word.
-constexpr int kKeepaliveTimeoutMs = 20'000;
-constexpr int kPingIntervalMinMs = 1'000;  // Envoy's own keepalive must not count as abuse.
 
-class ProcessService final : public envoyapi::ext_proc::ExternalProcessor::CallbackService {
- public:
-  explicit ProcessService(ServerParts parts) : parts_(std::move(parts)) {}
-  grpc::ServerBidiReactor<envoyapi::ext_proc::ProcessingRequest,
-                          envoyapi::ext_proc::ProcessingResponse>*
-  Process(grpc::CallbackServerContext*) override {
-    return new detail::ProcessStream(parts_, registry_);  // Deletes itself when done.
-  }
-  detail::StreamRegistry& registry() { return registry_; }
-
- private:
-  const ServerParts parts_;
-  detail::StreamRegistry registry_;
-};
-
-std::shared_ptr<grpc::ServerCredentials> credentials_of(const net::ServerCertificate& certificate) {
-  grpc::SslServerCredentialsOptions options;
-  options.pem_key_cert_pairs.push_back(
-      {.private_key = certificate.key_pem, .cert_chain = certificate.chain_pem});
-  return grpc::SslServerCredentials(options);
+net::CertificateSource always(net::ServerCertificate certificate) {
+  return [shared = std::make_shared<const net::ServerCertificate>(std::move(certificate))]()
+             -> Result<std::shared_ptr<const net::ServerCertificate>> { return shared; };
 }
 
-Result<std::shared_ptr<grpc::ServerCredentials>> credentials_from_files(
-    const ServerOptions& options) {
+Result<net::CertificateSource> certificate_from_files(const ServerOptions& options) {
   const std::filesystem::path directory = options.certificate_directory;
-  const std::string chain = (directory / "tls.crt").string();
-  const std::string key = (directory / "tls.key").string();
+  const std::filesystem::path chain = directory / "tls.crt";
+  const std::filesystem::path key = directory / "tls.key";
+  if (options.reload_certificate) return net::certificate_files(chain, key, kLookAtCertificate);
   net::ServerCertificate certificate;
   ASSIGN_OR_RETURN(certificate.chain_pem, read_file(chain, kPemBytesMax));
   ASSIGN_OR_RETURN(certificate.key_pem, read_file(key, kPemBytesMax));
-  if (!options.reload_certificate) return credentials_of(certificate);
-  grpc::experimental::TlsServerCredentialsOptions tls(
-      std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(key, chain,
-                                                                           kReloadSeconds));
-  tls.watch_identity_key_cert_pairs();
-  tls.set_cert_request_type(GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
-  return grpc::experimental::TlsServerCredentials(tls);
+  return always(std::move(certificate));
 }
 
-Result<std::shared_ptr<grpc::ServerCredentials>> make_credentials(const ServerOptions& options,
-                                                                  WallTime now) {
+Result<net::CertificateSource> certificate_of(const ServerOptions& options, WallTime now) {
   switch (options.tls) {
     case Tls::kOff:
-      return grpc::InsecureServerCredentials();
+      return net::CertificateSource();
     case Tls::kSelfSigned: {
-      ASSIGN_OR_RETURN(const auto certificate, net::make_self_signed(now));
-      return credentials_of(certificate);
+      ASSIGN_OR_RETURN(auto certificate, net::make_self_signed(now));
+      return always(std::move(certificate));
     }
     case Tls::kFiles:
-      return credentials_from_files(options);
+      return certificate_from_files(options);
   }
   return fail(ErrorCode::kInvalidArgument, "no such way of TLS");
 }
 
-std::string host_port(const std::string& address, std::uint16_t port) {
-  const bool ipv6 = address.find(':') != std::string::npos && !address.starts_with('[');
-  return ipv6 ? fmt::format("[{}]:{}", address, port) : fmt::format("{}:{}", address, port);
-}
-
-struct Listener {
-  std::unique_ptr<grpc::Server> server;
-  int port = 0;
-};
-
-Result<Listener> listen(grpc::ServerBuilder& builder, const std::string& address,
-                        std::uint16_t port, std::shared_ptr<grpc::ServerCredentials> credentials) {
-  Listener listener;
-  builder.AddListeningPort(host_port(address, port), std::move(credentials), &listener.port);
-  // Otherwise a second process would quietly take half of the connections.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
-                             kPingIntervalMinMs);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
-  listener.server = builder.BuildAndStart();
-  if (!listener.server || listener.port == 0) {
-    return fail(ErrorCode::kFailedPrecondition, "cannot listen on {}: is the port in use?",
-                host_port(address, port));
-  }
-  return listener;
-}
-
-class GrpcServer final : public Server {
+class ExtProcServer final : public Server {
  public:
-  GrpcServer(ServerParts parts, Clock& clock)
-      : clock_(clock),
-        ready_([this, ready = parts.ready] { return !draining_.load() && ready(); }),
-        process_(std::move(parts)),
-        health_(ready_),
-        own_health_(ready_) {}
+  ExtProcServer(ServerParts parts, std::size_t send_bytes_max)
+      : parts_(std::move(parts)),
+        send_bytes_max_(send_bytes_max),
+        ready_([this] { return !draining_.load() && parts_.ready(); }) {}
 
-  ~GrpcServer() override { drain(0ms); }
+  ~ExtProcServer() override { drain(0ms); }
 
-  Result<void> start(const ServerOptions& options) {
-    ASSIGN_OR_RETURN(auto credentials, make_credentials(options, clock_.wall_now()));
-    grpc::ServerBuilder builder;
-    builder.RegisterService(&process_);
-    builder.RegisterService(&health_);
-    builder.SetMaxReceiveMessageSize(options.receive_bytes_max);
-    builder.SetMaxSendMessageSize(options.send_bytes_max);
-    ASSIGN_OR_RETURN(main_, listen(builder, options.address, options.port, std::move(credentials)));
-    grpc::ServerBuilder health_builder;
-    health_builder.RegisterService(&own_health_);
-    ASSIGN_OR_RETURN(own_, listen(health_builder, options.address, options.health_port,
-                                  grpc::InsecureServerCredentials()));
-    ticker_ = std::jthread([this](const std::stop_token& stop) { tick(stop); });
+  Result<void> start(const ServerOptions& options, WallTime now) {
+    rpc::Methods health;
+    detail::add_health_methods(ready_, health);
+    rpc::Methods methods = health;
+    methods[std::string(kProcess)] = [this](rpc::Call& call) {
+      return std::make_unique<detail::ProcessCall>(call, parts_, send_bytes_max_, streams_);
+    };
+    const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
+    rpc::ServerOptions serving{.address = options.address,
+                               .port = options.port,
+                               .threads = std::min(cores, kThreadsMax),
+                               .message_bytes_max = options.receive_bytes_max};
+    ASSIGN_OR_RETURN(serving.certificate, certificate_of(options, now));
+    ASSIGN_OR_RETURN(main_, rpc::Server::create(std::move(serving), std::move(methods)));
+    ASSIGN_OR_RETURN(own_,
+                     rpc::Server::create({.address = options.address, .port = options.health_port},
+                                         std::move(health)));
     return {};
   }
 
-  std::uint16_t port() const override { return static_cast<std::uint16_t>(main_.port); }
-  std::uint16_t health_port() const override { return static_cast<std::uint16_t>(own_.port); }
-  std::size_t streams() const override { return process_.registry().size(); }
-
-  void begin_drain() override {
-    draining_.store(true);
-    health_.poll();
-    own_health_.poll();
-  }
+  std::uint16_t port() const override { return main_->port(); }
+  std::uint16_t health_port() const override { return own_->port(); }
+  std::size_t streams() const override { return streams_.load(); }
+  void begin_drain() override { draining_.store(true); }
 
   void drain(std::chrono::milliseconds limit) override {
     begin_drain();
-    const auto deadline = std::chrono::system_clock::now() + limit;
-    health_.end_watches();
-    own_health_.end_watches();
-    if (main_.server) main_.server->Shutdown(deadline);
-    if (own_.server) own_.server->Shutdown(deadline);
-    ticker_ = {};
+    if (main_) main_->drain(limit);
+    if (own_) own_->drain(0ms);
   }
 
  private:
-  void tick(const std::stop_token& stop) {
-    while (clock_.sleep_for(kTick, stop)) {
-      process_.registry().tick(clock_.now());
-      health_.poll();
-      own_health_.poll();
-    }
-  }
-
-  Clock& clock_;
+  const ServerParts parts_;
+  const std::size_t send_bytes_max_;
   std::atomic<bool> draining_ = false;
   const std::function<bool()> ready_;
-  mutable ProcessService process_;
-  detail::HealthService health_;
-  detail::HealthService own_health_;
-  Listener main_;
-  Listener own_;
-  std::jthread ticker_;
+  std::atomic<std::size_t> streams_ = 0;
+  std::unique_ptr<rpc::Server> main_;
+  std::unique_ptr<rpc::Server> own_;
 };
 
 }  // namespace
@@ -197,8 +123,8 @@ StreamMetrics make_stream_metrics(obs::MetricRegistry& registry, const std::stri
 
 Result<std::unique_ptr<Server>> Server::create(const ServerOptions& options, ServerParts parts,
                                                Clock& clock) {
-  auto server = std::make_unique<GrpcServer>(std::move(parts), clock);
-  RETURN_IF_ERROR(server->start(options));
+  auto server = std::make_unique<ExtProcServer>(std::move(parts), options.send_bytes_max);
+  RETURN_IF_ERROR(server->start(options, clock.wall_now()));
   return server;
 }
 

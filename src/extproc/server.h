@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -26,8 +27,9 @@ struct ServerOptions {
   Tls tls = Tls::kSelfSigned;
   std::string certificate_directory = {};  // With tls.crt and tls.key, for kFiles.
   bool reload_certificate = false;         // Looks for another one every ten seconds.
-  int receive_bytes_max = 4 << 20;         // Of one message; kBuffered bodies need more.
-  int send_bytes_max = -1;                 // -1: no limit.
+  std::size_t receive_bytes_max = std::size_t{4}
+                                  << 20;  // Of one message; kBuffered bodies need more.
+  std::size_t send_bytes_max = std::numeric_limits<std::size_t>::max();
 };
 
 // Value of references; see make_stream_metrics().

@@ -14,10 +14,10 @@
 #include "base/mutex.h"
 #include "envoyapi/ext_proc.h"
 #include "envoyapi/health.h"
-#include "net/self_signed.h"
 #include "extproc/epp_stream.h"
 #include "extproc/messages_for_test.h"
 #include "extproc/static_picker.h"
+#include "net/self_signed.h"
 
 namespace rage::extproc {
 namespace {

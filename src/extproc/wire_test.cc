@@ -1,8 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "net/self_signed.h"
 #include "extproc/detail/wire.h"
+#include "net/self_signed.h"
 
 namespace rage::extproc {
 namespace {

@@ -10,7 +10,8 @@ int open_socket(const Address& address) {
   return ::socket(address.v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-ConnectStart start_connecting(int fd, const Address& address, EventLoop& loop, IoHandler& handler) {
+ConnectStart start_connecting(int fd, const Address& address, net::EventLoop& loop,
+                              net::IoHandler& handler) {
   sockaddr_storage storage;
   const socklen_t size = address.fill(storage);
   const int result = ::connect(fd, reinterpret_cast<const sockaddr*>(&storage), size);

@@ -75,7 +75,7 @@ void Exchange::attempt(UpstreamPool::Reuse reuse) {
 
 void Exchange::arm_attempt_timer(std::chrono::milliseconds delay) {
   if (!attempt_timer_) {
-    attempt_timer_ = std::make_unique<Timer>(worker_.loop, [this] { on_attempt_timer(); });
+    attempt_timer_ = std::make_unique<net::Timer>(worker_.loop, [this] { on_attempt_timer(); });
   }
   attempt_timer_->expire_after(delay);
 }

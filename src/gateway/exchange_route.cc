@@ -78,7 +78,7 @@ bool Exchange::apply_rule_filters(std::string_view matched_prefix) {
 void Exchange::arm_request_timer() {
   const auto limit = rule_->request_timeout.value_or(worker_.options.request_timeout);
   if (limit.count() == 0) return;
-  request_timer_ = std::make_unique<Timer>(worker_.loop, [this] { on_request_timeout(); });
+  request_timer_ = std::make_unique<net::Timer>(worker_.loop, [this] { on_request_timeout(); });
   request_timer_->expire_at(began_ + limit);
 }
 

@@ -30,7 +30,7 @@ struct OpenListener {
   std::uint32_t number = 0;
   ListenerKey key;
   std::uint16_t port = 0;  // What the kernel gave, if the key says 0.
-  std::shared_ptr<detail::TlsContext> tls;
+  std::shared_ptr<net::TlsContext> tls;
 };
 
 std::unexpected<Error> listen_error(const ListenerKey& key, int error) {
@@ -138,8 +138,8 @@ class GatewayServer final : public Gateway {
     const auto known = std::ranges::find(listeners_, key, &OpenListener::key);
     OpenListener listener{.key = key, .port = key.port};
     if (known != listeners_.end()) listener = *known;
-    Result<std::shared_ptr<detail::TlsContext>> tls = nullptr;
-    if (!config.certificates.empty()) tls = detail::TlsContext::create(config.certificates);
+    Result<std::shared_ptr<net::TlsContext>> tls = nullptr;
+    if (!config.certificates.empty()) tls = net::TlsContext::create(config.certificates);
     if (tls) listener.tls = *std::move(tls);
     std::vector<int> fds(updates.size(), -1);
     if (!tls) {

@@ -66,6 +66,11 @@ class RawStream {
     }
     return take(std::min(count, buffer_.size()));
   }
+  // What has come; waits if nothing has. Empty: the end.
+  std::string read_some() {
+    if (buffer_.empty()) (void)fill();
+    return take(buffer_.size());
+  }
   // Head and body of a message, the body decoded.
   std::string read_message() {
     std::string message = read_past("\r\n\r\n");
@@ -287,7 +292,7 @@ class GatewayFixture : public testing::Test {
   GatewayMetrics metrics_;
   GatewayOptions options_;
   Snapshot snapshot_;
-  std::map<std::string, Certificate, std::less<>> certificates_;
+  std::map<std::string, net::ServerCertificate, std::less<>> certificates_;
   std::vector<FakeRoutes::Entry> routes_;
   std::vector<gatewayapi::ObjectName> pools_;
   std::uint16_t port_ = 0;

@@ -7,7 +7,7 @@
 #include "gateway/detail/connecting.h"
 
 namespace rage::gateway::detail {
-Http1Upstream::Http1Upstream(EventLoop& loop, Http1UpstreamOwner& owner,
+Http1Upstream::Http1Upstream(net::EventLoop& loop, Http1UpstreamOwner& owner,
                              const UpstreamLimits& limits, const Address& address)
     : loop_(loop),
       owner_(owner),
@@ -67,7 +67,7 @@ void Http1Upstream::cancel() {
   close();  // Half an exchange cannot be taken back on HTTP/1.1.
 }
 
-void Http1Upstream::on_ready(Readiness readiness) {
+void Http1Upstream::on_ready(net::Readiness readiness) {
   if (closed_) return;
   if (readiness.peer_closed) peer_closed_ = true;
   if (readiness.readable) readable_ = true;
@@ -90,17 +90,17 @@ void Http1Upstream::check_connected() {
 void Http1Upstream::pump() {
   const std::span<char> scratch = loop_.scratch();
   for (int reads = 0; !closed_ && readable_ && !paused_; ++reads) {
-    if (reads == kReadsMax) return loop_.flush_later(*this);
-    const StreamSocket::Read got = socket_.read(scratch);
+    if (reads == net::kReadsMax) return loop_.flush_later(*this);
+    const net::StreamSocket::Read got = socket_.read(scratch);
     switch (got.status) {
-      case StreamSocket::Status::kWouldBlock:
+      case net::StreamSocket::Status::kWouldBlock:
         readable_ = false;
         return;
-      case StreamSocket::Status::kEnd:
+      case net::StreamSocket::Status::kEnd:
         return on_end_of_stream(false);
-      case StreamSocket::Status::kError:
+      case net::StreamSocket::Status::kError:
         return on_end_of_stream(true);
-      case StreamSocket::Status::kOk:
+      case net::StreamSocket::Status::kOk:
         break;
     }
     if (got.bytes < scratch.size() && !peer_closed_) readable_ = false;

@@ -116,9 +116,19 @@ void Http2ServerStream::end(const HeaderBlock* trailers) {
   ended_ = done_ = true;
   if (trailers != nullptr) trailers_ = *trailers;
   if (std::exchange(deferred_, false)) nghttp2_session_resume_data(session_.session_, id_);
-  // RFC 9113 8.1: the rest of the request is not wanted.
-  if (!body_done_ && bodiless_) reset(NGHTTP2_NO_ERROR);
+  stop_the_client();
   send_now();
+}
+
+// The rest of the request is not wanted (RFC 9113 8.1). Said after the answer, for nghttp2 drops
+// what a stream that is to be reset still has to send.
+void Http2ServerStream::stop_the_client() {
+  if (ended_ && end_sent_ && !body_done_) reset(NGHTTP2_NO_ERROR);
+}
+
+void Http2ServerStream::on_end_sent() {
+  end_sent_ = true;
+  stop_the_client();
 }
 
 void Http2ServerStream::abort() {
@@ -161,8 +171,6 @@ ssize_t Http2ServerStream::read_out(nghttp2_session* native, std::int32_t id, st
       FieldList fields;
       fields.add_all(self.trailers_);
       nghttp2_submit_trailer(native, id, fields.data(), fields.size());
-    } else if (!self.body_done_) {
-      nghttp2_submit_rst_stream(native, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
     }
   }
   return static_cast<ssize_t>(taken);

@@ -47,6 +47,15 @@ struct Http2ServerCallbacks {
     return 0;
   }
 
+  static int on_frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    const bool last = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    if (!last || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)) return 0;
+    if (Http2ServerStream* const stream = self(user).find(frame->hd.stream_id)) {
+      stream->on_end_sent();
+    }
+    return 0;
+  }
+
   static int on_data(nghttp2_session* native, std::uint8_t, std::int32_t id,
                      const std::uint8_t* bytes, std::size_t size, void* user) {
     nghttp2_session_consume_connection(native, size);
@@ -71,6 +80,7 @@ const nghttp2_session_callbacks* server_callbacks() {
     nghttp2_session_callbacks_set_on_begin_headers_callback(made, C::on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(made, C::on_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(made, C::on_frame);
+    nghttp2_session_callbacks_set_on_frame_send_callback(made, C::on_frame_sent);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, C::on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(made, C::on_stream_close);
     return made;

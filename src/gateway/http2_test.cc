@@ -4,6 +4,7 @@
 #include "gateway/fake_picker_for_test.h"
 #include "gateway/gateway_fixture.h"
 #include "net/tls_for_test.h"
+#include "rpc/client_for_test.h"
 
 namespace rage::gateway {
 namespace {
@@ -86,6 +87,34 @@ TEST_F(Http2, LargeBodiesPassWhole) {
   const Fetched posted = fetch(url(), &body);
   EXPECT_EQ(posted.code, CURLE_OK);
   EXPECT_TRUE(posted.body.ends_with(body));
+}
+
+// An upload that is refused must be seen to be refused, not to be reset.
+TEST_F(Http2, AnAnswerBeforeTheBodysEndArrives) {
+  for (const std::string answer :
+       {"HTTP/1.1 204 No Content\r\n\r\n",
+        "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nno!"}) {
+    TestUpstream upstream([&](RawStream& stream) {
+      stream.read_past("\r\n\r\n");
+      stream.send(answer);
+      (void)stream.read_message();
+    });
+    serve({upstream.address()});
+    start();
+    rpc::ClientForTest client;  // libcurl 7.88 takes a reset for a failure even after the answer.
+    const std::int32_t id = client.call("/x");
+    client.write(id, std::string(8 << 20, 'x'));
+    const auto connection = RawStream::connect(port_);
+    while (!client.answer(id).closed) {
+      connection->send(client.take_output());
+      const std::string in = connection->read_some();
+      ASSERT_FALSE(in.empty()) << answer;
+      ASSERT_TRUE(client.take_input(in));
+    }
+    EXPECT_EQ(client.answer(id).fields[":status"], answer.contains("204") ? "204" : "413");
+    EXPECT_EQ(client.answer(id).error, NGHTTP2_NO_ERROR);
+  }
 }
 
 TEST_F(Http2, TlsAgreesOnItAndFallsBack) {

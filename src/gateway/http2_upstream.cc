@@ -80,7 +80,7 @@ const nghttp2_session_callbacks* upstream_callbacks() {
 
 }  // namespace
 
-Http2Upstream::Http2Upstream(EventLoop& loop, Http2UpstreamOwner& owner,
+Http2Upstream::Http2Upstream(net::EventLoop& loop, Http2UpstreamOwner& owner,
                              const UpstreamLimits& limits, const Address& address)
     : loop_(loop),
       owner_(owner),
@@ -124,7 +124,7 @@ Http2UpstreamStream* Http2Upstream::find(std::int32_t id) {
   return found == streams_.end() ? nullptr : found->second.get();
 }
 
-void Http2Upstream::on_ready(Readiness readiness) {
+void Http2Upstream::on_ready(net::Readiness readiness) {
   if (closed_) return;
   if (readiness.peer_closed) peer_closed_ = true;
   if (readiness.readable) readable_ = true;
@@ -141,13 +141,13 @@ void Http2Upstream::on_ready(Readiness readiness) {
 void Http2Upstream::pump() {
   const std::span<char> scratch = loop_.scratch();
   for (int reads = 0; !closed_ && readable_; ++reads) {
-    if (reads == kReadsMax) return loop_.flush_later(*this);
-    const StreamSocket::Read got = socket_.read(scratch);
-    if (got.status == StreamSocket::Status::kWouldBlock) {
+    if (reads == net::kReadsMax) return loop_.flush_later(*this);
+    const net::StreamSocket::Read got = socket_.read(scratch);
+    if (got.status == net::StreamSocket::Status::kWouldBlock) {
       readable_ = false;
       return;
     }
-    if (got.status != StreamSocket::Status::kOk) return fail("the connection was closed");
+    if (got.status != net::StreamSocket::Status::kOk) return fail("the connection was closed");
     if (got.bytes < scratch.size() && !peer_closed_) readable_ = false;
     const auto used = nghttp2_session_mem_recv(
         session_, reinterpret_cast<const std::uint8_t*>(scratch.data()), got.bytes);

@@ -8,9 +8,9 @@ namespace {
 constexpr std::chrono::milliseconds kMirrorLimit{30'000};
 
 // Resource. Owns itself until its last event, which comes even when the pool is destroyed.
-class Mirror final : public IoHandler, public UpstreamEvents {
+class Mirror final : public net::IoHandler, public UpstreamEvents {
  public:
-  Mirror(EventLoop& loop, std::shared_ptr<const std::string> body)
+  Mirror(net::EventLoop& loop, std::shared_ptr<const std::string> body)
       : loop_(loop), body_(std::move(body)), timer_(loop, [this] { end(); }) {}
 
   void start(UpstreamPool& upstreams, const Address& address, UpstreamProtocol protocol,
@@ -23,7 +23,7 @@ class Mirror final : public IoHandler, public UpstreamEvents {
     upstream_->end();
   }
 
-  void on_ready(Readiness) override {}
+  void on_ready(net::Readiness) override {}
   void on_upstream_head(ResponseHead, const Framing&) override {}
   void on_upstream_body(std::string_view) override {}
   void on_upstream_drained() override {
@@ -53,19 +53,19 @@ class Mirror final : public IoHandler, public UpstreamEvents {
   void end() {
     if (upstream_ != nullptr) std::exchange(upstream_, nullptr)->cancel();
     timer_.cancel();
-    loop_.destroy_later(std::unique_ptr<IoHandler>(this));
+    loop_.destroy_later(std::unique_ptr<net::IoHandler>(this));
   }
 
-  EventLoop& loop_;
+  net::EventLoop& loop_;
   std::shared_ptr<const std::string> body_;
   std::size_t sent_ = 0;
   UpstreamStream* upstream_ = nullptr;
-  Timer timer_;
+  net::Timer timer_;
 };
 
 }  // namespace
 
-void start_mirror(UpstreamPool& upstreams, EventLoop& loop, const Address& address,
+void start_mirror(UpstreamPool& upstreams, net::EventLoop& loop, const Address& address,
                   UpstreamProtocol protocol, const RequestHead& head,
                   std::shared_ptr<const std::string> body) {
   auto mirror = std::make_unique<Mirror>(loop, std::move(body));

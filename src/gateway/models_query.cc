@@ -72,7 +72,7 @@ class ModelsQuery::Asked final : public UpstreamEvents {
   std::string body_;
 };
 
-ModelsQuery::ModelsQuery(EventLoop& loop, UpstreamPool& upstreams,
+ModelsQuery::ModelsQuery(net::EventLoop& loop, UpstreamPool& upstreams,
                          const std::vector<ModelsQuestion>& questions,
                          std::function<void(ModelsByPool)> done)
     : done_(std::move(done)), timer_(loop, [this] { tell(); }) {

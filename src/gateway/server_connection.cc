@@ -32,7 +32,7 @@ void ServerConnection::start() {
   arm_read_timer(shared_.limits.idle_timeout);
 }
 
-void ServerConnection::on_ready(Readiness readiness) {
+void ServerConnection::on_ready(net::Readiness readiness) {
   if (!socket_.open()) return;
   // A TLS handshake reads by writing.
   if (readiness.readable || socket_.secure()) readable_ = true;
@@ -45,7 +45,7 @@ void ServerConnection::pump() {
   for (int reads = 0; socket_.open(); ++reads) {
     feed_pending();
     if (!socket_.open() || !readable_ || !wants_input()) break;
-    if (reads == kReadsMax) return flush_later();
+    if (reads == net::kReadsMax) return flush_later();
     if (!read_once()) return;
   }
   // Nothing is read now, but the peer has left: nobody waits for the answer.
@@ -55,16 +55,16 @@ void ServerConnection::pump() {
 // False: closed, or nothing more for now.
 bool ServerConnection::read_once() {
   const std::span<char> scratch = shared_.loop.scratch();
-  const StreamSocket::Read got = socket_.read(scratch);
+  const net::StreamSocket::Read got = socket_.read(scratch);
   switch (got.status) {
-    case StreamSocket::Status::kWouldBlock:
+    case net::StreamSocket::Status::kWouldBlock:
       readable_ = false;
       return false;
-    case StreamSocket::Status::kEnd:
-    case StreamSocket::Status::kError:
+    case net::StreamSocket::Status::kEnd:
+    case net::StreamSocket::Status::kError:
       shut();
       return false;
-    case StreamSocket::Status::kOk:
+    case net::StreamSocket::Status::kOk:
       break;
   }
   // A short read has emptied the socket, and whatever comes next announces itself.

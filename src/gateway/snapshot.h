@@ -13,6 +13,7 @@
 #include "gateway/address.h"
 #include "gateway/rate_limit.h"
 #include "gatewayapi/route_table.h"
+#include "net/http_server.h"
 #include "picker/endpoint_picker.h"
 
 namespace rage::gateway {
@@ -50,18 +51,12 @@ struct VirtualHost {
   std::vector<gatewayapi::ObjectName> pools;
 };
 
-struct Certificate {
-  std::string chain_pem;
-  std::string key_pem;
-  bool operator==(const Certificate&) const = default;
-};
-
 struct ListenerConfig {
   std::string address = "0.0.0.0";
   std::uint16_t port = 0;
   std::vector<VirtualHost> hosts;
   // Of an HTTPS listener: by the hostname it is for; "" is everybody else's. Empty: plain HTTP.
-  std::map<std::string, Certificate, std::less<>> certificates;
+  std::map<std::string, net::ServerCertificate, std::less<>> certificates;
 };
 
 struct Snapshot {

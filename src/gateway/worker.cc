@@ -40,7 +40,7 @@ UpstreamLimits upstream_limits(const GatewayOptions& options) {
 }  // namespace
 
 // Resource. A listening socket of this worker's own.
-class Worker::Listener final : public IoHandler {
+class Worker::Listener final : public net::IoHandler {
  public:
   Listener(Worker& worker, std::uint32_t number, int fd)
       : worker_(worker), number_(number), fd_(fd), pause_(*worker.loop_, [this] { accept(); }) {
@@ -57,9 +57,9 @@ class Worker::Listener final : public IoHandler {
     ::close(std::exchange(fd_, -1));
   }
   std::uint32_t number() const { return number_; }
-  std::shared_ptr<TlsContext> tls;
+  std::shared_ptr<net::TlsContext> tls;
 
-  void on_ready(Readiness) override { accept(); }
+  void on_ready(net::Readiness) override { accept(); }
   void on_flush() override { accept(); }
 
  private:
@@ -85,17 +85,17 @@ class Worker::Listener final : public IoHandler {
   Worker& worker_;
   const std::uint32_t number_;
   int fd_;
-  Timer pause_;
+  net::Timer pause_;
 };
 
 Result<std::unique_ptr<Worker>> Worker::create(GatewayShared& shared) {
-  ASSIGN_OR_RETURN(auto loop, EventLoop::create());
+  ASSIGN_OR_RETURN(auto loop, net::EventLoop::create());
   std::unique_ptr<Worker> worker(new Worker(shared, std::move(loop)));
   worker->thread_ = std::jthread([loop = worker->loop_.get()] { loop->run(); });
   return worker;
 }
 
-Worker::Worker(GatewayShared& shared, std::unique_ptr<EventLoop> loop)
+Worker::Worker(GatewayShared& shared, std::unique_ptr<net::EventLoop> loop)
     : shared_(shared),
       loop_(std::move(loop)),
       limits_(connection_limits(shared.options)),

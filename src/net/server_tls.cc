@@ -7,6 +7,7 @@
 #include <exception>
 #include <utility>
 
+#include "net/tls_context.h"
 #include "obs/log.h"
 
 namespace rage::net::detail {
@@ -14,9 +15,6 @@ namespace {
 
 namespace ssl = boost::asio::ssl;
 using boost::system::error_code;
-
-// TLS 1.3 has its own list, all of it good.
-constexpr const char* kCiphersOfTls12 = "ECDHE+AESGCM:ECDHE+CHACHA20";
 
 // RFC 7301. We speak HTTP/1.1 and nothing else; who offers something else only may try it anyway.
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,

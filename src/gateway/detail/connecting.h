@@ -2,7 +2,7 @@
 #pragma once
 
 #include "gateway/address.h"
-#include "gateway/detail/event_loop.h"
+#include "net/event_loop.h"
 
 namespace rage::gateway::detail {
 
@@ -10,7 +10,8 @@ int open_socket(const Address& address);  // Non-blocking; -1: none to be had.
 
 enum class ConnectStart { kConnected, kUnderWay, kFailed };
 // From then on `handler` hears of `fd`.
-ConnectStart start_connecting(int fd, const Address& address, EventLoop& loop, IoHandler& handler);
+ConnectStart start_connecting(int fd, const Address& address, net::EventLoop& loop,
+                              net::IoHandler& handler);
 
 // What became of it, once `fd` is ready: an errno, 0 is success.
 int connect_error(int fd);

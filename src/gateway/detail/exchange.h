@@ -155,9 +155,9 @@ class Exchange final : public ExchangeHandler,
   bool upstream_paused_ = false;
   std::uint32_t retries_ = 0;
   bool stale_retried_ = false;
-  std::unique_ptr<Timer> request_timer_;
+  std::unique_ptr<net::Timer> request_timer_;
   // The backend's time, the pause before a retry, or a picker's time.
-  std::unique_ptr<Timer> attempt_timer_;
+  std::unique_ptr<net::Timer> attempt_timer_;
 
   // The reply.
   // A head that a remote picker is being asked about, and what came after it meanwhile.

@@ -6,11 +6,11 @@
 #include <string_view>
 
 #include "gateway/address.h"
-#include "gateway/detail/event_loop.h"
 #include "gateway/detail/http1_body.h"
 #include "gateway/detail/http1_head.h"
-#include "gateway/detail/stream_socket.h"
 #include "gateway/detail/streams.h"
+#include "net/event_loop.h"
+#include "net/stream_socket.h"
 
 namespace rage::gateway::detail {
 
@@ -34,9 +34,9 @@ struct UpstreamLimits {
 };
 
 // Resource. The loop's thread only.
-class Http1Upstream final : public IoHandler, public UpstreamStream {
+class Http1Upstream final : public net::IoHandler, public UpstreamStream {
  public:
-  Http1Upstream(EventLoop& loop, Http1UpstreamOwner& owner, const UpstreamLimits& limits,
+  Http1Upstream(net::EventLoop& loop, Http1UpstreamOwner& owner, const UpstreamLimits& limits,
                 const Address& address);
 
   // Only while no other request is being served.
@@ -52,7 +52,7 @@ class Http1Upstream final : public IoHandler, public UpstreamStream {
   void resume() override;
   void cancel() override;
 
-  void on_ready(Readiness readiness) override;
+  void on_ready(net::Readiness readiness) override;
   void on_flush() override;
 
  private:
@@ -70,12 +70,12 @@ class Http1Upstream final : public IoHandler, public UpstreamStream {
   void fail(UpstreamFailure::Kind kind, std::string text);
   void on_timeout();
 
-  EventLoop& loop_;
+  net::EventLoop& loop_;
   Http1UpstreamOwner& owner_;
   const UpstreamLimits& limits_;
   const Address address_;
-  StreamSocket socket_;
-  Timer timer_;  // Connecting, or idling.
+  net::StreamSocket socket_;
+  net::Timer timer_;  // Connecting, or idling.
   UpstreamEvents* events_ = nullptr;
   std::string pending_;  // The beginning of a head.
   HeadScanner scanner_;

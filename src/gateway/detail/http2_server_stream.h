@@ -29,6 +29,7 @@ class Http2ServerStream final : public ClientStream {
   void refuse_body(Refusal refusal);
   void tell_drained();
   void tell_gone();
+  void on_end_sent();
   bool waits_for_body() const { return exchange_ && !body_done_ && !paused_ && !done_; }
 
   void send_head(const ResponseHead& head, const Framing& framing) override;
@@ -47,6 +48,7 @@ class Http2ServerStream final : public ClientStream {
                                     bool has_body);
   void send_now();
   void reset(std::uint32_t code);
+  void stop_the_client();
 
   Http2Session& session_;
   const std::int32_t id_;
@@ -65,6 +67,7 @@ class Http2ServerStream final : public ClientStream {
   bool bodiless_ = false;  // The reply ended with its head.
   bool deferred_ = false;  // nghttp2 waits for more to send.
   bool ended_ = false;     // Nothing is added to out_ any more.
+  bool end_sent_ = false;  // And all of it has left.
   bool done_ = false;      // The exchange wants to hear no more.
 };
 

@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "gateway/address.h"
-#include "gateway/detail/event_loop.h"
 #include "gateway/detail/http1_upstream.h"
-#include "gateway/detail/stream_socket.h"
 #include "gateway/detail/streams.h"
+#include "net/event_loop.h"
+#include "net/stream_socket.h"
 
 namespace rage::gateway::detail {
 
@@ -30,9 +30,9 @@ class Http2UpstreamOwner {
 };
 
 // Resource. The loop's thread only.
-class Http2Upstream final : public IoHandler {
+class Http2Upstream final : public net::IoHandler {
  public:
-  Http2Upstream(EventLoop& loop, Http2UpstreamOwner& owner, const UpstreamLimits& limits,
+  Http2Upstream(net::EventLoop& loop, Http2UpstreamOwner& owner, const UpstreamLimits& limits,
                 const Address& address);
   ~Http2Upstream() override;
 
@@ -41,7 +41,7 @@ class Http2Upstream final : public IoHandler {
   UpstreamStream* open(UpstreamEvents& events);
   void abandon() { fail("the gateway stops"); }
 
-  void on_ready(Readiness readiness) override;
+  void on_ready(net::Readiness readiness) override;
   void on_flush() override;
 
  private:
@@ -53,12 +53,12 @@ class Http2Upstream final : public IoHandler {
   void close_stream(std::int32_t id, std::uint32_t code);
   Http2UpstreamStream* find(std::int32_t id);
 
-  EventLoop& loop_;
+  net::EventLoop& loop_;
   Http2UpstreamOwner& owner_;
   const UpstreamLimits& limits_;
   const Address address_;
-  StreamSocket socket_;
-  Timer timer_;  // Connecting, or idling.
+  net::StreamSocket socket_;
+  net::Timer timer_;  // Connecting, or idling.
   nghttp2_session* session_ = nullptr;
   std::unordered_map<std::int32_t, std::unique_ptr<Http2UpstreamStream>> streams_;
   std::vector<std::unique_ptr<Http2UpstreamStream>> unsent_;  // Opened; without a head yet.

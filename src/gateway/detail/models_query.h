@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "codec/json.h"
-#include "gateway/detail/event_loop.h"
 #include "gateway/detail/upstream_pool.h"
 #include "gatewayapi/route_table.h"
+#include "net/event_loop.h"
 
 namespace rage::gateway::detail {
 
@@ -28,7 +28,7 @@ using ModelsByPool = std::map<gatewayapi::ObjectName, std::vector<codec::Json>>;
 // not after the destructor; it may destroy this.
 class ModelsQuery final {
  public:
-  ModelsQuery(EventLoop& loop, UpstreamPool& upstreams,
+  ModelsQuery(net::EventLoop& loop, UpstreamPool& upstreams,
               const std::vector<ModelsQuestion>& questions, std::function<void(ModelsByPool)> done);
   ~ModelsQuery();
   ModelsQuery(const ModelsQuery&) = delete;
@@ -43,7 +43,7 @@ class ModelsQuery final {
   std::vector<std::unique_ptr<Asked>> asked_;
   std::size_t waiting_ = 0;
   ModelsByPool found_;
-  Timer timer_;
+  net::Timer timer_;
 };
 
 }  // namespace rage::gateway::detail

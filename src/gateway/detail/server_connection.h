@@ -10,10 +10,10 @@
 #include <string>
 #include <string_view>
 
-#include "gateway/detail/event_loop.h"
 #include "gateway/detail/http1_head.h"
-#include "gateway/detail/stream_socket.h"
 #include "gateway/detail/streams.h"
+#include "net/event_loop.h"
+#include "net/stream_socket.h"
 
 namespace rage::gateway::detail {
 
@@ -31,7 +31,7 @@ class ServerConnection;
 
 // What the connections of one worker share. Outlives them.
 struct ServerShared {
-  EventLoop& loop;
+  net::EventLoop& loop;
   const ConnectionLimits& limits;
   ExchangeFactory& exchanges;
   // Takes the connection out of the worker's list; it is destroyed later.
@@ -53,7 +53,7 @@ class ServerSession {
 };
 
 // Resource. The loop's thread only. Owned by the worker until `closed`.
-class ServerConnection final : public IoHandler {
+class ServerConnection final : public net::IoHandler {
  public:
   struct Peer {
     std::string address;
@@ -83,7 +83,7 @@ class ServerConnection final : public IoHandler {
   void close_after_flush(Goodbye how);
   void reset();
 
-  void on_ready(Readiness readiness) override;
+  void on_ready(net::Readiness readiness) override;
   void on_flush() override;
 
  private:
@@ -100,12 +100,12 @@ class ServerConnection final : public IoHandler {
   void shut();
 
   ServerShared& shared_;
-  StreamSocket socket_;
+  net::StreamSocket socket_;
   const Peer peer_;
   std::unique_ptr<ServerSession> session_;
   std::string pending_;  // Read, not yet used.
-  Timer read_timer_;
-  Timer write_timer_;
+  net::Timer read_timer_;
+  net::Timer write_timer_;
   bool readable_ = true;  // As far as we know.
   bool peer_closed_ = false;
   bool stalled_input_ = false;  // pending_ needs more behind it before it is worth another look.

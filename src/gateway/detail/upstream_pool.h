@@ -18,7 +18,7 @@ enum class UpstreamProtocol { kHttp1, kHttp2 };
 // Resource. The loop's thread only.
 class UpstreamPool final : public Http1UpstreamOwner, public Http2UpstreamOwner {
  public:
-  UpstreamPool(EventLoop& loop, const UpstreamLimits& limits) : loop_(loop), limits_(limits) {}
+  UpstreamPool(net::EventLoop& loop, const UpstreamLimits& limits) : loop_(loop), limits_(limits) {}
   ~UpstreamPool();
   UpstreamPool(const UpstreamPool&) = delete;
   UpstreamPool& operator=(const UpstreamPool&) = delete;
@@ -45,7 +45,7 @@ class UpstreamPool final : public Http1UpstreamOwner, public Http2UpstreamOwner 
   bool take_place(Endpoint& endpoint);
   void give_place(const Address& address);
 
-  EventLoop& loop_;
+  net::EventLoop& loop_;
   const UpstreamLimits limits_;
   std::unordered_map<Address, Endpoint> endpoints_;
   std::unordered_map<Http1Upstream*, std::unique_ptr<Http1Upstream>> http1_;

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "gateway/detail/server_connection.h"
-#include "gateway/detail/tls.h"
 #include "gateway/detail/worker_context.h"
+#include "net/tls_context.h"
 
 namespace rage::gateway::detail {
 
@@ -29,8 +29,8 @@ struct WorkerUpdate {
   std::shared_ptr<const Snapshot> snapshot;
   struct Listener {
     std::uint32_t number = 0;
-    int fd = -1;                      // This worker's own; -1: it has one already.
-    std::shared_ptr<TlsContext> tls;  // Null: plain HTTP.
+    int fd = -1;                           // This worker's own; -1: it has one already.
+    std::shared_ptr<net::TlsContext> tls;  // Null: plain HTTP.
   };
   std::vector<Listener> listeners;  // All that there shall be.
   std::vector<int> listener_places;
@@ -53,7 +53,7 @@ class Worker final : public ExchangeFactory {
 
  private:
   class Listener;
-  Worker(GatewayShared& shared, std::unique_ptr<EventLoop> loop);
+  Worker(GatewayShared& shared, std::unique_ptr<net::EventLoop> loop);
   void run_and_wait(std::function<void()> task);
   void take_update(WorkerUpdate update);
   void close_listeners();
@@ -61,7 +61,7 @@ class Worker final : public ExchangeFactory {
   void on_closed(ServerConnection& connection);
 
   GatewayShared& shared_;
-  const std::unique_ptr<EventLoop> loop_;
+  const std::unique_ptr<net::EventLoop> loop_;
   const ConnectionLimits limits_;
   UpstreamPool upstreams_;
   WorkerContext context_;

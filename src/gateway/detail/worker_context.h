@@ -9,17 +9,17 @@
 #include <vector>
 
 #include "codec/json.h"
-#include "gateway/detail/event_loop.h"
 #include "gateway/detail/upstream_pool.h"
 #include "gateway/gateway.h"
 #include "gateway/metrics.h"
 #include "gateway/snapshot.h"
+#include "net/event_loop.h"
 
 namespace rage::gateway::detail {
 
 // The loop's thread only, but for `held_bytes` and `metrics`.
 struct WorkerContext {
-  EventLoop& loop;
+  net::EventLoop& loop;
   UpstreamPool& upstreams;
   const GatewayOptions& options;
   GatewayMetrics& metrics;

@@ -17,7 +17,7 @@
 #include "base/error.h"
 #include "base/mutex.h"
 
-namespace rage::gateway::detail {
+namespace rage::net {
 
 // Of one descriptor at a stretch; then it is somebody else's turn.
 inline constexpr int kReadsMax = 16;
@@ -112,4 +112,4 @@ class EventLoop final {
   std::array<char, 64 << 10> scratch_;
 };
 
-}  // namespace rage::gateway::detail
+}  // namespace rage::net

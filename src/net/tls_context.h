@@ -8,16 +8,19 @@
 #include <string>
 
 #include "base/error.h"
-#include "gateway/snapshot.h"
+#include "net/http_server.h"
 
-namespace rage::gateway::detail {
+namespace rage::net {
+
+// TLS 1.3 has its own list, all of it good.
+inline constexpr const char* kCiphersOfTls12 = "ECDHE+AESGCM:ECDHE+CHACHA20";
 
 // Immutable, shared by all threads. TLS 1.2 or newer, forward secrecy, no renegotiation.
 class TlsContext final {
  public:
   // kInvalidArgument unless each chain and its key are PEM and belong together.
   static Result<std::shared_ptr<TlsContext>> create(
-      const std::map<std::string, Certificate, std::less<>>& certificates);
+      const std::map<std::string, ServerCertificate, std::less<>>& certificates);
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
@@ -34,4 +37,4 @@ class TlsContext final {
   SSL_CTX* fallback_ = nullptr;  // One of the above.
 };
 
-}  // namespace rage::gateway::detail
+}  // namespace rage::net

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace rage::gateway::detail {
+namespace rage::net {
 
 // Resource. One thread.
 class StreamSocket final {
@@ -56,4 +56,4 @@ class StreamSocket final {
   std::size_t sent_ = 0;  // Of out_.
 };
 
-}  // namespace rage::gateway::detail
+}  // namespace rage::net

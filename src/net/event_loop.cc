@@ -1,4 +1,4 @@
-#include "gateway/detail/event_loop.h"
+#include "net/event_loop.h"
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -10,7 +10,7 @@
 
 #include "base/check.h"
 
-namespace rage::gateway::detail {
+namespace rage::net {
 namespace {
 
 constexpr std::size_t kEventsMax = 256;
@@ -146,4 +146,4 @@ int EventLoop::wait_ms() const {
   return static_cast<int>(std::clamp(ms, std::chrono::milliseconds(0), kWaitMax).count());
 }
 
-}  // namespace rage::gateway::detail
+}  // namespace rage::net

@@ -1,4 +1,4 @@
-#include "gateway/detail/tls.h"
+#include "net/tls_context.h"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -10,15 +10,12 @@
 
 #include "base/strings.h"
 
-namespace rage::gateway::detail {
+namespace rage::net {
 namespace {
 
-// TLS 1.3 has its own list, all of it good.
-constexpr const char* kCiphersOfTls12 = "ECDHE+AESGCM:ECDHE+CHACHA20";
-
 using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
-using X509Ptr = std::unique_ptr<X509, decltype(&X509_free)>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
+using OwnCertificate = std::unique_ptr<X509, decltype(&X509_free)>;
+using PrivateKey = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
 
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
                     const unsigned char* offered, unsigned int offered_size, void*) {
@@ -38,7 +35,7 @@ Bio reader(const std::string& pem) {
 // The first is the server's own, the others lead from it to a root.
 bool use_chain(SSL_CTX* context, const std::string& pem) {
   const Bio bio = reader(pem);
-  const X509Ptr own(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr), &X509_free);
+  const OwnCertificate own(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr), &X509_free);
   if (!own || SSL_CTX_use_certificate(context, own.get()) != 1) return false;
   while (X509* const next = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) {
     if (SSL_CTX_add0_chain_cert(context, next) == 1) continue;
@@ -51,7 +48,8 @@ bool use_chain(SSL_CTX* context, const std::string& pem) {
 
 bool use_key(SSL_CTX* context, const std::string& pem) {
   const Bio bio = reader(pem);
-  const KeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr), &EVP_PKEY_free);
+  const PrivateKey key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr),
+                       &EVP_PKEY_free);
   return key && SSL_CTX_use_PrivateKey(context, key.get()) == 1;
 }
 
@@ -67,7 +65,7 @@ void set_up(SSL_CTX* context) {
 }  // namespace
 
 Result<std::shared_ptr<TlsContext>> TlsContext::create(
-    const std::map<std::string, Certificate, std::less<>>& certificates) {
+    const std::map<std::string, ServerCertificate, std::less<>>& certificates) {
   std::shared_ptr<TlsContext> made(new TlsContext());
   for (const auto& [hostname, certificate] : certificates) {
     SSL_CTX* const context = SSL_CTX_new(TLS_server_method());
@@ -121,4 +119,4 @@ int TlsContext::choose_certificate(SSL* session, int*, void* self) {
   return SSL_TLSEXT_ERR_OK;
 }
 
-}  // namespace rage::gateway::detail
+}  // namespace rage::net

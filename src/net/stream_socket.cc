@@ -1,4 +1,4 @@
-#include "gateway/detail/stream_socket.h"
+#include "net/stream_socket.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -11,7 +11,7 @@
 #include <cerrno>
 #include <utility>
 
-namespace rage::gateway::detail {
+namespace rage::net {
 namespace {
 
 // What an idle connection may keep of its buffer.
@@ -123,4 +123,4 @@ void StreamSocket::reset() {
   close();
 }
 
-}  // namespace rage::gateway::detail
+}  // namespace rage::net

@@ -1,0 +1,87 @@
+#include "rpc/detail/loop.h"
+
+#include <openssl/ssl.h>
+#include <unistd.h>
+
+#include <latch>
+#include <utility>
+#include <vector>
+
+namespace rage::rpc::detail {
+
+Result<std::unique_ptr<Loop>> Loop::create(const Shared& shared) {
+  ASSIGN_OR_RETURN(auto events, net::EventLoop::create());
+  std::unique_ptr<Loop> loop(new Loop(shared, std::move(events)));
+  loop->thread_ = std::jthread([events = loop->loop_.get()] { events->run(); });
+  return loop;
+}
+
+Loop::Loop(const Shared& shared, std::unique_ptr<net::EventLoop> loop)
+    : shared_(shared),
+      loop_(std::move(loop)),
+      ticks_(std::make_unique<net::Timer>(*loop_, [this] { tick(); })) {}
+
+Loop::~Loop() {
+  close_connections();
+  run_and_wait([this] { ticks_.reset(); });
+  loop_->stop();
+  thread_.join();
+  loop_->settle();
+}
+
+void Loop::run_and_wait(const std::function<void()>& task) {
+  std::latch done(1);
+  loop_->post([&] {
+    task();
+    done.count_down();
+  });
+  done.wait();
+}
+
+void Loop::adopt(int fd, SSL* tls, std::shared_ptr<const void> keep) {
+  loop_->post([this, fd, tls, keep = std::move(keep)] {
+    auto connection = std::make_unique<Connection>(
+        Connection::Parts{.loop = *loop_,
+                          .options = shared_.options,
+                          .methods = shared_.methods,
+                          .closed =
+                              [this](Connection& closed) {
+                                const auto found = connections_.find(&closed);
+                                if (found == connections_.end()) return;
+                                loop_->destroy_later(std::move(found->second));
+                                connections_.erase(found);
+                                shared_.connection_closed();
+                              },
+                          .calls_changed = shared_.calls_changed},
+        fd, tls, keep);
+    Connection* const raw = connection.get();
+    connections_.emplace(raw, std::move(connection));
+    if (draining_) return raw->close();
+    raw->start();
+    if (ticks_ && !ticks_->armed()) ticks_->expire_after(shared_.options.tick);
+  });
+}
+
+void Loop::tick() {
+  if (connections_.empty()) return;  // The next connection starts it anew.
+  ticks_->expire_after(shared_.options.tick);
+  for (const auto& [connection, owned] : connections_) owned->tick(loop_->now());
+}
+
+void Loop::drain() {
+  run_and_wait([this] {
+    draining_ = true;
+    std::vector<Connection*> all;
+    for (const auto& [connection, owned] : connections_) all.push_back(connection);
+    for (Connection* const connection : all) connection->drain();
+  });
+}
+
+void Loop::close_connections() {
+  run_and_wait([this] {
+    draining_ = true;
+    while (!connections_.empty()) connections_.begin()->first->close();
+  });
+}
+
+}  // namespace rage::rpc::detail

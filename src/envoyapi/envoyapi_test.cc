@@ -2,8 +2,7 @@
 
 #include <string>
 
-#include "envoyapi/ext_proc.h"
-#include "envoyapi/health.h"
+#include "envoyapi/grpc_for_test.h"
 
 namespace rage::envoyapi {
 namespace {

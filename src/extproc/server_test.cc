@@ -2,8 +2,9 @@
 // not instrumented, and what it synchronises looks like races.
 #include "extproc/server.h"
 
+#include "envoyapi/grpc_for_test.h"
+
 #include <gmock/gmock.h>
-#include <grpcpp/grpcpp.h>
 #include <grpcpp/security/tls_credentials_options.h>
 #include <gtest/gtest.h>
 
@@ -12,8 +13,6 @@
 
 #include "base/files.h"
 #include "base/mutex.h"
-#include "envoyapi/ext_proc.h"
-#include "envoyapi/health.h"
 #include "extproc/epp_stream.h"
 #include "extproc/messages_for_test.h"
 #include "extproc/static_picker.h"

@@ -1,80 +1,42 @@
 #include "gateway/ext_proc_picker.h"
 
-#include <grpcpp/channel.h>
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
-#include <grpcpp/security/tls_credentials_options.h>
-#include <grpcpp/support/client_callback.h>
-
-#include <deque>
-#include <set>
 #include <utility>
 
 #include "base/mutex.h"
-#include "base/strings.h"
 #include "gateway/detail/ext_proc_conversation.h"
 #include "gateway/detail/model_name.h"
+#include "rpc/channel.h"
 
 namespace rage::gateway {
 namespace {
 
 namespace ext_proc = envoyapi::ext_proc;
 using detail::ExtProcConversation;
-using Stub = ext_proc::ExternalProcessor::Stub;
+constexpr std::string_view kProcess = "/envoy.service.ext_proc.v3.ExternalProcessor/Process";
 
-constexpr int kConnectMs = 1000;
-constexpr int kReconnectMsMax = 2000;
-
-class Call;
-
-// Those calls of a picker that gRPC is not done with; it keeps them alive. Thread-safe.
-class RunningCalls final {
- public:
-  void add(std::shared_ptr<Call> call);
-  void remove(const std::shared_ptr<Call>& call);
-  // Cancels, and waits for gRPC's threads: not to be called on one of them.
-  void end_all();
-
- private:
-  Mutex mutex_;
-  CondVar changed_;
-  std::set<std::shared_ptr<Call>> calls_ GUARDED_BY(mutex_);
-};
-
-// One RPC. gRPC owns the threads; its callbacks and ours meet under the mutex.
-class Call final
-    : public grpc::ClientBidiReactor<ext_proc::ProcessingRequest, ext_proc::ProcessingResponse>,
-      public std::enable_shared_from_this<Call> {
+// One RPC. The channel's thread and ours meet under the mutex.
+class Call final : public rpc::Replies, public std::enable_shared_from_this<Call> {
  public:
   using Done = std::function<void(picker::PickOutcome)>;
   using HeadDone = std::function<void(RemoteExchange::Headers)>;
 
-  Call(const picker::PickRequest& request, Done done, std::shared_ptr<RunningCalls> running)
-      : running_(std::move(running)),
-        conversation_(request.body ? ExtProcConversation::Body::kSent
+  Call(const picker::PickRequest& request, Done done)
+      : conversation_(request.body ? ExtProcConversation::Body::kSent
                                    : ExtProcConversation::Body::kNone),
-        done_(std::move(done)) {
-    for (auto& message : detail::render_pick_request(request))
-      to_write_.push_back(std::move(message));
-  }
+        done_(std::move(done)) {}
 
-  void start(Stub& stub) {
-    running_->add(shared_from_this());
-    stub.async()->Process(context_.get(), this);
-    AddHold();  // Others than gRPC may start writes.
-    StartRead(&response_);
-    {
-      MutexLock lock(mutex_);
-      write_next();
+  void start(rpc::Channel& channel, const picker::PickRequest& request) {
+    MutexLock lock(mutex_);
+    rpc_ = channel.call(std::string(kProcess), shared_from_this());
+    for (const auto& message : detail::render_pick_request(request)) {
+      rpc_->send(message.SerializeAsString());
     }
-    StartCall();
   }
 
   // Nobody waits for the pick any more. No callback is running when this returns, and none comes.
   void cancel_pick() {
     MutexLock lock(mutex_);
-    if (!std::exchange(done_, nullptr)) return;  // It was told already, and goes on.
-    close();
+    if (std::exchange(done_, nullptr)) close();  // Else it was told already, and goes on.
   }
 
   void finish() {
@@ -85,102 +47,50 @@ class Call final
 
   void ask_head(const picker::ResponseHead& head, HeadDone done) {
     MutexLock lock(mutex_);
-    if (closed_ || ended_) return done({});
+    if (over_) return done({});
     head_done_ = std::move(done);
-    to_write_.push_back(detail::render_response_head(head));
-    write_next();
+    rpc_->send(detail::render_response_head(head).SerializeAsString());
   }
 
-  void OnWriteDone(bool ok) override {
+  void on_message(std::string_view bytes) override {
+    ext_proc::ProcessingResponse response;
     MutexLock lock(mutex_);
-    writing_ = false;
-    if (!ok) to_write_.clear();
-    write_next();
-  }
-
-  void OnReadDone(bool ok) override {
-    MutexLock lock(mutex_);
-    if (!ok) {
-      ended_ = true;
-      return release();
+    if (over_) return;
+    if (!response.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+      rpc_->cancel();
+      return end("its answer is no ProcessingResponse");
     }
-    if (response_.has_response_headers() && head_done_) {
-      std::exchange(head_done_, nullptr)(detail::response_headers_of(response_));
-    } else if (auto outcome = conversation_.on_response(response_)) {
+    if (response.has_response_headers() && head_done_) {
+      std::exchange(head_done_, nullptr)(detail::response_headers_of(response));
+    } else if (auto outcome = conversation_.on_response(response)) {
       tell(*std::move(outcome));
     }
-    StartRead(&response_);
   }
 
-  void OnDone(const grpc::Status& status) override {
-    const auto self = shared_from_this();
-    {
-      MutexLock lock(mutex_);
-      ended_ = true;
-      if (head_done_) std::exchange(head_done_, nullptr)({});
-      const std::string error = status.ok() ? "" : status.error_message();
-      if (auto outcome = conversation_.on_end(error)) tell(*std::move(outcome));
-      context_.reset();
-    }
-    running_->remove(self);
+  void on_end(const rpc::Status& status) override {
+    MutexLock lock(mutex_);
+    end(status.ok() ? "" : status.message);
   }
 
  private:
   void tell(picker::PickOutcome outcome) REQUIRES(mutex_);
-  void write_next() REQUIRES(mutex_) {
-    if (writing_ || ended_ || closed_ || to_write_.empty()) return;
-    writing_ = true;
-    request_ = std::move(to_write_.front());
-    to_write_.pop_front();
-    StartWrite(&request_);
+  void end(const std::string& error) REQUIRES(mutex_) {
+    over_ = true;
+    if (head_done_) std::exchange(head_done_, nullptr)({});
+    if (auto outcome = conversation_.on_end(error)) tell(*std::move(outcome));
   }
   // Our side is over; the picker hears of it.
   void close() REQUIRES(mutex_) {
-    if (std::exchange(closed_, true)) return;
-    if (context_) context_->TryCancel();
-    release();
-  }
-  void release() REQUIRES(mutex_) {
-    if (!std::exchange(released_, true)) RemoveHold();
+    if (!std::exchange(over_, true)) rpc_->cancel();
   }
 
-  const std::shared_ptr<RunningCalls> running_;
-  // Null once gRPC is done. It owns a share of the channel, see ~ExtProcPicker().
-  std::unique_ptr<grpc::ClientContext> context_ = std::make_unique<grpc::ClientContext>();
-  ext_proc::ProcessingRequest request_;
-  ext_proc::ProcessingResponse response_;
   Mutex mutex_;
+  std::shared_ptr<rpc::ClientCall> rpc_ GUARDED_BY(mutex_);
   ExtProcConversation conversation_ GUARDED_BY(mutex_);
   Done done_ GUARDED_BY(mutex_);
   HeadDone head_done_ GUARDED_BY(mutex_);
-  std::deque<ext_proc::ProcessingRequest> to_write_ GUARDED_BY(mutex_);
-  bool writing_ GUARDED_BY(mutex_) = false;
-  bool ended_ GUARDED_BY(mutex_) = false;     // By the picker.
-  bool closed_ GUARDED_BY(mutex_) = false;    // By us.
-  bool released_ GUARDED_BY(mutex_) = false;  // Our hold.
+  bool over_ GUARDED_BY(mutex_) = false;
 };
-
-void RunningCalls::add(std::shared_ptr<Call> call) {
-  MutexLock lock(mutex_);
-  calls_.insert(std::move(call));
-}
-
-void RunningCalls::remove(const std::shared_ptr<Call>& call) {
-  MutexLock lock(mutex_);
-  calls_.erase(call);
-  changed_.notify_all();
-}
-
-void RunningCalls::end_all() {
-  std::set<std::shared_ptr<Call>> calls;
-  {
-    MutexLock lock(mutex_);
-    calls = calls_;
-  }
-  for (const std::shared_ptr<Call>& call : calls) call->finish();
-  MutexLock lock(mutex_);
-  while (!calls_.empty()) changed_.wait(mutex_);
-}
 
 // Resource. The picker hears only of the reply's head; its bodies need not pass it.
 class ExtProcExchange final : public RemoteExchange {
@@ -223,56 +133,35 @@ class Ticket final : public picker::PickTicket {
   const std::shared_ptr<Call> call_;
 };
 
-std::shared_ptr<grpc::ChannelCredentials> credentials_of(ExtProcOptions::Transport transport) {
-  if (transport == ExtProcOptions::Transport::kPlain) return grpc::InsecureChannelCredentials();
-  grpc::experimental::TlsChannelCredentialsOptions options;
-  options.set_verify_server_certs(false);
-  options.set_check_call_host(false);
-  options.set_certificate_verifier(std::make_shared<grpc::experimental::NoOpCertificateVerifier>());
-  return grpc::experimental::TlsCredentials(options);
-}
-
-std::unique_ptr<Stub> make_stub(const ExtProcOptions& options) {
-  grpc::ChannelArguments arguments;
-  arguments.SetLoadBalancingPolicyName("round_robin");
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectMs);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kConnectMs / 10);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMsMax);
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  const bool v6 = options.endpoints.front().starts_with('[');
-  const std::string target = (v6 ? "ipv6:" : "ipv4:") + join(options.endpoints, ",");
-  return ext_proc::ExternalProcessor::NewStub(
-      grpc::CreateCustomChannel(target, credentials_of(options.transport), arguments));
+// Null: nobody to ask.
+std::unique_ptr<rpc::Channel> make_channel(const ExtProcOptions& options) {
+  using Transport = rpc::ChannelOptions::Transport;
+  const bool plain = options.transport == ExtProcOptions::Transport::kPlain;
+  auto channel = rpc::Channel::create(
+      {.endpoints = options.endpoints, .transport = plain ? Transport::kPlain : Transport::kTls});
+  return channel ? *std::move(channel) : nullptr;
 }
 
 class ExtProcPicker final : public picker::EndpointPicker {
  public:
-  explicit ExtProcPicker(const ExtProcOptions& options) {
-    if (!options.endpoints.empty()) stub_ = make_stub(options);
-  }
-  // Each call owns a share of the channel, and gRPC lets go of calls on its own threads. The last
-  // channel of all waits for these threads to end, so it must not end on one of them.
-  ~ExtProcPicker() override { running_->end_all(); }
-  ExtProcPicker(const ExtProcPicker&) = delete;
-  ExtProcPicker& operator=(const ExtProcPicker&) = delete;
+  explicit ExtProcPicker(const ExtProcOptions& options) : channel_(make_channel(options)) {}
 
   std::unique_ptr<picker::PickTicket> pick(picker::PickRequest request,
                                            std::function<void(picker::PickOutcome)> done) override {
-    if (!stub_) {
+    if (!channel_) {
       done({.refusal = picker::Refusal{.code_name = std::string(detail::kPickerUnavailable),
                                        .message = "no pod of the endpoint picker is ready"}});
       return nullptr;
     }
-    const auto call = std::make_shared<Call>(request, std::move(done), running_);
-    call->start(*stub_);
+    const auto call = std::make_shared<Call>(request, std::move(done));
+    call->start(*channel_, request);
     return std::make_unique<Ticket>(call);
   }
-  bool ready() const override { return stub_ != nullptr; }
+  bool ready() const override { return channel_ != nullptr; }
   void begin_drain() override {}
 
  private:
-  const std::shared_ptr<RunningCalls> running_ = std::make_shared<RunningCalls>();
-  std::unique_ptr<Stub> stub_;  // Null: nobody to ask.
+  const std::unique_ptr<rpc::Channel> channel_;
 };
 
 }  // namespace

@@ -20,8 +20,8 @@ struct ExtProcOptions {
   bool operator==(const ExtProcOptions&) const = default;
 };
 
-// The last owner lets go of it outside `done`: that cancels what still runs, and waits for gRPC's
-// threads to be done with it.
+// The last owner lets go of it outside `done`: that ends what still runs, and waits for the thread
+// that hears the picker.
 std::shared_ptr<picker::EndpointPicker> make_ext_proc_picker(const ExtProcOptions& options);
 
 // An exchange that has to ask somebody about the head of a reply.

@@ -1,8 +1,6 @@
 // Pickers in other processes: what their answers amount to, and a real gRPC server that answers as
 // pickers in the wild do.
-#include "base/mutex.h"  // Before gRPC's headers, which have macros of the same names.
-
-#include <grpcpp/server_builder.h>
+#include "envoyapi/grpc_for_test.h"
 
 #include <future>
 

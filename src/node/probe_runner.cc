@@ -1,9 +1,3 @@
-// First: gRPC includes a header that defines GUARDED_BY as well, with the same meaning.
-#include "envoyapi/health.h"
-
-// After it.
-#include <grpcpp/grpcpp.h>
-
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -16,7 +10,9 @@
 #include <cstring>
 
 #include "base/process.h"
+#include "envoyapi/health.h"
 #include "node/probes.h"
+#include "rpc/channel.h"
 
 namespace rage::node {
 namespace {
@@ -93,17 +89,20 @@ Result<void> run_command(const Context& context, const ProbeSpec& probe,
 }
 
 Result<void> ask_health(const Context& context, const ProbeSpec& probe) {
-  const std::string target = fmt::format("{}:{}", probe.host, probe.port);
-  const auto channel = grpc::CreateChannel(target, grpc::InsecureChannelCredentials());
-  const auto stub = health::Health::NewStub(channel);
-  grpc::ClientContext call;
-  call.set_deadline(std::chrono::system_clock::now() + context.remaining(kLongest));
+  ASSIGN_OR_RETURN(
+      const auto channel,
+      rpc::Channel::create({.endpoints = {fmt::format("{}:{}", probe.host, probe.port)},
+                            .transport = rpc::ChannelOptions::Transport::kPlain}));
   health::HealthCheckRequest request;
   request.set_service(probe.service);
+  const auto answer =
+      rpc::ask(context, *channel, "/grpc.health.v1.Health/Check", request.SerializeAsString());
+  if (!answer) {
+    return fail(ErrorCode::kUnavailable, "gRPC health check: {}", answer.error().message);
+  }
   health::HealthCheckResponse reply;
-  const grpc::Status status = stub->Check(&call, request, &reply);
-  if (!status.ok()) {
-    return fail(ErrorCode::kUnavailable, "gRPC health check: {}", status.error_message());
+  if (!reply.ParseFromString(*answer)) {
+    return fail(ErrorCode::kUnavailable, "gRPC health check: the answer is no HealthCheckResponse");
   }
   if (reply.status() == health::HealthCheckResponse::SERVING) return {};
   return fail(ErrorCode::kUnavailable, "gRPC health check: the service is not serving");

@@ -15,11 +15,13 @@ namespace rage::rpc {
 // https://grpc.github.io/grpc/core/md_doc_statuscodes.html
 enum class StatusCode {
   kOk = 0,
+  kCancelled = 1,
   kInvalidArgument = 3,
   kResourceExhausted = 8,
   kFailedPrecondition = 9,
   kUnimplemented = 12,
   kInternal = 13,
+  kUnavailable = 14,
 };
 
 struct Status {

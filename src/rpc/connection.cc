@@ -8,32 +8,28 @@ namespace {
 
 // What is rendered ahead of the socket.
 constexpr std::size_t kFramesAhead = 128 << 10;
+// For the peer to hear that it shall go; then it may be gone already.
+constexpr std::chrono::seconds kGoodbye{1};
 
 }  // namespace
 
-Connection::Connection(const Parts& parts, int fd, SSL* tls, std::shared_ptr<const void> keep)
-    : loop_(parts.loop),
-      options_(parts.options),
-      closed_(parts.closed),
+Connection::Connection(Parts parts, int fd, SSL* tls, std::shared_ptr<const void> keep)
+    : parts_(std::move(parts)),
       keep_(std::move(keep)),
       socket_(fd, tls),
-      session_({.methods = &parts.methods,
-                .message_bytes_max = parts.options.message_bytes_max,
-                .calls_max = parts.options.calls_max,
-                .wake = [this] { loop_.flush_later(*this); },
-                .post = [this](std::function<void()> task) { loop_.post(std::move(task)); },
-                .calls_changed = parts.calls_changed}),
-      silence_(loop_, [this] { on_silence(); }),
-      stuck_(loop_, [this] { close(); }) {}
+      session_(parts_.make_session([this] { parts_.loop.flush_later(*this); })),
+      silence_(parts_.loop, [this] { on_silence(); }),
+      stuck_(parts_.loop, [this] { close(); }) {}
 
 void Connection::start() {
-  if (!loop_.watch(socket_.fd(), *this)) return close();
-  silence_.expire_after(options_.greeting_timeout);
+  if (!parts_.loop.watch(socket_.fd(), *this)) return close();
+  silence_.expire_after(parts_.timeouts.greeting);
 }
 
 void Connection::drain() {
-  if (!greeted_) return close();
-  session_.drain();
+  draining_ = true;
+  session_->drain();
+  silence_.expire_after(kGoodbye);
 }
 
 void Connection::close() {
@@ -41,14 +37,15 @@ void Connection::close() {
   socket_.close();
   silence_.cancel();
   stuck_.cancel();
-  session_.cancel_all();
-  closed_(*this);
+  session_->cancel_all();
+  parts_.closed(*this);
 }
 
 void Connection::on_silence() {
-  if (!greeted_ || std::exchange(pinged_, true)) return close();
-  session_.ping();
-  silence_.expire_after(options_.ping_timeout);
+  if (!greeted_ || (draining_ && session_->idle())) return close();
+  if (std::exchange(pinged_, true)) return close();
+  session_->ping();
+  silence_.expire_after(parts_.timeouts.ping);
 }
 
 void Connection::on_ready(net::Readiness readiness) {
@@ -56,19 +53,19 @@ void Connection::on_ready(net::Readiness readiness) {
   // A TLS handshake reads by writing.
   if (readiness.readable || socket_.secure()) readable_ = true;
   read();
-  if (socket_.open() && readiness.writable) loop_.flush_later(*this);
+  if (socket_.open() && readiness.writable) parts_.loop.flush_later(*this);
 }
 
 void Connection::read() {
   for (int reads = 0; readable_; ++reads) {
-    if (reads == net::kReadsMax) return loop_.flush_later(*this);  // Others first.
+    if (reads == net::kReadsMax) return parts_.loop.flush_later(*this);  // Others first.
     if (!read_once()) return;
   }
 }
 
 // False: closed, or nothing more for now.
 bool Connection::read_once() {
-  const std::span<char> scratch = loop_.scratch();
+  const std::span<char> scratch = parts_.loop.scratch();
   const net::StreamSocket::Read got = socket_.read(scratch);
   switch (got.status) {
     case net::StreamSocket::Status::kWouldBlock:
@@ -81,11 +78,15 @@ bool Connection::read_once() {
     case net::StreamSocket::Status::kOk:
       break;
   }
-  greeted_ = true;
   pinged_ = false;
-  silence_.expire_after(options_.ping_after);
-  const bool fine = session_.consume({scratch.data(), got.bytes});
-  loop_.flush_later(*this);
+  if (parts_.timeouts.ping_after.count() > 0) {
+    silence_.expire_after(parts_.timeouts.ping_after);
+  } else {
+    silence_.cancel();
+  }
+  if (!std::exchange(greeted_, true)) parts_.greeted();
+  const bool fine = session_->consume({scratch.data(), got.bytes});
+  parts_.loop.flush_later(*this);
   return fine;
 }
 
@@ -96,16 +97,16 @@ void Connection::on_flush() {
 }
 
 void Connection::write() {
-  session_.render(socket_.out(), kFramesAhead);
+  session_->render(socket_.out(), kFramesAhead);
   const std::size_t before = socket_.queued();
   if (!socket_.flush()) return close();
   const std::size_t left = socket_.queued();
   if (left == 0) {
     stuck_.cancel();
-    if (session_.over()) return close();
-    if (before >= kFramesAhead) loop_.flush_later(*this);  // There may be more.
+    if (session_->over()) return close();
+    if (before >= kFramesAhead) parts_.loop.flush_later(*this);  // There may be more.
   } else if (left < before || !stuck_.armed()) {
-    stuck_.expire_after(options_.write_timeout);
+    stuck_.expire_after(parts_.timeouts.write);
   }
 }
 

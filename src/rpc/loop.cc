@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "rpc/detail/server_session.h"
+
 namespace rage::rpc::detail {
 
 Result<std::unique_ptr<Loop>> Loop::create(const Shared& shared) {
@@ -40,19 +42,23 @@ void Loop::run_and_wait(const std::function<void()>& task) {
 
 void Loop::adopt(int fd, SSL* tls, std::shared_ptr<const void> keep) {
   loop_->post([this, fd, tls, keep = std::move(keep)] {
+    const ServerOptions& options = shared_.options;
     auto connection = std::make_unique<Connection>(
         Connection::Parts{.loop = *loop_,
-                          .options = shared_.options,
-                          .methods = shared_.methods,
-                          .closed =
-                              [this](Connection& closed) {
-                                const auto found = connections_.find(&closed);
-                                if (found == connections_.end()) return;
-                                loop_->destroy_later(std::move(found->second));
-                                connections_.erase(found);
-                                shared_.connection_closed();
+                          .timeouts = {.greeting = options.greeting_timeout,
+                                       .ping_after = options.ping_after,
+                                       .ping = options.ping_timeout,
+                                       .write = options.write_timeout},
+                          .make_session =
+                              [this](std::function<void()> wake) {
+                                return std::make_unique<ServerSession>(ServerSessionOptions{
+                                    .methods = &shared_.methods,
+                                    .message_bytes_max = shared_.options.message_bytes_max,
+                                    .calls_max = shared_.options.calls_max,
+                                    .wake = std::move(wake),
+                                    .post = [this](auto task) { loop_->post(std::move(task)); }});
                               },
-                          .calls_changed = shared_.calls_changed},
+                          .closed = [this](Connection& closed) { forget(closed); }},
         fd, tls, keep);
     Connection* const raw = connection.get();
     connections_.emplace(raw, std::move(connection));
@@ -62,10 +68,18 @@ void Loop::adopt(int fd, SSL* tls, std::shared_ptr<const void> keep) {
   });
 }
 
+void Loop::forget(Connection& connection) {
+  const auto found = connections_.find(&connection);
+  if (found == connections_.end()) return;
+  loop_->destroy_later(std::move(found->second));
+  connections_.erase(found);
+  shared_.connection_closed();
+}
+
 void Loop::tick() {
   if (connections_.empty()) return;  // The next connection starts it anew.
   ticks_->expire_after(shared_.options.tick);
-  for (const auto& [connection, owned] : connections_) owned->tick(loop_->now());
+  for (const auto& [connection, owned] : connections_) owned->session().tick(loop_->now());
 }
 
 void Loop::drain() {

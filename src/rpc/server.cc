@@ -156,7 +156,7 @@ class LoopServer final : public Server {
       loops_.front()->events().destroy_later(std::move(listener_));
     });
     for (const auto& loop : loops_) loop->drain();
-    wait_for_calls(limit);
+    wait_for_connections(limit);
     for (const auto& loop : loops_) loop->close_connections();
     loops_.clear();
   }
@@ -180,20 +180,21 @@ class LoopServer final : public Server {
  private:
   void refuse(int fd) {
     ::close(fd);
-    connections_.fetch_sub(1);
+    on_connection_closed();
   }
 
-  void on_calls_changed(int by) {
-    if (calls_.fetch_add(by) + by != 0 || !waiting_.load()) return;
+  void on_connection_closed() {
+    if (connections_.fetch_sub(1) != 1 || !waiting_.load()) return;
     MutexLock lock(mutex_);
     changed_.notify_all();
   }
 
-  void wait_for_calls(std::chrono::milliseconds limit) {
+  // Connections close when their peers have heard that they shall, and their calls have ended.
+  void wait_for_connections(std::chrono::milliseconds limit) {
     const auto deadline = std::chrono::steady_clock::now() + limit;
     MutexLock lock(mutex_);
     waiting_.store(true);
-    while (calls_.load() > 0 && std::chrono::steady_clock::now() < deadline) {
+    while (connections_.load() > 0 && std::chrono::steady_clock::now() < deadline) {
       changed_.wait_until(mutex_, deadline);
     }
   }
@@ -203,10 +204,8 @@ class LoopServer final : public Server {
   Certificates certificates_;  // The listener's.
   const detail::Loop::Shared shared_{.options = options_,
                                      .methods = methods_,
-                                     .calls_changed = [this](int by) { on_calls_changed(by); },
-                                     .connection_closed = [this] { connections_.fetch_sub(1); }};
+                                     .connection_closed = [this] { on_connection_closed(); }};
   std::atomic<std::size_t> connections_ = 0;
-  std::atomic<int> calls_ = 0;
   std::atomic<bool> waiting_ = false;
   Mutex mutex_;
   CondVar changed_;

@@ -19,9 +19,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class Echo final : public CallHandler {
+class SocketEcho final : public CallHandler {
  public:
-  Echo(Call& call, std::atomic<int>& cancelled) : call_(call), cancelled_(cancelled) {}
+  SocketEcho(Call& call, std::atomic<int>& cancelled) : call_(call), cancelled_(cancelled) {}
   void on_message(std::string_view message) override { call_.send(message); }
   void on_half_close() override { call_.finish({}); }
   void on_cancel() override { ++cancelled_; }
@@ -74,10 +74,10 @@ class Socket final {
 class RpcServerTest : public testing::Test {
  protected:
   void serve(ServerOptions options = {}) {
-    auto server =
-        Server::create(std::move(options), {{"/test.Echo/Say", [this](Call& call) {
-                                               return std::make_unique<Echo>(call, cancelled_);
-                                             }}});
+    auto server = Server::create(std::move(options), {{"/test.Echo/Say", [this](Call& call) {
+                                                         return std::make_unique<SocketEcho>(
+                                                             call, cancelled_);
+                                                       }}});
     ASSERT_TRUE(server) << server.error().message;
     server_ = *std::move(server);
   }

@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/mutex.h"  // Before gRPC's headers, which have macros of the same names.
 #include "envoyapi/ext_proc.h"
 #include "picker/endpoint_picker.h"
 

@@ -3,33 +3,42 @@
 
 #include <openssl/types.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 
 #include "net/event_loop.h"
 #include "net/stream_socket.h"
-#include "rpc/detail/session.h"
-#include "rpc/server.h"
+#include "rpc/detail/http2_session.h"
 
 namespace rage::rpc::detail {
 
-// Resource. The loop's thread only. Owned by its Loop until `closed`.
+struct Timeouts {
+  std::chrono::milliseconds greeting{};    // Until the peer says anything.
+  std::chrono::milliseconds ping_after{};  // Of silence; 0: never.
+  std::chrono::milliseconds ping{};        // For it to answer.
+  std::chrono::milliseconds write{};       // For it to take anything at all.
+};
+
+// Resource. The loop's thread only. Its owner keeps it until `closed`, then destroys it later.
 class Connection final : public net::IoHandler {
  public:
+  using MakeSession = std::function<std::unique_ptr<Http2Session>(std::function<void()> wake)>;
   struct Parts {
     net::EventLoop& loop;
-    const ServerOptions& options;
-    const Methods& methods;
+    Timeouts timeouts;
+    MakeSession make_session;
+    std::function<void()> greeted = [] {};  // The peer has said something.
     std::function<void(Connection&)> closed;
-    std::function<void(int)> calls_changed;
   };
-  // `tls`: null, or a session that keeps `keep` alive.
-  Connection(const Parts& parts, int fd, SSL* tls, std::shared_ptr<const void> keep);
+  // `fd`, connected or connecting, and `tls`, null or a session that keeps `keep` alive, are taken
+  // over.
+  Connection(Parts parts, int fd, SSL* tls, std::shared_ptr<const void> keep);
 
   void start();
   void drain();
   void close();  // At once.
-  void tick(SteadyTime now) { session_.tick(now); }
+  Http2Session& session() { return *session_; }
 
   void on_ready(net::Readiness readiness) override;
   void on_flush() override;
@@ -40,17 +49,16 @@ class Connection final : public net::IoHandler {
   void write();
   void on_silence();
 
-  net::EventLoop& loop_;
-  const ServerOptions& options_;
-  const std::function<void(Connection&)> closed_;
+  const Parts parts_;
   const std::shared_ptr<const void> keep_;
   net::StreamSocket socket_;
-  Session session_;
+  const std::unique_ptr<Http2Session> session_;
   net::Timer silence_;    // Nothing was read.
   net::Timer stuck_;      // Nothing could be written.
   bool readable_ = true;  // As far as we know.
-  bool greeted_ = false;  // It has sent something.
+  bool greeted_ = false;
   bool pinged_ = false;
+  bool draining_ = false;
   bool shut_ = false;
 };
 

@@ -21,7 +21,6 @@ class Loop final {
   struct Shared {
     const ServerOptions& options;
     const Methods& methods;
-    std::function<void(int)> calls_changed;
     std::function<void()> connection_closed;
   };
   static Result<std::unique_ptr<Loop>> create(const Shared& shared);
@@ -38,6 +37,7 @@ class Loop final {
  private:
   Loop(const Shared& shared, std::unique_ptr<net::EventLoop> loop);
   void tick();
+  void forget(Connection& connection);
 
   const Shared& shared_;
   const std::unique_ptr<net::EventLoop> loop_;

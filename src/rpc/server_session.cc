@@ -1,4 +1,4 @@
-#include "rpc/detail/session.h"
+#include "rpc/detail/server_session.h"
 
 #include <fmt/format.h>
 
@@ -9,32 +9,15 @@
 #include <vector>
 
 #include "base/check.h"
+#include "rpc/message_reader.h"
 
 namespace rage::rpc::detail {
 namespace {
 
-constexpr std::uint32_t kStreamWindow = 256 << 10;
-constexpr std::int32_t kConnectionWindow = 4 << 20;
 constexpr std::size_t kFieldBytesMax = 512;  // Of each that we look at.
 constexpr std::size_t kStatusBytesMax = 1024;
 // A proxy ends every exchange by a reset, so they come as often as requests do.
 constexpr std::uint64_t kResetsMax = 1'000'000;  // A second.
-
-std::string_view text_of(const std::uint8_t* bytes, std::size_t size) {
-  return {reinterpret_cast<const char*>(bytes), size};
-}
-
-nghttp2_nv field(std::string_view name, std::string_view value) {
-  // nghttp2 takes bytes that it does not change through pointers that are not const.
-  const auto bytes = [](std::string_view text) {
-    return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
-  };
-  return {.name = bytes(name),
-          .value = bytes(value),
-          .namelen = name.size(),
-          .valuelen = value.size(),
-          .flags = NGHTTP2_NV_FLAG_NONE};
-}
 
 // As PROTOCOL-HTTP2.md has it: what is not printable ASCII, and the percent sign.
 std::string percent_encoded(std::string_view message) {
@@ -51,9 +34,10 @@ std::string percent_encoded(std::string_view message) {
 }  // namespace
 
 // One call. Kept alive by the session until HTTP/2 has closed its stream.
-class Session::Stream final : public Call, public std::enable_shared_from_this<Session::Stream> {
+class ServerSession::Stream final : public Call,
+                                    public std::enable_shared_from_this<ServerSession::Stream> {
  public:
-  Stream(Session& session, std::int32_t id)
+  Stream(ServerSession& session, std::int32_t id)
       : session_(session), id_(id), reader_(session.options_.message_bytes_max) {}
 
   void take_field(std::string_view name, std::string_view value);
@@ -85,7 +69,7 @@ class Session::Stream final : public Call, public std::enable_shared_from_this<S
   static ssize_t read_out(nghttp2_session*, std::int32_t, std::uint8_t* into, std::size_t size,
                           std::uint32_t* flags, nghttp2_data_source* source, void*);
 
-  Session& session_;
+  ServerSession& session_;
   const std::int32_t id_;
   Request request_;
   MessageReader reader_;
@@ -102,7 +86,7 @@ class Session::Stream final : public Call, public std::enable_shared_from_this<S
   bool over_ = false;       // The status is on its way, or nobody wants it any more.
 };
 
-void Session::Stream::take_field(std::string_view name, std::string_view value) {
+void ServerSession::Stream::take_field(std::string_view name, std::string_view value) {
   std::string* const wanted = name == ":method"        ? &request_.method
                               : name == ":path"        ? &request_.path
                               : name == "content-type" ? &request_.content_type
@@ -110,7 +94,7 @@ void Session::Stream::take_field(std::string_view name, std::string_view value) 
   if (wanted != nullptr) *wanted = value.substr(0, kFieldBytesMax);
 }
 
-void Session::Stream::begin(bool half_closed) {
+void ServerSession::Stream::begin(bool half_closed) {
   half_closed_ = half_closed;
   const Request request = std::exchange(request_, {});
   if (request.method != "POST") return answer_http("405");
@@ -123,13 +107,13 @@ void Session::Stream::begin(bool half_closed) {
   if (half_closed_ && handler() != nullptr) handler_->on_half_close();
 }
 
-void Session::Stream::take_data(std::string_view bytes) {
+void ServerSession::Stream::take_data(std::string_view bytes) {
   unconsumed_ += bytes.size();
   read_messages(bytes);
   read_on();
 }
 
-void Session::Stream::read_messages(std::string_view bytes) {
+void ServerSession::Stream::read_messages(std::string_view bytes) {
   std::string_view message;
   while (!finished_) {
     switch (reader_.next(bytes, message)) {
@@ -147,60 +131,60 @@ void Session::Stream::read_messages(std::string_view bytes) {
 }
 
 // Grants the peer as much as it has sent, unless it does not take what we say.
-void Session::Stream::read_on() {
+void ServerSession::Stream::read_on() {
   if (unconsumed_ == 0 || queued() > kQueuedBytesMax) return;
-  nghttp2_session_consume_stream(session_.session_, id_, std::exchange(unconsumed_, 0));
-  session_.options_.wake();
+  nghttp2_session_consume_stream(session_.native_, id_, std::exchange(unconsumed_, 0));
+  session_.wake_();
 }
 
-void Session::Stream::take_end() {
+void ServerSession::Stream::take_end() {
   if (std::exchange(half_closed_, true) || finished_) return;
   if (reader_.partial()) return fail(StatusCode::kInternal, "the last message is cut off");
   handler_->on_half_close();
 }
 
-void Session::Stream::tell_gone() {
+void ServerSession::Stream::tell_gone() {
   if (!over_) cancel();
   finished_ = over_ = true;
 }
 
-void Session::Stream::cancel() {
+void ServerSession::Stream::cancel() {
   if (handler_ && !std::exchange(cancelled_, true)) handler_->on_cancel();
 }
 
 // The peer broke the protocol.
-void Session::Stream::fail(StatusCode code, std::string message) {
+void ServerSession::Stream::fail(StatusCode code, std::string message) {
   cancel();
   finish({code, std::move(message)});
 }
 
-void Session::Stream::send(std::string_view message) {
+void ServerSession::Stream::send(std::string_view message) {
   if (finished_ || over_) return;
   append_message(message, out_);
   if (!std::exchange(head_sent_, true)) {
     const std::array<nghttp2_nv, 2> head = {field(":status", "200"),
                                             field("content-type", "application/grpc")};
     const nghttp2_data_provider provider{.source = {.ptr = this}, .read_callback = &read_out};
-    nghttp2_submit_response(session_.session_, id_, head.data(), head.size(), &provider);
+    nghttp2_submit_response(session_.native_, id_, head.data(), head.size(), &provider);
   } else if (std::exchange(deferred_, false)) {
-    nghttp2_session_resume_data(session_.session_, id_);
+    nghttp2_session_resume_data(session_.native_, id_);
   }
-  session_.options_.wake();
+  session_.wake_();
 }
 
-void Session::Stream::finish(Status status) {
+void ServerSession::Stream::finish(Status status) {
   if (std::exchange(finished_, true) || over_) return;
   status_ = std::move(status);
   if (!head_sent_) {
     submit_status();
   } else if (std::exchange(deferred_, false)) {
-    nghttp2_session_resume_data(session_.session_, id_);
+    nghttp2_session_resume_data(session_.native_, id_);
   }
-  session_.options_.wake();
+  session_.wake_();
 }
 
 // "Trailers-Only" if nothing was sent before, else the trailers.
-void Session::Stream::submit_status() {
+void ServerSession::Stream::submit_status() {
   const std::string code = std::to_string(static_cast<int>(status_.code));
   const std::string message = percent_encoded(status_.message);
   std::vector<nghttp2_nv> fields;
@@ -210,37 +194,37 @@ void Session::Stream::submit_status() {
   fields.push_back(field("grpc-status", code));
   if (!message.empty()) fields.push_back(field("grpc-message", message));
   if (std::exchange(head_sent_, true)) {
-    nghttp2_submit_trailer(session_.session_, id_, fields.data(), fields.size());
+    nghttp2_submit_trailer(session_.native_, id_, fields.data(), fields.size());
   } else {
-    nghttp2_submit_response(session_.session_, id_, fields.data(), fields.size(), nullptr);
+    nghttp2_submit_response(session_.native_, id_, fields.data(), fields.size(), nullptr);
   }
   over_ = true;
 }
 
-void Session::Stream::answer_http(std::string_view status) {
+void ServerSession::Stream::answer_http(std::string_view status) {
   finished_ = over_ = head_sent_ = true;
   const nghttp2_nv head = field(":status", status);
-  nghttp2_submit_response(session_.session_, id_, &head, 1, nullptr);
-  session_.options_.wake();
+  nghttp2_submit_response(session_.native_, id_, &head, 1, nullptr);
+  session_.wake_();
 }
 
 // Our last frame has left; the rest of the request is not wanted (RFC 9113 8.1). Not before, for
 // nghttp2 drops what a stream that is to be reset still has to send.
-void Session::Stream::on_end_sent() {
+void ServerSession::Stream::on_end_sent() {
   if (half_closed_) return;
-  nghttp2_submit_rst_stream(session_.session_, NGHTTP2_FLAG_NONE, id_, NGHTTP2_NO_ERROR);
+  nghttp2_submit_rst_stream(session_.native_, NGHTTP2_FLAG_NONE, id_, NGHTTP2_NO_ERROR);
 }
 
-void Session::Stream::post(std::function<void()> task) {
+void ServerSession::Stream::post(std::function<void()> task) {
   session_.options_.post([self = weak_from_this(), task = std::move(task)] {
     const auto stream = self.lock();
     if (stream && !stream->over_) task();
   });
 }
 
-ssize_t Session::Stream::read_out(nghttp2_session*, std::int32_t, std::uint8_t* into,
-                                  std::size_t size, std::uint32_t* flags,
-                                  nghttp2_data_source* source, void*) {
+ssize_t ServerSession::Stream::read_out(nghttp2_session*, std::int32_t, std::uint8_t* into,
+                                        std::size_t size, std::uint32_t* flags,
+                                        nghttp2_data_source* source, void*) {
   auto& self = *static_cast<Stream*>(source->ptr);
   const std::size_t taken = std::min(size, self.queued());
   if (taken == 0 && !self.finished_) {
@@ -262,8 +246,8 @@ ssize_t Session::Stream::read_out(nghttp2_session*, std::int32_t, std::uint8_t* 
 }
 
 // What nghttp2 calls while it reads or writes.
-struct SessionCallbacks {
-  static Session& self(void* user) { return *static_cast<Session*>(user); }
+struct ServerSessionCallbacks {
+  static ServerSession& self(void* user) { return *static_cast<ServerSession*>(user); }
 
   static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) self(user).begin(frame->hd.stream_id);
@@ -273,7 +257,7 @@ struct SessionCallbacks {
   static int on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
                        std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
                        std::uint8_t, void* user) {
-    Session::Stream* const stream = self(user).find(frame->hd.stream_id);
+    ServerSession::Stream* const stream = self(user).find(frame->hd.stream_id);
     if (stream != nullptr && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
       stream->take_field(text_of(name, name_size), text_of(value, value_size));
     }
@@ -281,7 +265,10 @@ struct SessionCallbacks {
   }
 
   static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
-    Session::Stream* const stream = self(user).find(frame->hd.stream_id);
+    if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
+      self(user).on_pong();
+    }
+    ServerSession::Stream* const stream = self(user).find(frame->hd.stream_id);
     if (stream == nullptr) return 0;
     const bool last = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
@@ -295,14 +282,15 @@ struct SessionCallbacks {
   static int on_frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     const bool last = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     if (frame->hd.type != NGHTTP2_HEADERS || !last) return 0;
-    if (Session::Stream* const stream = self(user).find(frame->hd.stream_id)) stream->on_end_sent();
+    if (ServerSession::Stream* const stream = self(user).find(frame->hd.stream_id))
+      stream->on_end_sent();
     return 0;
   }
 
   static int on_data(nghttp2_session* native, std::uint8_t, std::int32_t id,
                      const std::uint8_t* bytes, std::size_t size, void* user) {
     nghttp2_session_consume_connection(native, size);
-    if (Session::Stream* const stream = self(user).find(id))
+    if (ServerSession::Stream* const stream = self(user).find(id))
       stream->take_data(text_of(bytes, size));
     return 0;
   }
@@ -328,92 +316,71 @@ struct SessionCallbacks {
   }
 };
 
-Session::Session(SessionOptions options) : options_(std::move(options)) {
-  nghttp2_option* option = nullptr;
-  nghttp2_option_new(&option);
-  nghttp2_option_set_no_auto_window_update(option, 1);
-  nghttp2_option_set_no_closed_streams(option, 1);
+ServerSession::ServerSession(ServerSessionOptions options)
+    : Http2Session(options.wake), options_(std::move(options)) {
+  nghttp2_option* const option = make_options();
   nghttp2_option_set_stream_reset_rate_limit(option, kResetsMax, kResetsMax);
-  const int made = nghttp2_session_server_new2(&session_, SessionCallbacks::all(), this, option);
+  const int made =
+      nghttp2_session_server_new2(&native_, ServerSessionCallbacks::all(), this, option);
   nghttp2_option_del(option);
   CHECK(made == 0);
   const std::array<nghttp2_settings_entry, 2> settings = {{
       {.settings_id = NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, .value = kStreamWindow},
       {.settings_id = NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, .value = options_.calls_max},
   }};
-  nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
-  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, kConnectionWindow);
+  nghttp2_submit_settings(native_, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
+  nghttp2_session_set_local_window_size(native_, NGHTTP2_FLAG_NONE, 0, kConnectionWindow);
 }
 
-Session::~Session() {
+ServerSession::~ServerSession() {
   cancel_all();
-  nghttp2_session_del(session_);
 }
 
-bool Session::consume(std::string_view in) {
-  const auto used = nghttp2_session_mem_recv(
-      session_, reinterpret_cast<const std::uint8_t*>(in.data()), in.size());
-  broken_ = broken_ || used < 0;
-  return !broken_;
-}
-
-void Session::render(std::string& out, std::size_t until) {
-  while (out.size() < until) {
-    const std::uint8_t* bytes = nullptr;
-    const auto size = nghttp2_session_mem_send(session_, &bytes);
-    broken_ = broken_ || size < 0;
-    if (size <= 0) return;
-    out.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
-  }
-}
-
-bool Session::over() const {
-  return broken_ ||
-         (nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0);
-}
-
-void Session::tick(SteadyTime now) {
+void ServerSession::tick(SteadyTime now) {
   for (const auto& [id, stream] : streams_) {
     if (CallHandler* const handler = stream->handler()) handler->on_tick(now);
   }
 }
 
-void Session::ping() {
-  nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
-  options_.wake();
-}
-
-void Session::drain() {
-  nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE,
-                        nghttp2_session_get_last_proc_stream_id(session_), NGHTTP2_NO_ERROR,
-                        nullptr, 0);
+// RFC 9113 6.8: calls that are on their way while the peer hears of it are still taken.
+void ServerSession::drain() {
+  draining_ = true;
+  nghttp2_submit_shutdown_notice(native_);
+  ping();
   for (const auto& [id, stream] : streams_) {
     if (CallHandler* const handler = stream->handler()) handler->on_drain();
   }
-  options_.wake();
+  wake_();
 }
 
-void Session::cancel_all() {
+// The peer has heard it.
+void ServerSession::on_pong() {
+  if (!std::exchange(draining_, false)) return;
+  nghttp2_submit_goaway(native_, NGHTTP2_FLAG_NONE,
+                        nghttp2_session_get_last_proc_stream_id(native_), NGHTTP2_NO_ERROR, nullptr,
+                        0);
+  wake_();
+}
+
+void ServerSession::cancel_all() {
   while (!streams_.empty()) end(streams_.begin()->first);
 }
 
-Session::Stream* Session::find(std::int32_t id) {
+ServerSession::Stream* ServerSession::find(std::int32_t id) {
   const auto found = streams_.find(id);
   return found == streams_.end() ? nullptr : found->second.get();
 }
 
-void Session::begin(std::int32_t id) {
+void ServerSession::begin(std::int32_t id) {
   streams_.emplace(id, std::make_shared<Stream>(*this, id));
-  options_.calls_changed(1);
 }
 
-void Session::end(std::int32_t id) {
+void ServerSession::end(std::int32_t id) {
   const auto found = streams_.find(id);
   if (found == streams_.end()) return;
   const auto stream = std::move(found->second);
   streams_.erase(found);
   stream->tell_gone();
-  options_.calls_changed(-1);
 }
 
 }  // namespace rage::rpc::detail

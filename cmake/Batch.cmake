@@ -1,6 +1,6 @@
 # Several files of a folder compiled as one: what they include is read, and what they instantiate compiled, once. By hand,
 # for CMake's UNITY_BUILD names files absolutely, and ccache would compile everything anew in another clone. Only where
-# the preset asks for it: release builds, g++ and clang-tidy see each file by itself.
+# the preset asks for it: `fuzz` and clang-tidy see each file by itself.
 set(RAGE_BATCH_FILES 8)
 
 # batch_sources(OUT NAME name BASE folder SOURCES ... ALONE ...): OUT becomes what to compile instead of SOURCES, in

@@ -1,6 +1,6 @@
 # Headers that nearly every file includes, compiled once: a file then takes a third less time, a test two thirds. By hand,
 # for CMake's own way names files absolutely, and ccache would compile everything anew in another clone; hence
-# /dev/null, too. Only where the preset asks for it: release builds and g++ see what each file includes by itself.
+# /dev/null, too. Only where the preset asks for it: `fuzz` and g++ see what each file includes by itself.
 
 # precompile(NAME HEADERS ... FLAGS ...): FLAGS are those of the files that will use it, in full: clang refuses a header
 # that was compiled otherwise.

@@ -201,6 +201,10 @@ class LoopChannel final : public Channel {
     const int fd = start_connecting(endpoint.address, options_.write_timeout);
     if (fd < 0) return back_off(endpoint, std::strerror(errno));
     SSL* const tls = tls_ ? SSL_new(tls_.get()) : nullptr;
+    if (tls_ && tls == nullptr) {
+      ::close(fd);
+      return back_off(endpoint, "no memory for TLS");
+    }
     if (tls != nullptr) SSL_set_connect_state(tls);
     endpoint.connection = std::make_unique<Connection>(
         Connection::Parts{

@@ -20,7 +20,7 @@ struct ServerOptions {
   std::size_t threads = 1;                  // Loops; a connection stays with one.
   net::CertificateSource certificate = {};  // Given: TLS 1.2 or newer.
   std::size_t message_bytes_max = std::size_t{4} << 20;  // Past that: RESOURCE_EXHAUSTED.
-  std::size_t connections_max = 1024;                    // Past that, closed at once.
+  std::size_t connections_max = 8192;                    // Past that, closed at once.
   std::uint32_t calls_max = 16'384;                      // Of one connection at once.
   std::chrono::milliseconds tick{100};                   // See CallHandler::on_tick().
   std::chrono::milliseconds greeting_timeout{20'000};    // Until a new connection speaks HTTP/2.

@@ -133,7 +133,7 @@ K
     --kubelet-preferred-address-types=InternalIP --service-account-key-file="$dir/sa.key" \
     --service-account-signing-key-file="$dir/sa.key" \
     --service-account-issuer=https://kubernetes.default.svc --token-auth-file="$dir/tokens.csv" \
-    --authorization-mode=Node,RBAC --service-cluster-ip-range=10.96.0.0/16 --allow-privileged \
+    --authorization-mode=Node,RBAC --service-cluster-ip-range="$services" --allow-privileged \
     "${audit[@]}"
   wait_for "the API server" kube-apiserver "$bin/kubectl" get --raw /readyz
 }
@@ -186,6 +186,7 @@ K
 taken=''
 addr=127.0.0.1 reconciler=none grace=24h
 [[ -z $with_node ]] || addr=10.250.255.1 reconciler=lease grace=40s
+services=10.96.0.0/16  # Their addresses.
 operator_user=system:serviceaccount:kaito-workspace:rage-operator
 
 main() {
@@ -199,6 +200,8 @@ main() {
     ip link add ragetest1 type bridge
     ip addr add "$addr/32" dev ragetest1
     ip link set ragetest1 up
+    # A Service that kube-proxy does not know (yet) must not be looked for outside of this machine.
+    ip route add "$services" dev ragetest1
   fi
   local admin operator kubelet groups
   groups=system:serviceaccounts,system:serviceaccounts:kaito-workspace

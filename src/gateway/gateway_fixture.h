@@ -97,7 +97,7 @@ class RawStream {
   bool was_reset() const { return reset_; }
   void shut_down_sending() const { ::shutdown(fd_, SHUT_WR); }
   void close() {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+    if (fd_ >= 0) ::close(fd_.exchange(-1));
   }
   void reset() {
     const linger abrupt{.l_onoff = 1, .l_linger = 0};
@@ -127,7 +127,7 @@ class RawStream {
     return taken;
   }
 
-  int fd_;
+  std::atomic<int> fd_;  // Shut down by another thread than its own at a test's end.
   bool ended_ = false;
   bool reset_ = false;
   std::string buffer_;

@@ -12,9 +12,12 @@
 #include <cerrno>
 #include <cstring>
 #include <deque>
+#include <functional>
 #include <latch>
+#include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/mutex.h"
 #include "base/strings.h"

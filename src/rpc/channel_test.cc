@@ -4,7 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <optional>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "base/mutex.h"
 #include "net/self_signed.h"

@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
   listener.hosts.push_back({.routes = std::make_shared<OneRoute>()});
   snapshot.listeners = {std::move(listener)};
   snapshot.services[{{"bench", "echo"}, 80}].endpoints = {
-      *gateway::Address::of("127.0.0.1", port_of(argv[2]))};
+      *net::Address::of("127.0.0.1", port_of(argv[2]))};
   obs::MetricRegistry registry;
   gateway::GatewayMetrics metrics(registry);
   gateway::GatewayOptions options;

@@ -97,7 +97,7 @@ void add_service(const gatewayapi::World& world, const gatewayapi::BackendRef& r
   const auto [place, fresh] = snapshot.services.try_emplace(key);
   if (!fresh) return;
   for (const std::string& text : gatewayapi::ready_endpoints(world, key.object, key.port)) {
-    if (const auto address = Address::parse(text)) place->second.endpoints.push_back(*address);
+    if (const auto address = net::Address::parse(text)) place->second.endpoints.push_back(*address);
   }
 }
 
@@ -128,7 +128,7 @@ void add_pools(const gatewayapi::World& world, const gatewayapi::Compiled& compi
     const auto endpoints = endpoints_of_pool(world, name);
     PoolBackend backend{.fail_open = pool.fail_open, .h2c = pool.h2c};
     for (const routing::Endpoint& endpoint : endpoints) {
-      const auto address = Address::of(endpoint.address, endpoint.port);
+      const auto address = net::Address::of(endpoint.address, endpoint.port);
       if (address) backend.endpoints.push_back(*address);
     }
     if (!pool.problem) backend.picker = pickers.picker_of(world, name, pool, endpoints);
@@ -188,7 +188,7 @@ std::vector<routing::Endpoint> endpoints_of_pool(const gatewayapi::World& world,
   std::vector<routing::Endpoint> endpoints;
   if (const std::string* text = find_annotation(found->second.meta, kEndpointsAnnotation)) {
     for (const std::string& word : words_of(*text)) {
-      const auto address = Address::parse(word);
+      const auto address = net::Address::parse(word);
       if (!address) continue;
       endpoints.push_back({.name_space = pool.name_space,
                            .pod = fmt::format("{}-{}", pool.name, endpoints.size()),

@@ -95,10 +95,10 @@ TEST(BuildSnapshot, TurnsObjectsIntoWhatRuns) {
   EXPECT_THAT(snapshot->listeners[0].hosts, SizeIs(2));
   EXPECT_THAT(snapshot->listeners[0].hosts[0].pools, SizeIs(1));
   const auto& service = snapshot->services.at({{"default", "web"}, 80});
-  EXPECT_THAT(service.endpoints, ElementsAre(*Address::parse("10.0.0.1:8080")));
+  EXPECT_THAT(service.endpoints, ElementsAre(*net::Address::parse("10.0.0.1:8080")));
   const auto& pool = snapshot->pools.at({"default", "phi"});
-  EXPECT_THAT(pool.endpoints,
-              ElementsAre(*Address::parse("127.0.0.1:8001"), *Address::parse("[::1]:8002")));
+  EXPECT_THAT(pool.endpoints, ElementsAre(*net::Address::parse("127.0.0.1:8001"),
+                                          *net::Address::parse("[::1]:8002")));
   EXPECT_THAT(pickers.asked, ElementsAre("phi 2"));
   const auto& policy = snapshot->policies.at({"default", "models"});
   EXPECT_THAT(policy.api_keys, SizeIs(2));  // One, and one that nobody has.

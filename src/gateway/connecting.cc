@@ -6,11 +6,11 @@
 
 namespace rage::gateway::detail {
 
-int open_socket(const Address& address) {
+int open_socket(const net::Address& address) {
   return ::socket(address.v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-ConnectStart start_connecting(int fd, const Address& address, net::EventLoop& loop,
+ConnectStart start_connecting(int fd, const net::Address& address, net::EventLoop& loop,
                               net::IoHandler& handler) {
   sockaddr_storage storage;
   const socklen_t size = address.fill(storage);

@@ -43,7 +43,7 @@ std::string_view name_of(FailureKind kind) {
   return "unknown";
 }
 
-std::string describe(const UpstreamFailure& failure, const Address& endpoint) {
+std::string describe(const UpstreamFailure& failure, const net::Address& endpoint) {
   switch (failure.kind) {
     case FailureKind::kConnect:
       return fmt::format("cannot connect to the backend {}: {}", endpoint.text(), failure.text);

@@ -91,7 +91,7 @@ void Exchange::take_pick(picker::Pick pick) {
   destinations_.clear();
   destination_ = 0;
   for (const std::string& text : pick.destinations) {
-    if (const auto address = Address::parse(text)) destinations_.push_back(*address);
+    if (const auto address = net::Address::parse(text)) destinations_.push_back(*address);
   }
   picked_ = std::move(pick.exchange);
   if (trace_) trace_->end_pick(destinations_.empty() ? "" : destinations_.front().text());
@@ -153,7 +153,7 @@ bool Exchange::pick_again(const FailedAttempt& failed) {
                                    : failed.status == 503;
   if (pool_ == nullptr || !picked_ || picked_again_ || !endpoint_failed) return false;
   std::vector<std::string> others;
-  for (const Address& address : pool_->endpoints) {
+  for (const net::Address& address : pool_->endpoints) {
     if (std::ranges::find(destinations_, address) == destinations_.end()) {
       others.push_back(address.text());
     }

@@ -99,7 +99,7 @@ void Exchange::to_service() {
         503, fmt::format("no pod behind the service {}/{}:{} is ready", backend_->object.name_space,
                          backend_->object.name, backend_->port));
   }
-  const std::vector<Address>& endpoints = found->second.endpoints;
+  const std::vector<net::Address>& endpoints = found->second.endpoints;
   h2c_ = backend_->h2c;
   const std::size_t first = worker_.random() % endpoints.size();
   for (std::size_t i = 0; i < std::min(kDestinationsMax, endpoints.size()); ++i) {

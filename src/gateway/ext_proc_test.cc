@@ -214,7 +214,7 @@ class ExtProc : public GatewayFixture {
 
  protected:
   void serve_with(const PickerServer& server, bool fail_open = false,
-                  std::vector<Address> endpoints = {}) {
+                  std::vector<net::Address> endpoints = {}) {
     route("/", to_pool("pool"));
     pool("pool", {.picker = make_ext_proc_picker({.endpoints = {server.endpoint()},
                                                   .transport = ExtProcOptions::Transport::kPlain}),

@@ -44,7 +44,7 @@ std::unexpected<Error> listen_error(const ListenerKey& key, int error) {
 
 // Every worker has a socket of its own on the same port; the kernel spreads connections over them.
 Result<int> open_socket(const ListenerKey& key, std::uint16_t port) {
-  const auto address = Address::of(key.address, port);
+  const auto address = net::Address::of(key.address, port);
   if (!address) return fail(ErrorCode::kInvalidArgument, "'{}' is no IP address", key.address);
   const int fd =
       ::socket(address->v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -66,7 +66,7 @@ std::uint16_t port_of(int fd) {
   sockaddr_storage storage{};
   socklen_t size = sizeof(storage);
   ::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size);
-  return Address::from(storage).port;
+  return net::Address::from(storage).port;
 }
 
 class GatewayServer final : public Gateway {

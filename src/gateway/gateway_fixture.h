@@ -157,7 +157,7 @@ class TestUpstream {
   TestUpstream(const TestUpstream&) = delete;
   TestUpstream& operator=(const TestUpstream&) = delete;
 
-  Address address() const { return *Address::of("127.0.0.1", port_); }
+  net::Address address() const { return *net::Address::of("127.0.0.1", port_); }
   std::string text() const { return address().text(); }
   int connections() const { return connections_.load(); }
 
@@ -254,7 +254,7 @@ class GatewayFixture : public testing::Test {
   void route(std::string prefix, gatewayapi::Rule rule, std::string model = "") {
     routes_.push_back({std::move(prefix), std::move(model), std::move(rule)});
   }
-  void service(std::string name, std::vector<Address> endpoints) {
+  void service(std::string name, std::vector<net::Address> endpoints) {
     snapshot_.services[{{"ns", std::move(name)}, 80}] = {.endpoints = std::move(endpoints)};
   }
   void pool(std::string name, PoolBackend backend) {
@@ -262,7 +262,7 @@ class GatewayFixture : public testing::Test {
     snapshot_.pools[{"ns", std::move(name)}] = std::move(backend);
   }
   // The common case: everything goes to one service.
-  void serve(std::vector<Address> endpoints) {
+  void serve(std::vector<net::Address> endpoints) {
     route("/", to_service("all"));
     service("all", std::move(endpoints));
   }

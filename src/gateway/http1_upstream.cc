@@ -8,7 +8,7 @@
 
 namespace rage::gateway::detail {
 Http1Upstream::Http1Upstream(net::EventLoop& loop, Http1UpstreamOwner& owner,
-                             const UpstreamLimits& limits, const Address& address)
+                             const UpstreamLimits& limits, const net::Address& address)
     : loop_(loop),
       owner_(owner),
       limits_(limits),

@@ -152,7 +152,7 @@ TEST_F(Http2, RefusesAreJsonOrGrpc) {
 // An upstream that speaks HTTP/2 in clear text: here, a gateway in front of another server.
 class Http2Upstream : public Http2 {
  protected:
-  void chain(Address last) {
+  void chain(net::Address last) {
     auto inner = std::make_unique<Inner>();
     inner->serve({last});
     inner->start();
@@ -160,7 +160,7 @@ class Http2Upstream : public Http2 {
     gatewayapi::Rule rule = to_service("inner");
     rule.backends[0].h2c = true;
     route("/", rule);
-    service("inner", {*Address::of("127.0.0.1", inner_->port())});
+    service("inner", {*net::Address::of("127.0.0.1", inner_->port())});
     start();
   }
 
@@ -250,7 +250,7 @@ TEST_F(Http2Upstream, SlowClientsHoldItBack) {
 }
 
 TEST_F(Http2Upstream, ConnectFailuresAreTold) {
-  const Address dead = std::make_unique<TestUpstream>(echoing())->address();
+  const net::Address dead = std::make_unique<TestUpstream>(echoing())->address();
   gatewayapi::Rule rule = to_service("dead");
   rule.backends[0].h2c = true;
   route("/", rule);

@@ -81,7 +81,7 @@ const nghttp2_session_callbacks* upstream_callbacks() {
 }  // namespace
 
 Http2Upstream::Http2Upstream(net::EventLoop& loop, Http2UpstreamOwner& owner,
-                             const UpstreamLimits& limits, const Address& address)
+                             const UpstreamLimits& limits, const net::Address& address)
     : loop_(loop),
       owner_(owner),
       limits_(limits),

@@ -31,7 +31,7 @@ class Inference : public GatewayFixture {
     return std::make_shared<FakePicker>(std::move(decide));
   }
   // Everything goes to one pool.
-  void serve_pool(std::shared_ptr<FakePicker> picker, std::vector<Address> endpoints = {},
+  void serve_pool(std::shared_ptr<FakePicker> picker, std::vector<net::Address> endpoints = {},
                   bool fail_open = false) {
     route("/", to_pool("pool"));
     pool("pool",
@@ -191,7 +191,7 @@ TEST_F(Inference, GoesThroughTheListOfFallbacks) {
   }));
   TestUpstream leaving([](RawStream& stream) { stream.read_message(); });
   TestUpstream good(echoing());
-  const Address dead = std::make_unique<TestUpstream>(echoing())->address();
+  const net::Address dead = std::make_unique<TestUpstream>(echoing())->address();
   serve_pool(a_picker(
       [&](const auto&) { return to({dead.text(), failing.text(), leaving.text(), good.text()}); }));
   start();
@@ -204,7 +204,7 @@ TEST_F(Inference, GoesThroughTheListOfFallbacks) {
 // Losing a pod loses no request, even if the picker named that pod alone.
 TEST_F(Inference, PicksAgainAmongTheOthersWhenTheListIsUsedUp) {
   TestUpstream good(echoing());
-  const Address dead = std::make_unique<TestUpstream>(echoing())->address();
+  const net::Address dead = std::make_unique<TestUpstream>(echoing())->address();
   const auto picker = a_picker([&](const picker::PickRequest& request) {
     return request.subset ? to({request.subset->at(0)}) : to({dead.text()});
   });

@@ -13,7 +13,7 @@ class Mirror final : public net::IoHandler, public UpstreamEvents {
   Mirror(net::EventLoop& loop, std::shared_ptr<const std::string> body)
       : loop_(loop), body_(std::move(body)), timer_(loop, [this] { end(); }) {}
 
-  void start(UpstreamPool& upstreams, const Address& address, UpstreamProtocol protocol,
+  void start(UpstreamPool& upstreams, const net::Address& address, UpstreamProtocol protocol,
              const RequestHead& head) {
     upstream_ = upstreams.open(address, protocol, UpstreamPool::Reuse::kAllowed, *this);
     if (upstream_ == nullptr) return end();
@@ -65,7 +65,7 @@ class Mirror final : public net::IoHandler, public UpstreamEvents {
 
 }  // namespace
 
-void start_mirror(UpstreamPool& upstreams, net::EventLoop& loop, const Address& address,
+void start_mirror(UpstreamPool& upstreams, net::EventLoop& loop, const net::Address& address,
                   UpstreamProtocol protocol, const RequestHead& head,
                   std::shared_ptr<const std::string> body) {
   auto mirror = std::make_unique<Mirror>(loop, std::move(body));

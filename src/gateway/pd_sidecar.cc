@@ -13,8 +13,8 @@
 
 #include "base/clock.h"
 #include "base/strings.h"
-#include "gateway/address.h"
 #include "gateway/detail/cached_tokens.h"
+#include "net/address.h"
 #include "net/addresses.h"
 #include "obs/log.h"
 
@@ -67,7 +67,7 @@ net::Headers passed_on(const net::Headers& headers) {
 }
 
 bool is_local(std::string_view target) {
-  const auto address = Address::parse(target);
+  const auto address = net::Address::parse(target);
   sockaddr_storage storage;
   if (!address) return true;
   address->fill(storage);

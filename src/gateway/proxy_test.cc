@@ -350,9 +350,9 @@ TEST_F(Proxy, UpstreamsThatFailHaveTheirStatuses) {
   });
   const auto refusing = std::make_unique<TestUpstream>(echoing())->address();
   for (const auto& [name, address] :
-       std::vector<std::pair<std::string, Address>>{{"closing", closing.address()},
-                                                    {"babbling", babbling.address()},
-                                                    {"refusing", refusing}}) {
+       std::vector<std::pair<std::string, net::Address>>{{"closing", closing.address()},
+                                                         {"babbling", babbling.address()},
+                                                         {"refusing", refusing}}) {
     route("/" + name, to_service(name));
     service(name, {address});
   }

@@ -98,7 +98,7 @@ TEST_F(Routing, NoBackendAtAllIsSaid) {
 // A pod that has just died must not cost a request while others live.
 TEST_F(Routing, ADeadEndpointIsPassedOver) {
   TestUpstream alive(echoing());
-  const Address dead = std::make_unique<TestUpstream>(echoing())->address();
+  const net::Address dead = std::make_unique<TestUpstream>(echoing())->address();
   serve({dead, alive.address()});
   start();
   for (int i = 0; i < 20; ++i) EXPECT_THAT(ask(post("/", "x")), StartsWith("HTTP/1.1 200"));

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "gateway/address.h"
 #include "gateway/rate_limit.h"
 #include "gatewayapi/route_table.h"
+#include "net/address.h"
 #include "net/http_server.h"
 #include "picker/endpoint_picker.h"
 
@@ -25,14 +25,14 @@ struct ServiceKey {
 };
 
 struct ServiceBackend {
-  std::vector<Address> endpoints;  // Ready ones.
+  std::vector<net::Address> endpoints;  // Ready ones.
 };
 
 struct PoolBackend {
   std::shared_ptr<picker::EndpointPicker> picker;  // Null: there is none to ask.
   bool fail_open = false;                          // endpointPickerRef.failureMode
   bool h2c = false;
-  std::vector<Address> endpoints;  // Ready ones: for failing open, and to pick again among.
+  std::vector<net::Address> endpoints;  // Ready ones: for failing open, and to pick again among.
 };
 
 // What an HTTPRoute's annotations demand of its clients. Shared by snapshots, so that a reload does

@@ -10,8 +10,8 @@ UpstreamPool::~UpstreamPool() {
   while (!http2_.empty()) http2_.begin()->first->abandon();
 }
 
-UpstreamStream* UpstreamPool::open(const Address& address, UpstreamProtocol protocol, Reuse reuse,
-                                   UpstreamEvents& events) {
+UpstreamStream* UpstreamPool::open(const net::Address& address, UpstreamProtocol protocol,
+                                   Reuse reuse, UpstreamEvents& events) {
   Endpoint& endpoint = endpoints_[address];
   return protocol == UpstreamProtocol::kHttp1 ? open_http1(address, endpoint, reuse, events)
                                               : open_http2(address, endpoint, reuse, events);
@@ -23,13 +23,13 @@ bool UpstreamPool::take_place(Endpoint& endpoint) {
   return true;
 }
 
-void UpstreamPool::give_place(const Address& address) {
+void UpstreamPool::give_place(const net::Address& address) {
   const auto endpoint = endpoints_.find(address);
   if (--endpoint->second.connections == 0) endpoints_.erase(endpoint);
 }
 
-UpstreamStream* UpstreamPool::open_http1(const Address& address, Endpoint& endpoint, Reuse reuse,
-                                         UpstreamEvents& events) {
+UpstreamStream* UpstreamPool::open_http1(const net::Address& address, Endpoint& endpoint,
+                                         Reuse reuse, UpstreamEvents& events) {
   Http1Upstream* connection = nullptr;
   if (reuse == Reuse::kAllowed && !endpoint.idle.empty()) {
     connection = endpoint.idle.back();
@@ -44,8 +44,8 @@ UpstreamStream* UpstreamPool::open_http1(const Address& address, Endpoint& endpo
   return connection;
 }
 
-UpstreamStream* UpstreamPool::open_http2(const Address& address, Endpoint& endpoint, Reuse reuse,
-                                         UpstreamEvents& events) {
+UpstreamStream* UpstreamPool::open_http2(const net::Address& address, Endpoint& endpoint,
+                                         Reuse reuse, UpstreamEvents& events) {
   const auto roomy = std::ranges::find_if(
       endpoint.shared, [](const Http2Upstream* connection) { return connection->has_room(); });
   if (reuse == Reuse::kAllowed && roomy != endpoint.shared.end()) return (*roomy)->open(events);

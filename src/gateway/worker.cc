@@ -5,7 +5,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <latch>
 #include <string_view>
 #include <utility>
 
@@ -71,7 +70,7 @@ class Worker::Listener final : public net::IoHandler {
       const int fd =
           ::accept4(fd_, reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd >= 0) {
-        worker_.adopt(fd, Address::from(peer), *this);
+        worker_.adopt(fd, net::Address::from(peer), *this);
         continue;
       }
       if (errno == EAGAIN || errno == EWOULDBLOCK) return;
@@ -112,7 +111,7 @@ Worker::Worker(GatewayShared& shared, std::unique_ptr<net::EventLoop> loop)
               .closed = [this](ServerConnection& connection) { on_closed(connection); }} {}
 
 Worker::~Worker() {
-  run_and_wait([this] {
+  loop_->run_and_wait([this] {
     close_listeners();
     while (!connections_.empty()) connections_.begin()->first->close();
   });
@@ -121,17 +120,8 @@ Worker::~Worker() {
   loop_->settle();
 }
 
-void Worker::run_and_wait(std::function<void()> task) {
-  std::latch done(1);
-  loop_->post([&] {
-    task();
-    done.count_down();
-  });
-  done.wait();
-}
-
 void Worker::apply(WorkerUpdate update) {
-  run_and_wait([&] { take_update(std::move(update)); });
+  loop_->run_and_wait([&] { take_update(std::move(update)); });
 }
 
 void Worker::take_update(WorkerUpdate update) {
@@ -163,7 +153,7 @@ void Worker::close_listeners() {
 }
 
 void Worker::begin_drain() {
-  run_and_wait([this] {
+  loop_->run_and_wait([this] {
     close_listeners();
     server_.draining = true;
     std::vector<ServerConnection*> all;
@@ -173,12 +163,12 @@ void Worker::begin_drain() {
 }
 
 void Worker::close_connections() {
-  run_and_wait([this] {
+  loop_->run_and_wait([this] {
     while (!connections_.empty()) connections_.begin()->first->close();
   });
 }
 
-void Worker::adopt(int fd, const Address& peer, const Listener& listener) {
+void Worker::adopt(int fd, const net::Address& peer, const Listener& listener) {
   if (shared_.connections.fetch_add(1) >= shared_.options.connections_max) {
     shared_.metrics.connections_refused.add();
     if (!listener.tls) (void)!::send(fd, kFull.data(), kFull.size(), MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <latch>
 
 #include "base/check.h"
 
@@ -86,6 +87,15 @@ void EventLoop::post(std::function<void()> task) {
   if (!first) return;  // Somebody has woken the loop already.
   const std::uint64_t one = 1;
   (void)!::write(wake_, &one, sizeof(one));
+}
+
+void EventLoop::run_and_wait(const std::function<void()>& task) {
+  std::latch done(1);
+  post([&] {
+    task();
+    done.count_down();
+  });
+  done.wait();
 }
 
 bool EventLoop::watch(int fd, IoHandler& handler) {

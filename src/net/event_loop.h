@@ -70,7 +70,8 @@ class Timer final {
   SteadyTime queued_at_ = SteadyTime::max();  // At or before the deadline; max: not queued.
 };
 
-// Resource. run() and everything else happens on one thread, but for stop() and post().
+// Resource. run() and everything else happens on one thread, but for stop(), post() and
+// run_and_wait().
 class EventLoop final {
  public:
   static Result<std::unique_ptr<EventLoop>> create();
@@ -82,6 +83,8 @@ class EventLoop final {
   void stop();
   // Tasks run in order, on the loop's thread. What is left when run() has ended is dropped.
   void post(std::function<void()> task);
+  // The same, and waits for it: not on the loop's thread, and only while run() goes on.
+  void run_and_wait(const std::function<void()>& task);
 
   // Tells `handler` of everything that happens to `fd`, from now on until it is closed.
   [[nodiscard]] bool watch(int fd, IoHandler& handler);

@@ -1,6 +1,5 @@
 #include "rpc/channel.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,14 +12,13 @@
 #include <cstring>
 #include <deque>
 #include <functional>
-#include <latch>
 #include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "base/mutex.h"
-#include "base/strings.h"
+#include "net/address.h"
 #include "net/event_loop.h"
 #include "rpc/detail/client_session.h"
 #include "rpc/detail/connection.h"
@@ -32,41 +30,18 @@ using detail::ClientSession;
 using detail::ClientStream;
 using detail::Connection;
 
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-};
-
-// "10.0.0.1:9002" or "[::1]:9002".
-Result<SocketAddress> parse_address(const std::string& text) {
-  const std::size_t colon = text.rfind(':');
-  std::string host = text.substr(0, colon);
-  const auto port = colon == text.npos ? std::nullopt : parse_uint(text.substr(colon + 1));
-  const bool v6 = host.starts_with('[') && host.ends_with(']');
-  if (v6) host = host.substr(1, host.size() - 2);
-  SocketAddress address;
-  auto& v4_address = reinterpret_cast<sockaddr_in&>(address.storage);
-  auto& v6_address = reinterpret_cast<sockaddr_in6&>(address.storage);
-  void* const ip = v6 ? static_cast<void*>(&v6_address.sin6_addr) : &v4_address.sin_addr;
-  if (!port || *port > 65'535 || ::inet_pton(v6 ? AF_INET6 : AF_INET, host.c_str(), ip) != 1) {
-    return fail(ErrorCode::kInvalidArgument, "'{}' is no address with a port", text);
-  }
-  address.storage.ss_family = v6 ? AF_INET6 : AF_INET;
-  (v6 ? v6_address.sin6_port : v4_address.sin_port) = htons(static_cast<std::uint16_t>(*port));
-  address.size = v6 ? sizeof(v6_address) : sizeof(v4_address);
-  return address;
-}
-
 // -1: no such thing; errno says why.
-int start_connecting(const SocketAddress& address, std::chrono::milliseconds write_timeout) {
-  const int fd = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+int start_connecting(const net::Address& address, std::chrono::milliseconds write_timeout) {
+  sockaddr_storage to;
+  const socklen_t size = address.fill(to);
+  const int fd = ::socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
   // What is sent and never acknowledged: a server that vanished. Pings would tell as well, but
   // servers in the wild take them for abuse.
   const auto limit = static_cast<unsigned>(write_timeout.count());
   ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof(limit));
-  const auto* const to = reinterpret_cast<const sockaddr*>(&address.storage);
-  if (::connect(fd, to, address.size) == 0 || errno == EINPROGRESS) return fd;
+  const int result = ::connect(fd, reinterpret_cast<const sockaddr*>(&to), size);
+  if (result == 0 || errno == EINPROGRESS) return fd;
   const int error = errno;
   ::close(fd);
   errno = error;
@@ -122,12 +97,7 @@ class LoopChannel final : public Channel {
   ~LoopChannel() override {
     if (!thread_.joinable()) return;
     mailbox_->with([](net::EventLoop*& loop) { loop = nullptr; });
-    std::latch done(1);
-    loop_->post([&] {
-      close();
-      done.count_down();
-    });
-    done.wait();
+    loop_->run_and_wait([this] { close(); });
     loop_->stop();
     thread_.join();
     loop_->settle();
@@ -139,8 +109,10 @@ class LoopChannel final : public Channel {
       return fail(ErrorCode::kResourceExhausted, "no memory for TLS");
     }
     for (const std::string& text : options_.endpoints) {
-      ASSIGN_OR_RETURN(const auto address, parse_address(text));
-      endpoints_.push_back(std::make_unique<Endpoint>(*this, text, address));
+      const auto address = net::Address::parse(text);
+      if (!address)
+        return fail(ErrorCode::kInvalidArgument, "'{}' is no address with a port", text);
+      endpoints_.push_back(std::make_unique<Endpoint>(*this, text, *address));
     }
     thread_ = std::jthread([this] { loop_->run(); });
     return {};
@@ -155,14 +127,14 @@ class LoopChannel final : public Channel {
 
  private:
   struct Endpoint {
-    Endpoint(LoopChannel& channel, std::string name, const SocketAddress& where)
+    Endpoint(LoopChannel& channel, std::string name, const net::Address& where)
         : text(std::move(name)),
           address(where),
           retry(*channel.loop_, [this, &channel] { channel.connect(*this); }),
           backoff(channel.options_.backoff_min) {}
 
     const std::string text;
-    const SocketAddress address;
+    const net::Address address;
     std::unique_ptr<Connection> connection;
     ClientSession* session = nullptr;  // The connection's.
     bool ready = false;

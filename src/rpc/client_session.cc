@@ -7,29 +7,12 @@
 
 #include "base/check.h"
 #include "base/strings.h"
+#include "codec/uri.h"
 
 namespace rage::rpc::detail {
 namespace {
 
 constexpr std::size_t kAnswerFieldBytesMax = 4096;
-
-int hex(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
-
-std::string percent_decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool coded =
-        text[i] == '%' && i + 2 < text.size() && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0;
-    out.push_back(coded ? static_cast<char>(hex(text[i + 1]) << 4 | hex(text[i + 2])) : text[i]);
-    if (coded) i += 2;
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -105,7 +88,7 @@ Status ClientStream::status() const {
       return {StatusCode::kInternal, "the last message is cut off"};
     }
     return {static_cast<StatusCode>(std::min<std::uint64_t>(*code, 16)),
-            percent_decoded(grpc_message_)};
+            codec::percent_decode(grpc_message_).value_or(grpc_message_)};
   }
   if (http_status_ != "200") {
     return {StatusCode::kUnavailable, "HTTP status " + http_status_ + " instead of an answer"};

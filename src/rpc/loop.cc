@@ -1,9 +1,5 @@
 #include "rpc/detail/loop.h"
 
-#include <openssl/ssl.h>
-#include <unistd.h>
-
-#include <latch>
 #include <utility>
 #include <vector>
 
@@ -19,25 +15,13 @@ Result<std::unique_ptr<Loop>> Loop::create(const Shared& shared) {
 }
 
 Loop::Loop(const Shared& shared, std::unique_ptr<net::EventLoop> loop)
-    : shared_(shared),
-      loop_(std::move(loop)),
-      ticks_(std::make_unique<net::Timer>(*loop_, [this] { tick(); })) {}
+    : shared_(shared), loop_(std::move(loop)), ticks_(*loop_, [this] { tick(); }) {}
 
 Loop::~Loop() {
   close_connections();
-  run_and_wait([this] { ticks_.reset(); });
   loop_->stop();
   thread_.join();
   loop_->settle();
-}
-
-void Loop::run_and_wait(const std::function<void()>& task) {
-  std::latch done(1);
-  loop_->post([&] {
-    task();
-    done.count_down();
-  });
-  done.wait();
 }
 
 void Loop::adopt(int fd, SSL* tls, std::shared_ptr<const void> keep) {
@@ -64,7 +48,7 @@ void Loop::adopt(int fd, SSL* tls, std::shared_ptr<const void> keep) {
     connections_.emplace(raw, std::move(connection));
     if (draining_) return raw->close();
     raw->start();
-    if (ticks_ && !ticks_->armed()) ticks_->expire_after(shared_.options.tick);
+    if (!ticks_.armed()) ticks_.expire_after(shared_.options.tick);
   });
 }
 
@@ -78,12 +62,12 @@ void Loop::forget(Connection& connection) {
 
 void Loop::tick() {
   if (connections_.empty()) return;  // The next connection starts it anew.
-  ticks_->expire_after(shared_.options.tick);
+  ticks_.expire_after(shared_.options.tick);
   for (const auto& [connection, owned] : connections_) owned->session().tick(loop_->now());
 }
 
 void Loop::drain() {
-  run_and_wait([this] {
+  loop_->run_and_wait([this] {
     draining_ = true;
     std::vector<Connection*> all;
     for (const auto& [connection, owned] : connections_) all.push_back(connection);
@@ -92,7 +76,7 @@ void Loop::drain() {
 }
 
 void Loop::close_connections() {
-  run_and_wait([this] {
+  loop_->run_and_wait([this] {
     draining_ = true;
     while (!connections_.empty()) connections_.begin()->first->close();
   });

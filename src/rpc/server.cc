@@ -140,7 +140,7 @@ class LoopServer final : public Server {
     net::EventLoop& first = loops_.front()->events();
     listener_ = std::make_unique<Listener>(*this, first, fd);
     bool watched = false;
-    loops_.front()->run_and_wait([&] { watched = listener_->start(); });
+    loops_.front()->events().run_and_wait([&] { watched = listener_->start(); });
     if (!watched) return fail(ErrorCode::kResourceExhausted, "cannot watch a listening socket");
     return {};
   }
@@ -150,7 +150,7 @@ class LoopServer final : public Server {
   void drain(std::chrono::milliseconds limit) override {
     MutexLock draining(drain_mutex_);
     if (loops_.empty()) return;
-    loops_.front()->run_and_wait([this] {
+    loops_.front()->events().run_and_wait([this] {
       if (!listener_) return;
       listener_->close();
       loops_.front()->events().destroy_later(std::move(listener_));

@@ -1,16 +1,16 @@
 // Opening a TCP connection without waiting for it.
 #pragma once
 
-#include "gateway/address.h"
+#include "net/address.h"
 #include "net/event_loop.h"
 
 namespace rage::gateway::detail {
 
-int open_socket(const Address& address);  // Non-blocking; -1: none to be had.
+int open_socket(const net::Address& address);  // Non-blocking; -1: none to be had.
 
 enum class ConnectStart { kConnected, kUnderWay, kFailed };
 // From then on `handler` hears of `fd`.
-ConnectStart start_connecting(int fd, const Address& address, net::EventLoop& loop,
+ConnectStart start_connecting(int fd, const net::Address& address, net::EventLoop& loop,
                               net::IoHandler& handler);
 
 // What became of it, once `fd` is ready: an errno, 0 is success.

@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "gateway/address.h"
 #include "gateway/detail/exchange_trace.h"
 #include "gateway/detail/filters.h"
 #include "gateway/detail/models_query.h"
@@ -17,6 +16,7 @@
 #include "gateway/detail/streams.h"
 #include "gateway/detail/worker_context.h"
 #include "gateway/ext_proc_picker.h"
+#include "net/address.h"
 
 namespace rage::gateway::detail {
 
@@ -125,7 +125,7 @@ class Exchange final : public ExchangeHandler,
   const PoolBackend* pool_ = nullptr;
   bool h2c_ = false;
   FilterOutcome filtered_;
-  std::vector<Address> destinations_;
+  std::vector<net::Address> destinations_;
   std::size_t destination_ = 0;  // Index of the one in use.
 
   // Its body. Held: all of it, once body_done_. Streamed: what has passed, as long as that is

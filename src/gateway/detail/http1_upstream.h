@@ -5,10 +5,10 @@
 #include <string>
 #include <string_view>
 
-#include "gateway/address.h"
 #include "gateway/detail/http1_body.h"
 #include "gateway/detail/http1_head.h"
 #include "gateway/detail/streams.h"
+#include "net/address.h"
 #include "net/event_loop.h"
 #include "net/stream_socket.h"
 
@@ -37,11 +37,11 @@ struct UpstreamLimits {
 class Http1Upstream final : public net::IoHandler, public UpstreamStream {
  public:
   Http1Upstream(net::EventLoop& loop, Http1UpstreamOwner& owner, const UpstreamLimits& limits,
-                const Address& address);
+                const net::Address& address);
 
   // Only while no other request is being served.
   void begin(UpstreamEvents& events);
-  const Address& address() const { return address_; }
+  const net::Address& address() const { return address_; }
   void abandon() { fail(UpstreamFailure::Kind::kBroken, "the gateway stops"); }
 
   void send_head(const RequestHead& head, const Framing& framing) override;
@@ -73,7 +73,7 @@ class Http1Upstream final : public net::IoHandler, public UpstreamStream {
   net::EventLoop& loop_;
   Http1UpstreamOwner& owner_;
   const UpstreamLimits& limits_;
-  const Address address_;
+  const net::Address address_;
   net::StreamSocket socket_;
   net::Timer timer_;  // Connecting, or idling.
   UpstreamEvents* events_ = nullptr;

@@ -10,9 +10,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "gateway/address.h"
 #include "gateway/detail/http1_upstream.h"
 #include "gateway/detail/streams.h"
+#include "net/address.h"
 #include "net/event_loop.h"
 #include "net/stream_socket.h"
 
@@ -33,10 +33,10 @@ class Http2UpstreamOwner {
 class Http2Upstream final : public net::IoHandler {
  public:
   Http2Upstream(net::EventLoop& loop, Http2UpstreamOwner& owner, const UpstreamLimits& limits,
-                const Address& address);
+                const net::Address& address);
   ~Http2Upstream() override;
 
-  const Address& address() const { return address_; }
+  const net::Address& address() const { return address_; }
   bool has_room() const;
   UpstreamStream* open(UpstreamEvents& events);
   void abandon() { fail("the gateway stops"); }
@@ -56,7 +56,7 @@ class Http2Upstream final : public net::IoHandler {
   net::EventLoop& loop_;
   Http2UpstreamOwner& owner_;
   const UpstreamLimits& limits_;
-  const Address address_;
+  const net::Address address_;
   net::StreamSocket socket_;
   net::Timer timer_;  // Connecting, or idling.
   nghttp2_session* session_ = nullptr;

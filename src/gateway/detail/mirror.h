@@ -4,14 +4,14 @@
 #include <memory>
 #include <string>
 
-#include "gateway/address.h"
 #include "gateway/detail/upstream_pool.h"
+#include "net/address.h"
 #include "net/event_loop.h"
 
 namespace rage::gateway::detail {
 
 // Lives until the answer has ended, at most half a minute. `body` may be null.
-void start_mirror(UpstreamPool& upstreams, net::EventLoop& loop, const Address& address,
+void start_mirror(UpstreamPool& upstreams, net::EventLoop& loop, const net::Address& address,
                   UpstreamProtocol protocol, const RequestHead& head,
                   std::shared_ptr<const std::string> body);
 

@@ -17,7 +17,7 @@ namespace rage::gateway::detail {
 
 struct ModelsQuestion {
   gatewayapi::ObjectName pool;
-  Address endpoint;
+  net::Address endpoint;
   UpstreamProtocol protocol = UpstreamProtocol::kHttp1;
 };
 

@@ -6,10 +6,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "gateway/address.h"
 #include "gateway/detail/http1_upstream.h"
 #include "gateway/detail/http2_upstream.h"
 #include "gateway/detail/streams.h"
+#include "net/address.h"
 
 namespace rage::gateway::detail {
 
@@ -25,7 +25,7 @@ class UpstreamPool final : public Http1UpstreamOwner, public Http2UpstreamOwner 
 
   enum class Reuse { kAllowed, kFreshOnly };
   // Null: too many connections there. No event before this returns.
-  UpstreamStream* open(const Address& address, UpstreamProtocol protocol, Reuse reuse,
+  UpstreamStream* open(const net::Address& address, UpstreamProtocol protocol, Reuse reuse,
                        UpstreamEvents& events);
 
   void on_idle(Http1Upstream& connection) override;
@@ -38,16 +38,16 @@ class UpstreamPool final : public Http1UpstreamOwner, public Http2UpstreamOwner 
     std::vector<Http2Upstream*> shared;
     std::uint32_t connections = 0;
   };
-  UpstreamStream* open_http1(const Address& address, Endpoint& endpoint, Reuse reuse,
+  UpstreamStream* open_http1(const net::Address& address, Endpoint& endpoint, Reuse reuse,
                              UpstreamEvents& events);
-  UpstreamStream* open_http2(const Address& address, Endpoint& endpoint, Reuse reuse,
+  UpstreamStream* open_http2(const net::Address& address, Endpoint& endpoint, Reuse reuse,
                              UpstreamEvents& events);
   bool take_place(Endpoint& endpoint);
-  void give_place(const Address& address);
+  void give_place(const net::Address& address);
 
   net::EventLoop& loop_;
   const UpstreamLimits limits_;
-  std::unordered_map<Address, Endpoint> endpoints_;
+  std::unordered_map<net::Address, Endpoint> endpoints_;
   std::unordered_map<Http1Upstream*, std::unique_ptr<Http1Upstream>> http1_;
   std::unordered_map<Http2Upstream*, std::unique_ptr<Http2Upstream>> http2_;
 };

@@ -54,10 +54,9 @@ class Worker final : public ExchangeFactory {
  private:
   class Listener;
   Worker(GatewayShared& shared, std::unique_ptr<net::EventLoop> loop);
-  void run_and_wait(std::function<void()> task);
   void take_update(WorkerUpdate update);
   void close_listeners();
-  void adopt(int fd, const Address& peer, const Listener& listener);
+  void adopt(int fd, const net::Address& peer, const Listener& listener);
   void on_closed(ServerConnection& connection);
 
   GatewayShared& shared_;

@@ -31,8 +31,6 @@ class Loop final {
   void adopt(int fd, SSL* tls, std::shared_ptr<const void> keep);
   void drain();
   void close_connections();
-  // Runs `task` on the loop's thread, and waits for it.
-  void run_and_wait(const std::function<void()>& task);
 
  private:
   Loop(const Shared& shared, std::unique_ptr<net::EventLoop> loop);
@@ -44,7 +42,7 @@ class Loop final {
   // The loop's thread only.
   std::unordered_map<Connection*, std::unique_ptr<Connection>> connections_;
   bool draining_ = false;
-  std::unique_ptr<net::Timer> ticks_;
+  net::Timer ticks_;
   std::jthread thread_;
 };
 

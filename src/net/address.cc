@@ -1,4 +1,4 @@
-#include "gateway/address.h"
+#include "net/address.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -9,7 +9,7 @@
 
 #include "base/strings.h"
 
-namespace rage::gateway {
+namespace rage::net {
 
 std::optional<Address> Address::of(std::string_view ip, std::uint16_t port) {
   Address address{.port = port, .v6 = ip.find(':') != ip.npos};
@@ -71,10 +71,10 @@ Address Address::from(const sockaddr_storage& storage) {
   return address;
 }
 
-}  // namespace rage::gateway
+}  // namespace rage::net
 
-std::size_t std::hash<rage::gateway::Address>::operator()(
-    const rage::gateway::Address& address) const noexcept {
+std::size_t std::hash<rage::net::Address>::operator()(
+    const rage::net::Address& address) const noexcept {
   const std::string_view bytes(reinterpret_cast<const char*>(address.ip.data()),
                                address.v6 ? 16 : 4);
   return std::hash<std::string_view>()(bytes) * 31 + address.port;

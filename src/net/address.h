@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-namespace rage::gateway {
+namespace rage::net {
 
 // Value.
 struct Address {
@@ -30,9 +30,9 @@ struct Address {
   static Address from(const sockaddr_storage& storage);
 };
 
-}  // namespace rage::gateway
+}  // namespace rage::net
 
 template <>
-struct std::hash<rage::gateway::Address> {
-  std::size_t operator()(const rage::gateway::Address& address) const noexcept;
+struct std::hash<rage::net::Address> {
+  std::size_t operator()(const rage::net::Address& address) const noexcept;
 };

@@ -52,6 +52,7 @@ void Connection::on_ready(net::Readiness readiness) {
   if (!socket_.open()) return;
   // A TLS handshake reads by writing.
   if (readiness.readable || socket_.secure()) readable_ = true;
+  if (readiness.peer_closed) peer_closed_ = true;
   read();
   if (socket_.open() && readiness.writable) parts_.loop.flush_later(*this);
 }
@@ -78,6 +79,8 @@ bool Connection::read_once() {
     case net::StreamSocket::Status::kOk:
       break;
   }
+  // A short read has emptied the socket, and whatever comes next announces itself.
+  if (got.bytes < scratch.size() && !socket_.secure() && !peer_closed_) readable_ = false;
   pinged_ = false;
   if (parts_.timeouts.ping_after.count() > 0) {
     silence_.expire_after(parts_.timeouts.ping_after);

@@ -56,6 +56,7 @@ class Connection final : public net::IoHandler {
   net::Timer silence_;    // Nothing was read.
   net::Timer stuck_;      // Nothing could be written.
   bool readable_ = true;  // As far as we know.
+  bool peer_closed_ = false;
   bool greeted_ = false;
   bool pinged_ = false;
   bool draining_ = false;

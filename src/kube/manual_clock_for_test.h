@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <set>
 #include <stop_token>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/mutex.h"
@@ -24,16 +25,21 @@ class ManualClock final : public Clock {
   }
 
   bool sleep_for(std::chrono::nanoseconds duration, std::stop_token stop) override {
-    std::stop_callback on_stop(stop, [this] {
+    bool asleep = false;
+    SteadyTime until;
+    // Who is stopped sleeps no more, even if its thread has not run yet.
+    std::stop_callback on_stop(stop, [this, &asleep, &until] {
       MutexLock lock(mutex_);
+      if (std::exchange(asleep, false) && now_ < until) wakes_.erase(wakes_.find(until));
       changed_.notify_all();
     });
     MutexLock lock(mutex_);
-    const SteadyTime until = now_ + std::chrono::duration_cast<SteadyTime::duration>(duration);
-    if (now_ < until) wakes_.insert(until);
+    until = now_ + std::chrono::duration_cast<SteadyTime::duration>(duration);
+    asleep = now_ < until && !stop.stop_requested();
+    if (asleep) wakes_.insert(until);
     changed_.notify_all();
-    while (now_ < until && !stop.stop_requested()) changed_.wait(mutex_);
-    if (now_ < until) wakes_.erase(wakes_.find(until));
+    while (asleep && now_ < until) changed_.wait(mutex_);
+    asleep = false;
     return !stop.stop_requested();
   }
 

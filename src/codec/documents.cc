@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "codec/key_finder.h"
 
 namespace rage::codec {
 
@@ -48,9 +49,10 @@ bool flag_at(const Json& object, Path path, bool fallback) {
 
 bool same_json(const Json& left, const Json& right) {
   if (left.is_object() && right.is_object()) {
+    const KeyFinder others(right);
     return left.size() == right.size() &&
            std::ranges::all_of(left.items(), [&](const auto& member) {
-             const Json* other = find_key(right, member.key());
+             const Json* other = others.find(member.key());
              return other != nullptr && same_json(member.value(), *other);
            });
   }

@@ -69,8 +69,7 @@ void Http1Upstream::cancel() {
 
 void Http1Upstream::on_ready(net::Readiness readiness) {
   if (closed_) return;
-  if (readiness.peer_closed) peer_closed_ = true;
-  if (readiness.readable) readable_ = true;
+  socket_.on_ready(readiness);
   if (connecting_) {
     check_connected();
     if (closed_) return;
@@ -89,12 +88,11 @@ void Http1Upstream::check_connected() {
 
 void Http1Upstream::pump() {
   const std::span<char> scratch = loop_.scratch();
-  for (int reads = 0; !closed_ && readable_ && !paused_; ++reads) {
+  for (int reads = 0; !closed_ && socket_.readable() && !paused_; ++reads) {
     if (reads == net::kReadsMax) return loop_.flush_later(*this);
     const net::StreamSocket::Read got = socket_.read(scratch);
     switch (got.status) {
       case net::StreamSocket::Status::kWouldBlock:
-        readable_ = false;
         return;
       case net::StreamSocket::Status::kEnd:
         return on_end_of_stream(false);
@@ -103,7 +101,6 @@ void Http1Upstream::pump() {
       case net::StreamSocket::Status::kOk:
         break;
     }
-    if (got.bytes < scratch.size() && !peer_closed_) readable_ = false;
     consume({scratch.data(), got.bytes});
   }
 }
@@ -174,7 +171,8 @@ void Http1Upstream::finish(bool reusable) {
   UpstreamEvents* const events = std::exchange(events_, nullptr);
   phase_ = Phase::kIdle;
   served_ = true;
-  if (reusable && keep_alive_ && request_ended_ && !peer_closed_ && socket_.queued() == 0) {
+  if (reusable && keep_alive_ && request_ended_ && !socket_.peer_closed() &&
+      socket_.queued() == 0) {
     timer_.expire_after(limits_.idle_timeout);
     owner_.on_idle(*this);
   } else {
@@ -212,7 +210,6 @@ void Http1Upstream::on_flush() {
   sent_ = sent_ || socket_.queued() < before;
   if (!flushed) {
     // What it may have answered before it left is still to be read.
-    peer_closed_ = readable_ = true;
     paused_ = false;
     pump();
     if (!closed_ && events_ != nullptr) on_end_of_stream(true);
@@ -220,7 +217,7 @@ void Http1Upstream::on_flush() {
   }
   const bool drained = before > kQueuedBytesLow && socket_.queued() <= kQueuedBytesLow;
   if (drained && events_ != nullptr) events_->on_upstream_drained();
-  if (!closed_ && readable_ && !paused_) pump();
+  if (!closed_ && socket_.readable() && !paused_) pump();
 }
 
 void Http1Upstream::close() {

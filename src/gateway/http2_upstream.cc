@@ -126,8 +126,7 @@ Http2UpstreamStream* Http2Upstream::find(std::int32_t id) {
 
 void Http2Upstream::on_ready(net::Readiness readiness) {
   if (closed_) return;
-  if (readiness.peer_closed) peer_closed_ = true;
-  if (readiness.readable) readable_ = true;
+  socket_.on_ready(readiness);
   if (connecting_) {
     const int error = connect_error(socket_.fd());
     if (error != 0) return fail(std::strerror(error));
@@ -140,15 +139,11 @@ void Http2Upstream::on_ready(net::Readiness readiness) {
 
 void Http2Upstream::pump() {
   const std::span<char> scratch = loop_.scratch();
-  for (int reads = 0; !closed_ && readable_; ++reads) {
+  for (int reads = 0; !closed_ && socket_.readable(); ++reads) {
     if (reads == net::kReadsMax) return loop_.flush_later(*this);
     const net::StreamSocket::Read got = socket_.read(scratch);
-    if (got.status == net::StreamSocket::Status::kWouldBlock) {
-      readable_ = false;
-      return;
-    }
+    if (got.status == net::StreamSocket::Status::kWouldBlock) return;
     if (got.status != net::StreamSocket::Status::kOk) return fail("the connection was closed");
-    if (got.bytes < scratch.size() && !peer_closed_) readable_ = false;
     const auto used = nghttp2_session_mem_recv(
         session_, reinterpret_cast<const std::uint8_t*>(scratch.data()), got.bytes);
     if (used < 0) return fail(nghttp2_strerror(static_cast<int>(used)));
@@ -172,7 +167,7 @@ void Http2Upstream::on_flush() {
     if (stream != nullptr && stream->events_ != nullptr) stream->events_->on_upstream_drained();
   }
   if (closed_) return;
-  if (readable_) pump();
+  if (socket_.readable()) pump();
   const bool over =
       nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0;
   if (!closed_ && over) fail("the connection was closed");

@@ -34,9 +34,7 @@ void ServerConnection::start() {
 
 void ServerConnection::on_ready(net::Readiness readiness) {
   if (!socket_.open()) return;
-  // A TLS handshake reads by writing.
-  if (readiness.readable || socket_.secure()) readable_ = true;
-  if (readiness.peer_closed) peer_closed_ = true;
+  socket_.on_ready(readiness);
   pump();
   if (readiness.writable && socket_.open() && socket_.queued() > 0) flush_later();
 }
@@ -44,12 +42,12 @@ void ServerConnection::on_ready(net::Readiness readiness) {
 void ServerConnection::pump() {
   for (int reads = 0; socket_.open(); ++reads) {
     feed_pending();
-    if (!socket_.open() || !readable_ || !wants_input()) break;
+    if (!socket_.open() || !socket_.readable() || !wants_input()) break;
     if (reads == net::kReadsMax) return flush_later();
     if (!read_once()) return;
   }
   // Nothing is read now, but the peer has left: nobody waits for the answer.
-  if (socket_.open() && peer_closed_ && !wants_input() && !closing_) shut();
+  if (socket_.open() && socket_.peer_closed() && !wants_input() && !closing_) shut();
 }
 
 // False: closed, or nothing more for now.
@@ -58,7 +56,6 @@ bool ServerConnection::read_once() {
   const net::StreamSocket::Read got = socket_.read(scratch);
   switch (got.status) {
     case net::StreamSocket::Status::kWouldBlock:
-      readable_ = false;
       return false;
     case net::StreamSocket::Status::kEnd:
     case net::StreamSocket::Status::kError:
@@ -67,8 +64,6 @@ bool ServerConnection::read_once() {
     case net::StreamSocket::Status::kOk:
       break;
   }
-  // A short read has emptied the socket, and whatever comes next announces itself.
-  if (got.bytes < scratch.size() && !socket_.secure() && !peer_closed_) readable_ = false;
   if (!lingering_) take({scratch.data(), got.bytes});
   return true;
 }
@@ -127,7 +122,8 @@ void ServerConnection::on_flush() {
   if (!socket_.open()) return;
   if (session_) session_->on_flush();
   flush();
-  if (socket_.open() && !closing_ && ((readable_ && wants_input()) || !pending_.empty())) pump();
+  if (!socket_.open() || closing_) return;
+  if ((socket_.readable() && wants_input()) || !pending_.empty()) pump();
 }
 
 void ServerConnection::flush() {

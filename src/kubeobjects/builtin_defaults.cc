@@ -1,12 +1,14 @@
 #include "kubeobjects/builtin_defaults.h"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "base/base64.h"
 #include "base/strings.h"
+#include "kubeobjects/detail/merge_objects.h"
 #include "kubeobjects/detail/pod_defaults.h"
 
 namespace rage::kubeobjects {
@@ -164,10 +166,13 @@ void secret(Json& object) {
   const Json* stated = codec::find_key(object, "stringData");
   if (stated != nullptr && stated->is_object()) {
     const Json plain = *stated;  // A new key moves its siblings.
+    const auto encode = [](const std::string&, const Json* before,
+                           const Json& value) -> std::optional<Json> {
+      if (value.is_string()) return encode_base64(value.get_ref<const std::string&>());
+      return before == nullptr ? std::nullopt : std::optional(*before);
+    };
     Json& encoded = section(object, "data");
-    for (const auto& [key, value] : plain.items()) {
-      if (value.is_string()) encoded[key] = encode_base64(value.get_ref<const std::string&>());
-    }
+    encoded = detail::merge_objects(encoded, plain, encode);
   }
   object.erase("stringData");
   fill(object, "type", "Opaque");

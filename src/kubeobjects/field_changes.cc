@@ -1,10 +1,15 @@
 // How objects differ, merge and shrink, field by field.
 #include <algorithm>
 #include <array>
+#include <map>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "codec/documents.h"
+#include "codec/key_finder.h"
 #include "kubeobjects/detail/items.h"
+#include "kubeobjects/detail/merge_objects.h"
 #include "kubeobjects/field_set.h"
 
 namespace rage::kubeobjects {
@@ -30,10 +35,11 @@ bool is_granular(const SchemaView& schema, const Json& value) {
   return (value.is_object() && !schema.is_atomic_map()) || is_associative(schema, value);
 }
 
-const Json* find_item(const SchemaView& schema, const Json& list, const std::string& key) {
-  const auto it = std::ranges::find_if(
-      list, [&](const Json& item) { return detail::item_key(schema, item) == key; });
-  return it == list.end() ? nullptr : &*it;
+// Of items alike the first.
+std::map<std::string, const Json*> items_by_key(const SchemaView& schema, const Json& list) {
+  std::map<std::string, const Json*> items;
+  for (const Json& item : list) items.emplace(detail::item_key(schema, item), &item);
+  return items;
 }
 
 // Every path in a value that came or went as a whole.
@@ -78,12 +84,14 @@ void compare_child(const SchemaView& schema, const std::string& key, const Json*
 
 void compare_objects(const SchemaView& schema, const Json& before, const Json& after,
                      Comparison& out) {
+  const codec::KeyFinder was(before);
   for (const auto& [key, value] : after.items()) {
-    compare_child(schema.field(key), "f:" + key, codec::find_key(before, key), &value,
+    compare_child(schema.field(key), "f:" + key, was.find(key), &value,
                   is_always_there(schema, key), out);
   }
+  const codec::KeyFinder is(after);
   for (const auto& [key, value] : before.items()) {
-    if (codec::find_key(after, key) != nullptr) continue;
+    if (is.find(key) != nullptr) continue;
     compare_child(schema.field(key), "f:" + key, &value, nullptr, is_always_there(schema, key),
                   out);
   }
@@ -91,17 +99,17 @@ void compare_objects(const SchemaView& schema, const Json& before, const Json& a
 
 void compare_lists(const SchemaView& schema, const Json& before, const Json& after,
                    Comparison& out) {
+  const auto was = items_by_key(schema, before);
   for (const Json& item : after) {
     const std::string key = detail::item_key(schema, item);
-    const Json* known = find_item(schema, before, key);
-    if (schema.list_kind() == ListKind::kSet && known != nullptr) continue;
-    compare_child(schema.items(), key, known, &item, false, out);
+    const auto known = was.find(key);
+    if (schema.list_kind() == ListKind::kSet && known != was.end()) continue;
+    compare_child(schema.items(), key, known == was.end() ? nullptr : known->second, &item, false,
+                  out);
   }
-  for (const Json& item : before) {
-    const std::string key = detail::item_key(schema, item);
-    if (find_item(schema, after, key) == nullptr) {
-      compare_child(schema.items(), key, &item, nullptr, false, out);
-    }
+  const auto is = items_by_key(schema, after);
+  for (const auto& [key, item] : was) {
+    if (!is.contains(key)) compare_child(schema.items(), key, item, nullptr, false, out);
   }
 }
 
@@ -120,8 +128,10 @@ void compare_values(const SchemaView& schema, const Json& before, const Json& af
 
 Json merge_lists(const SchemaView& schema, const Json& live, const Json& config) {
   Json result = Json::array();
+  const auto known = items_by_key(schema, live);
+  const auto stated = items_by_key(schema, config);
   const auto is_stated = [&](const Json& item) {
-    return find_item(schema, config, detail::item_key(schema, item)) != nullptr;
+    return stated.contains(detail::item_key(schema, item));
   };
   std::size_t at = 0;
   const auto take_others = [&] {
@@ -129,9 +139,9 @@ Json merge_lists(const SchemaView& schema, const Json& live, const Json& config)
   };
   take_others();
   for (const Json& item : config) {
-    const Json* known = find_item(schema, live, detail::item_key(schema, item));
-    const bool merges = known != nullptr && schema.list_kind() == ListKind::kMap;
-    result.push_back(merges ? merge_applied(schema.items(), *known, item) : item);
+    const auto before = known.find(detail::item_key(schema, item));
+    const bool merges = before != known.end() && schema.list_kind() == ListKind::kMap;
+    result.push_back(merges ? merge_applied(schema.items(), *before->second, item) : item);
     if (at < live.size()) ++at;
     take_others();
   }
@@ -168,16 +178,12 @@ Comparison compare(const SchemaView& schema, const Json& before, const Json& aft
 Json merge_applied(const SchemaView& schema, const Json& live, const Json& config) {
   if (!is_granular(schema, config) || live.type() != config.type()) return config;
   if (config.is_array()) return merge_lists(schema, live, config);
-  Json result = live;
-  for (const auto& [key, value] : config.items()) {
-    const Json* before = codec::find_key(live, key);
-    if (value.is_null()) {
-      result.erase(key);
-    } else {
-      result[key] = before == nullptr ? value : merge_applied(schema.field(key), *before, value);
-    }
-  }
-  return result;
+  const auto merge = [&](const std::string& key, const Json* before,
+                         const Json& value) -> std::optional<Json> {
+    if (value.is_null()) return std::nullopt;
+    return before == nullptr ? value : merge_applied(schema.field(key), *before, value);
+  };
+  return detail::merge_objects(live, config, merge);
 }
 
 void prune_unowned(const SchemaView& schema, Json& value, const FieldSet& last,
@@ -187,19 +193,19 @@ void prune_unowned(const SchemaView& schema, Json& value, const FieldSet& last,
     return;
   }
   if (!value.is_object()) return;
-  for (const auto& [key, was] : last.children) {
-    if (!key.starts_with("f:")) continue;
-    const auto it = value.find(key.substr(2));
-    if (it == value.end()) continue;
-    const auto still = owned.children.find(key);
-    if (still == owned.children.end()) {
-      value.erase(it);
-      continue;
+  Json kept = Json::object();
+  for (auto& [key, inner] : value.get_ref<Json::object_t&>()) {
+    const auto was = last.children.find("f:" + key);
+    if (was != last.children.end()) {
+      const auto still = owned.children.find(was->first);
+      if (still == owned.children.end()) continue;
+      const bool had_parts = inner.is_structured() && !inner.empty();
+      prune_unowned(schema.field(key), inner, was->second, still->second);
+      if (had_parts && inner.empty() && !still->second.member) continue;
     }
-    const bool had_parts = it->is_structured() && !it->empty();
-    prune_unowned(schema.field(key.substr(2)), *it, was, still->second);
-    if (had_parts && it->empty() && !still->second.member) value.erase(it);
+    codec::append_key(kept, key, std::move(inner));
   }
+  value = std::move(kept);
 }
 
 }  // namespace rage::kubeobjects

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "codec/key_finder.h"
 #include "kubeobjects/detail/items.h"
 
 namespace rage::kubeobjects {
@@ -82,7 +83,7 @@ FieldSet parse_fields(const Json& fields_v1) {
 Json render_fields(const FieldSet& set) {
   Json node = Json::object();
   if (set.member && !set.children.empty()) node["."] = Json::object();
-  for (const auto& [key, inner] : set.children) node[key] = render_fields(inner);
+  for (const auto& [key, inner] : set.children) codec::append_key(node, key, render_fields(inner));
   return node;
 }
 

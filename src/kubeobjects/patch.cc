@@ -7,6 +7,7 @@
 
 #include "base/strings.h"
 #include "codec/documents.h"
+#include "kubeobjects/detail/merge_objects.h"
 #include "kubeobjects/status.h"
 
 namespace rage::kubeobjects {
@@ -144,16 +145,12 @@ Result<Json> json_patch(const Json& document, const Json& patch) {
 
 Json merge_patch(const Json& document, const Json& patch) {
   if (!patch.is_object()) return patch;
-  Json result = document.is_object() ? document : Json::object();
-  for (const auto& [key, value] : patch.items()) {
-    if (value.is_null()) {
-      result.erase(key);
-    } else {
-      const Json* before = codec::find_key(result, key);
-      result[key] = merge_patch(before == nullptr ? Json() : *before, value);
-    }
-  }
-  return result;
+  const auto merge = [](const std::string&, const Json* before,
+                        const Json& value) -> std::optional<Json> {
+    if (value.is_null()) return std::nullopt;
+    return merge_patch(before == nullptr ? Json() : *before, value);
+  };
+  return detail::merge_objects(document.is_object() ? document : Json::object(), patch, merge);
 }
 
 }  // namespace rage::kubeobjects

@@ -47,6 +47,19 @@ TEST(MergePatch, ReplacesMergesAndRemoves) {
             R"({"a":{"c":2,"e":3},"d":[2]})");
 }
 
+// Enough keys for their places to be looked up. Order is what people see in `kubectl get -o yaml`.
+TEST(MergePatch, ManyKeysKeepTheirOrder) {
+  Json document = Json::object();
+  for (int i = 0; i < 100; ++i) document["k" + std::to_string(i)] = i;
+  Json expected = document;
+  expected.erase("k10");
+  expected["k20"] = "new";
+  expected["z"] = 1;
+  EXPECT_EQ(merge_patch(document, json_of(R"({"z":1,"k20":"new","k10":null,"absent":null})")),
+            expected);
+  EXPECT_EQ(merge_patch(json_of(R"({"k1":{"a":1},"z":0})"), document)["k1"], 1);
+}
+
 std::string pod_patched(std::string_view patch) {
   const SchemaView pod(find_builtin_type("core.v1.Pod"));
   const Json live = json_of(R"({"spec":{"containers":[{"name":"a","image":"1",
@@ -69,8 +82,39 @@ TEST(StrategicMergePatch, MergesListsByTheirKeys) {
               testing::HasSubstr(R"("containers":[{"name":"b")"));
   EXPECT_THAT(pod_patched(R"({"metadata":{"$deleteFromPrimitiveList/finalizers":["f"]}})"),
               testing::HasSubstr(R"("finalizers":["g"])"));
+  EXPECT_THAT(pod_patched(R"({"spec":{"containers":[{"$patch":"replace"},{"name":"c"}]}})"),
+              testing::HasSubstr(R"("containers":[{"name":"c"}])"));
+  EXPECT_THAT(pod_patched(R"({"metadata":{"finalizers":["g","h"]}})"),
+              testing::HasSubstr(R"("finalizers":["f","g","h"])"));
+  EXPECT_THAT(pod_patched(R"({"spec":{"$retainKeys":["containers","hostname"],"hostname":"h"}})"),
+              testing::EndsWith(R"({"name":"b","image":"2"}],"hostname":"h"},)"
+                                R"("metadata":{"finalizers":["f","g"]}})"));
   EXPECT_THAT(pod_patched(R"({"spec":{"containers":[{"image":"9"}]}})"),
               testing::HasSubstr("merge key"));
+}
+
+// A port may be there for TCP and for UDP; a patch tells them apart by its number alone.
+TEST(StrategicMergePatch, DeletesEveryItemOfItsKey) {
+  const SchemaView service(find_builtin_type("core.v1.Service"));
+  const Json live = json_of(R"({"spec":{"ports":[{"port":53,"protocol":"UDP"},{"port":80},
+      {"port":53,"protocol":"TCP"}]}})");
+  const auto result = strategic_merge_patch(
+      service, live, json_of(R"({"spec":{"ports":[{"port":53,"$patch":"delete"}]}})"));
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->dump(), R"({"spec":{"ports":[{"port":80}]}})");
+}
+
+TEST(StrategicMergePatch, WhatAnOrderDoesNotNameStaysBehindWhatItFollowed) {
+  const SchemaView pod(find_builtin_type("core.v1.Pod"));
+  const Json live =
+      json_of(R"({"spec":{"containers":[{"name":"a"},{"name":"b"},{"name":"c"},{"name":"d"}]}})");
+  const auto result = strategic_merge_patch(
+      pod, live, json_of(R"({"spec":{"$setElementOrder/containers":[{"name":"d"},{"name":"a"},
+      {"name":"new"}],"containers":[{"name":"new"}]}})"));
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(
+      result->dump(),
+      R"({"spec":{"containers":[{"name":"d"},{"name":"b"},{"name":"c"},{"name":"a"},{"name":"new"}]}})");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "base/base64.h"
 #include "base/strings.h"
+#include "codec/key_finder.h"
 #include "kubeobjects/detail/protobuf_types.h"
 #include "kubeobjects/detail/protobuf_wire.h"
 #include "kubeobjects/status.h"
@@ -157,9 +158,7 @@ class Decoder final {
     }
     for (auto& [field, entries] : maps) {
       Json made = Json::object();
-      // Each key comes once; a Json object would look through all the others for it.
-      auto& pairs = made.get_ref<Json::object_t&>();
-      for (auto& [key, value] : entries) pairs.emplace_back(key, std::move(value));
+      for (auto& [key, value] : entries) codec::append_key(made, key, std::move(value));
       object[std::string(field->name)] = std::move(made);
     }
     complete(message, object);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "codec/key_finder.h"
 #include "kubeobjects/canonical_quantity.h"
 
 namespace rage::kubeobjects {
@@ -171,7 +172,7 @@ class Checker final {
         }
         continue;
       }
-      if (!is_left_out(schema, key, item)) kept[key] = std::move(item);
+      if (!is_left_out(schema, key, item)) codec::append_key(kept, key, std::move(item));
     }
     value = std::move(kept);
     const Json* properties = schema.keyword("properties");

@@ -1,8 +1,12 @@
 #include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "kubeobjects/detail/merge_objects.h"
 #include "kubeobjects/patch.h"
 #include "kubeobjects/status.h"
 
@@ -23,88 +27,122 @@ Json without(Json object, std::string_view key) {
   return object;
 }
 
-Json::iterator find_item(Json& list, std::string_view merge_key, const Json& wanted) {
-  return std::ranges::find_if(list, [&](const Json& item) {
-    const Json* value = codec::find_key(item, merge_key);
-    return value != nullptr && *value == wanted;
-  });
+// What tells items of a list apart; none: an item without its merge key.
+std::optional<std::string> identity_of(const Json& item, std::string_view merge_key) {
+  if (merge_key.empty()) return codec::render_json(item);
+  const Json* key = codec::find_key(item, merge_key);
+  return key == nullptr ? std::nullopt : std::optional(codec::render_json(*key));
 }
 
-Result<void> merge_item(const SchemaView& items, std::string_view merge_key, Json& list,
+// The items of a list whose identity is known, while it changes.
+class ItemList final {
+ public:
+  ItemList(const Json& list, std::string_view merge_key) {
+    for (const Json& item : list) add(identity_of(item, merge_key), item);
+  }
+
+  // The first of those alike; null if there is none.
+  Json* find(const std::string& identity) {
+    const auto found = places_.find(identity);
+    return found == places_.end() ? nullptr : &*items_[found->second.front()];
+  }
+  void add(const std::optional<std::string>& identity, Json item) {
+    if (identity) places_[*identity].push_back(items_.size());
+    items_.emplace_back(std::move(item));
+  }
+  void remove(const std::string& identity) {
+    const auto found = places_.find(identity);
+    if (found == places_.end()) return;
+    for (const std::size_t place : found->second) items_[place].reset();
+    places_.erase(found);
+  }
+  Json take() {
+    Json list = Json::array();
+    for (std::optional<Json>& item : items_) {
+      if (item) list.push_back(*std::move(item));
+    }
+    return list;
+  }
+
+ private:
+  std::vector<std::optional<Json>> items_;
+  std::map<std::string, std::vector<std::size_t>> places_;
+};
+
+Result<void> merge_item(const SchemaView& items, std::string_view merge_key, ItemList& list,
                         const Json& change) {
-  const Json* key = codec::find_key(change, merge_key);
-  if (key == nullptr) {
+  const auto identity = identity_of(change, merge_key);
+  if (!identity) {
     return fail(status_error({.http_status = 500},
                              fmt::format("map: {} does not contain declared merge key: {}",
                                          codec::render_json(change), merge_key)));
   }
-  const auto it = find_item(list, merge_key, *key);
   if (directive_of(change) == "delete") {
-    if (it != list.end()) list.erase(it);
+    list.remove(*identity);
     return {};
   }
-  if (directive_of(change) == "replace" || it == list.end()) {
+  Json* const before = list.find(*identity);
+  if (directive_of(change) == "replace" || before == nullptr) {
     ASSIGN_OR_RETURN(Json fresh, merge_object(items, Json::object(), without(change, "$patch")));
-    if (it == list.end()) {
-      list.push_back(std::move(fresh));
+    if (before == nullptr) {
+      list.add(identity, std::move(fresh));
     } else {
-      *it = std::move(fresh);
+      *before = std::move(fresh);
     }
     return {};
   }
-  ASSIGN_OR_RETURN(*it, merge_object(items, *it, change));
+  ASSIGN_OR_RETURN(*before, merge_object(items, *before, change));
   return {};
 }
 
-Result<Json> merge_list(const SchemaView& schema, Json target, const Json& patch) {
+Result<Json> merge_list(const SchemaView& schema, const Json& target, const Json& patch) {
   if (!schema.patch_merges()) return patch;
   const std::string_view merge_key = schema.patch_merge_key();
-  if (merge_key.empty()) {  // A set of plain values.
-    for (const Json& value : patch) {
-      if (std::ranges::count(target, value) == 0) target.push_back(value);
-    }
-    return target;
-  }
-  const bool replaces = std::ranges::any_of(patch, [](const Json& item) {
+  const bool replaces = !merge_key.empty() && std::ranges::any_of(patch, [](const Json& item) {
     return item.is_object() && item.size() == 1 && directive_of(item) == "replace";
   });
-  if (replaces) target = Json::array();
+  ItemList list(replaces ? Json::array() : target, merge_key);
   for (const Json& change : patch) {
+    if (merge_key.empty()) {  // A set of plain values.
+      const auto identity = identity_of(change, merge_key);
+      if (list.find(*identity) == nullptr) list.add(identity, change);
+      continue;
+    }
     if (replaces && directive_of(change) == "replace" && change.size() == 1) continue;
-    RETURN_IF_ERROR(merge_item(schema.items(), merge_key, target, change));
+    RETURN_IF_ERROR(merge_item(schema.items(), merge_key, list, change));
   }
-  return target;
-}
-
-bool is_item(const Json& item, std::string_view merge_key, const Json& wanted) {
-  if (merge_key.empty()) return item == wanted;
-  const Json* have = codec::find_key(item, merge_key);
-  const Json* want = codec::find_key(wanted, merge_key);
-  return have != nullptr && want != nullptr && *have == *want;
+  return list.take();
 }
 
 // What `order` names comes in its order; what it does not name stays behind what it followed.
 Json ordered(const SchemaView& schema, const Json& list, const Json& order) {
   const std::string_view merge_key = schema.patch_merge_key();
-  const auto is_named = [&](const Json& item) {
-    return std::ranges::any_of(
-        order, [&](const Json& wanted) { return is_item(item, merge_key, wanted); });
-  };
+  std::map<std::string, std::vector<const Json*>> named;
+  for (const Json& wanted : order) {
+    if (const auto identity = identity_of(wanted, merge_key)) named[*identity];
+  }
+  std::vector<bool> is_named;
+  for (const Json& item : list) {
+    const auto identity = identity_of(item, merge_key);
+    const auto found = identity ? named.find(*identity) : named.end();
+    is_named.push_back(found != named.end());
+    if (found != named.end()) found->second.push_back(&item);
+  }
   Json result = Json::array();
   std::size_t at = 0;
   const auto take_unnamed = [&] {
-    while (at < list.size() && !is_named(list[at])) result.push_back(list[at++]);
+    while (at < list.size() && !is_named[at]) result.push_back(list[at++]);
   };
   take_unnamed();
   for (const Json& wanted : order) {
-    for (const Json& item : list) {
-      if (is_item(item, merge_key, wanted)) result.push_back(item);
+    if (const auto identity = identity_of(wanted, merge_key)) {
+      for (const Json* const item : std::exchange(named[*identity], {})) result.push_back(*item);
     }
     if (at < list.size()) ++at;
     take_unnamed();
   }
   for (; at < list.size(); ++at) {
-    if (!is_named(list[at])) result.push_back(list[at]);
+    if (!is_named[at]) result.push_back(list[at]);
   }
   return result;
 }
@@ -120,11 +158,9 @@ void apply_list_directives(const SchemaView& schema, const Json& patch, Json& re
     if (order) {
       *it = ordered(schema.field(field), *it, value);
     } else {
-      Json kept = Json::array();
-      for (const Json& item : *it) {
-        if (std::ranges::count(value, item) == 0) kept.push_back(item);
-      }
-      *it = std::move(kept);
+      ItemList kept(*it, {});
+      for (const Json& item : value) kept.remove(codec::render_json(item));
+      *it = kept.take();
     }
   }
 }
@@ -132,37 +168,41 @@ void apply_list_directives(const SchemaView& schema, const Json& patch, Json& re
 void retain_keys(const Json& patch, Json& result) {
   const Json* retained = codec::find_key(patch, "$retainKeys");
   if (retained == nullptr || !retained->is_array()) return;
+  std::set<std::string> names;
+  for (const Json& name : *retained) {
+    if (name.is_string()) names.insert(name.get<std::string>());
+  }
   Json kept = Json::object();
-  for (const auto& [key, value] : result.items()) {
-    if (std::ranges::count(*retained, Json(key)) > 0) kept[key] = value;
+  for (auto& [key, value] : result.get_ref<Json::object_t&>()) {
+    if (names.contains(key)) codec::append_key(kept, key, std::move(value));
   }
   result = std::move(kept);
+}
+
+Result<Json> merge_field(const SchemaView& field, const Json* before, const Json& value) {
+  if (value.is_object()) return merge_object(field, before == nullptr ? Json() : *before, value);
+  if (!value.is_array()) return value;
+  return merge_list(field, before != nullptr && before->is_array() ? *before : Json::array(),
+                    value);
 }
 
 Result<Json> merge_object(const SchemaView& schema, const Json& target, const Json& patch) {
   if (directive_of(patch) == "replace") return without(patch, "$patch");
   if (directive_of(patch) == "delete") return Json::object();
-  Json result = target.is_object() ? target : Json::object();
-  retain_keys(patch, result);
-  for (const auto& [key, value] : patch.items()) {
-    if (key.starts_with('$')) continue;
-    if (value.is_null() || (value.is_object() && directive_of(value) == "delete")) {
-      result.erase(key);
-      continue;
-    }
-    const SchemaView field = schema.field(key);
-    const Json* before = codec::find_key(result, key);
-    if (value.is_object()) {
-      ASSIGN_OR_RETURN(Json merged, merge_object(field, before ? *before : Json(), value));
-      result[key] = std::move(merged);
-    } else if (value.is_array()) {
-      const bool list = before != nullptr && before->is_array();
-      ASSIGN_OR_RETURN(Json merged, merge_list(field, list ? *before : Json::array(), value));
-      result[key] = std::move(merged);
-    } else {
-      result[key] = value;
-    }
-  }
+  Json kept = target.is_object() ? target : Json::object();
+  retain_keys(patch, kept);
+  Result<void> outcome;
+  const auto merge = [&](const std::string& key, const Json* before,
+                         const Json& value) -> std::optional<Json> {
+    if (key.starts_with('$')) return before == nullptr ? std::nullopt : std::optional(*before);
+    if (value.is_null() || directive_of(value) == "delete") return std::nullopt;
+    auto merged = merge_field(schema.field(key), before, value);
+    if (merged) return *std::move(merged);
+    outcome = std::unexpected(std::move(merged).error());
+    return std::nullopt;
+  };
+  Json result = detail::merge_objects(kept, patch, merge);
+  RETURN_IF_ERROR(outcome);
   apply_list_directives(schema, patch, result);
   return result;
 }

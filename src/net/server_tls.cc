@@ -7,7 +7,7 @@
 #include <exception>
 #include <utility>
 
-#include "net/tls_context.h"
+#include "net/detail/tls_settings.h"
 #include "obs/log.h"
 
 namespace rage::net::detail {
@@ -15,18 +15,6 @@ namespace {
 
 namespace ssl = boost::asio::ssl;
 using boost::system::error_code;
-
-// RFC 7301. We speak HTTP/1.1 and nothing else; who offers something else only may try it anyway.
-int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
-                    const unsigned char* offered, unsigned int offered_size, void*) {
-  static constexpr unsigned char kOurs[] = "\x08http/1.1";
-  unsigned char* chosen = nullptr;
-  const int found =
-      SSL_select_next_proto(&chosen, out_size, kOurs, sizeof(kOurs) - 1, offered, offered_size);
-  if (found != OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_NOACK;
-  *out = chosen;
-  return SSL_TLSEXT_ERR_OK;
-}
 
 std::unexpected<Error> refused(std::string_view what, const error_code& error) {
   return fail(ErrorCode::kInvalidArgument, "the server's {} is not usable: {}", what,
@@ -39,13 +27,7 @@ Result<std::shared_ptr<ssl::context>> make_tls_context(const ServerCertificate& 
   try {
     auto context = std::make_shared<ssl::context>(ssl::context::tls_server);
     SSL_CTX* native = context->native_handle();
-    SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
-    SSL_CTX_set_options(native, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET);
-    SSL_CTX_set_num_tickets(native, 0);
-    SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS);  // Most connections idle.
-    SSL_CTX_set_cipher_list(native, kCiphersOfTls12);
-    SSL_CTX_set_alpn_select_cb(native, choose_protocol, nullptr);
+    set_up_server(native, kHttp1);  // HTTP/1.1 and nothing else.
     error_code error;
     context->use_certificate_chain(boost::asio::buffer(certificate.chain_pem), error);
     if (error) return refused("certificate", error);

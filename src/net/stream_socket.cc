@@ -47,8 +47,23 @@ std::string StreamSocket::server_name() const {
   return name == nullptr ? std::string() : std::string(name);
 }
 
+void StreamSocket::on_ready(Readiness readiness) {
+  // A TLS handshake reads by writing.
+  if (readiness.readable || secure()) readable_ = true;
+  if (readiness.peer_closed) peer_closed_ = true;
+}
+
 StreamSocket::Read StreamSocket::read(std::span<char> into) {
-  if (tls_ != nullptr) return read_tls(into);
+  const Read got = secure() ? read_tls(into) : read_plain(into);
+  // A short read has emptied the socket, and whatever comes next announces itself. Not so if TLS
+  // holds something back, or the end was announced already.
+  const bool emptied =
+      got.status == Status::kOk && got.bytes < into.size() && !secure() && !peer_closed_;
+  if (got.status == Status::kWouldBlock || emptied) readable_ = false;
+  return got;
+}
+
+StreamSocket::Read StreamSocket::read_plain(std::span<char> into) {
   const ssize_t got = ::recv(fd_, into.data(), into.size(), 0);
   if (got > 0) return {.status = Status::kOk, .bytes = static_cast<std::size_t>(got)};
   if (got == 0) return {.status = Status::kEnd};
@@ -88,7 +103,10 @@ std::ptrdiff_t StreamSocket::write_some(std::string_view bytes) {
 bool StreamSocket::flush() {
   while (sent_ < out_.size()) {
     const std::ptrdiff_t sent = write_some(std::string_view(out_).substr(sent_));
-    if (sent < 0) return false;
+    if (sent < 0) {
+      readable_ = peer_closed_ = true;
+      return false;
+    }
     if (sent == 0) break;
     sent_ += static_cast<std::size_t>(sent);
   }
@@ -114,6 +132,7 @@ void StreamSocket::close() {
   ::close(std::exchange(fd_, -1));
   std::string().swap(out_);
   sent_ = 0;
+  readable_ = false;
 }
 
 void StreamSocket::reset() {

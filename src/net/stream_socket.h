@@ -1,4 +1,4 @@
-// A connected TCP socket that never blocks, with TLS or without, and the bytes that wait to leave.
+// A TCP socket that never blocks, with TLS or without, and the bytes that wait to leave.
 #pragma once
 
 #include <openssl/types.h>
@@ -8,6 +8,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "net/event_loop.h"
 
 namespace rage::net {
 
@@ -33,12 +35,18 @@ class StreamSocket final {
   std::string_view protocol() const;
   std::string server_name() const;  // That the client asked for; empty: none.
 
+  // What the loop tells of it, to be passed on before anything else is done about it.
+  void on_ready(Readiness readiness);
+  // As far as it is known: read() may find something; the peer sends nothing after that.
+  bool readable() const { return readable_; }
+  bool peer_closed() const { return peer_closed_; }
   // kOk: at least one byte.
   Read read(std::span<char> into);
   // Where what is to be sent is appended; flush() sends it.
   std::string& out() { return out_; }
   std::size_t queued() const { return out_.size() - sent_; }
-  // Sends what the kernel takes. False: the connection is broken.
+  // Sends what the kernel takes. False: the connection is broken; what the peer said before may
+  // still be read.
   bool flush();
   void shut_down_sending();
   void close();
@@ -46,6 +54,7 @@ class StreamSocket final {
   void reset();
 
  private:
+  Read read_plain(std::span<char> into);
   Read read_tls(std::span<char> into);
   // Bytes taken; 0: none for now; -1: broken.
   std::ptrdiff_t write_some(std::string_view bytes);
@@ -54,6 +63,8 @@ class StreamSocket final {
   SSL* tls_;
   std::string out_;
   std::size_t sent_ = 0;  // Of out_.
+  bool readable_ = false;
+  bool peer_closed_ = false;
 };
 
 }  // namespace rage::net

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/strings.h"
+#include "net/detail/tls_settings.h"
 
 namespace rage::net {
 namespace {
@@ -16,17 +17,6 @@ namespace {
 using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
 using OwnCertificate = std::unique_ptr<X509, decltype(&X509_free)>;
 using PrivateKey = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
-
-int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
-                    const unsigned char* offered, unsigned int offered_size, void*) {
-  static constexpr unsigned char kOurs[] = "\x02h2\x08http/1.1";
-  unsigned char* chosen = nullptr;
-  const int found =
-      SSL_select_next_proto(&chosen, out_size, kOurs, sizeof(kOurs) - 1, offered, offered_size);
-  if (found != OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_NOACK;
-  *out = chosen;
-  return SSL_TLSEXT_ERR_OK;
-}
 
 Bio reader(const std::string& pem) {
   return {BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), &BIO_free};
@@ -53,15 +43,6 @@ bool use_key(SSL_CTX* context, const std::string& pem) {
   return key && SSL_CTX_use_PrivateKey(context, key.get()) == 1;
 }
 
-void set_up(SSL_CTX* context) {
-  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET);
-  SSL_CTX_set_num_tickets(context, 0);
-  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_cipher_list(context, kCiphersOfTls12);
-  SSL_CTX_set_alpn_select_cb(context, choose_protocol, nullptr);
-}
-
 }  // namespace
 
 Result<std::shared_ptr<TlsContext>> TlsContext::create(
@@ -71,7 +52,7 @@ Result<std::shared_ptr<TlsContext>> TlsContext::create(
     SSL_CTX* const context = SSL_CTX_new(TLS_server_method());
     if (context == nullptr) return fail(ErrorCode::kResourceExhausted, "no memory for TLS");
     made->contexts_.emplace(hostname, context);
-    set_up(context);
+    detail::set_up_server(context, detail::kHttp2OrHttp1);
     const bool usable = use_chain(context, certificate.chain_pem) &&
                         use_key(context, certificate.key_pem) &&
                         SSL_CTX_check_private_key(context) == 1;

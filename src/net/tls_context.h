@@ -12,9 +12,6 @@
 
 namespace rage::net {
 
-// TLS 1.3 has its own list, all of it good.
-inline constexpr const char* kCiphersOfTls12 = "ECDHE+AESGCM:ECDHE+CHACHA20";
-
 // Immutable, shared by all threads. TLS 1.2 or newer, forward secrecy, no renegotiation.
 class TlsContext final {
  public:

@@ -50,15 +50,13 @@ void Connection::on_silence() {
 
 void Connection::on_ready(net::Readiness readiness) {
   if (!socket_.open()) return;
-  // A TLS handshake reads by writing.
-  if (readiness.readable || socket_.secure()) readable_ = true;
-  if (readiness.peer_closed) peer_closed_ = true;
+  socket_.on_ready(readiness);
   read();
   if (socket_.open() && readiness.writable) parts_.loop.flush_later(*this);
 }
 
 void Connection::read() {
-  for (int reads = 0; readable_; ++reads) {
+  for (int reads = 0; socket_.readable(); ++reads) {
     if (reads == net::kReadsMax) return parts_.loop.flush_later(*this);  // Others first.
     if (!read_once()) return;
   }
@@ -70,7 +68,6 @@ bool Connection::read_once() {
   const net::StreamSocket::Read got = socket_.read(scratch);
   switch (got.status) {
     case net::StreamSocket::Status::kWouldBlock:
-      readable_ = false;
       return false;
     case net::StreamSocket::Status::kEnd:
     case net::StreamSocket::Status::kError:
@@ -79,8 +76,6 @@ bool Connection::read_once() {
     case net::StreamSocket::Status::kOk:
       break;
   }
-  // A short read has emptied the socket, and whatever comes next announces itself.
-  if (got.bytes < scratch.size() && !socket_.secure() && !peer_closed_) readable_ = false;
   pinged_ = false;
   if (parts_.timeouts.ping_after.count() > 0) {
     silence_.expire_after(parts_.timeouts.ping_after);
@@ -96,7 +91,7 @@ bool Connection::read_once() {
 void Connection::on_flush() {
   if (!socket_.open()) return;
   write();
-  if (socket_.open() && readable_) read();
+  if (socket_.open() && socket_.readable()) read();
 }
 
 void Connection::write() {

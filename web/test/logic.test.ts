@@ -1,5 +1,6 @@
-// What the page decides without a browser; run by Node (tests/web/CMakeLists.txt).
+// What the page decides without a browser; run by Node, 18 or newer (tests/integration/CMakeLists.txt).
 import assert from "node:assert/strict";
+import { webcrypto } from "node:crypto";
 import test from "node:test";
 import { parseInline, parseMarkdown, safeUrl } from "../src/markdown";
 import { readConfig } from "../src/config";
@@ -174,8 +175,9 @@ test("a translation lays its texts over ours", () => {
 test("a trace is named as W3C Trace Context has it, and never by zeros", () => {
   const zero = newTrace((bytes) => void bytes.fill(0));
   assert.equal(zero.parent, `00-${"0".repeat(31)}1-${"0".repeat(15)}1-01`);
-  const trace = newTrace();
+  const random = (bytes: Uint8Array): void => void webcrypto.getRandomValues(bytes);  // Not global in Node 18.
+  const trace = newTrace(random);
   assert.ok(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/.test(trace.parent), trace.parent);
   assert.equal(trace.parent.slice(3, 35), trace.id);
-  assert.ok(newTrace().id !== trace.id);
+  assert.ok(newTrace(random).id !== trace.id);
 });

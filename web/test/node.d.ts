@@ -6,6 +6,9 @@ declare module "node:assert/strict" {
   const assert: { equal: typeof equal; deepEqual: typeof deepEqual; ok: typeof ok };
   export default assert;
 }
+declare module "node:crypto" {
+  const webcrypto: Crypto;
+}
 declare module "node:test" {
   export default function test(name: string, body: () => void): void;
 }

@@ -83,8 +83,6 @@ class Http1Upstream final : public net::IoHandler, public UpstreamStream {
   Framing::Kind request_framing_ = Framing::Kind::kNone;
   Phase phase_ = Phase::kIdle;
   bool connecting_ = true;
-  bool readable_ = false;
-  bool peer_closed_ = false;
   bool paused_ = false;
   bool head_request_ = false;
   bool keep_alive_ = false;

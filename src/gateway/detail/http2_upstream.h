@@ -64,8 +64,6 @@ class Http2Upstream final : public net::IoHandler {
   std::vector<std::unique_ptr<Http2UpstreamStream>> unsent_;  // Opened; without a head yet.
   std::vector<std::int32_t> drained_;
   bool connecting_ = true;
-  bool readable_ = false;
-  bool peer_closed_ = false;
   bool going_away_ = false;
   bool served_ = false;
   bool closed_ = false;

@@ -106,8 +106,6 @@ class ServerConnection final : public net::IoHandler {
   std::string pending_;  // Read, not yet used.
   net::Timer read_timer_;
   net::Timer write_timer_;
-  bool readable_ = true;  // As far as we know.
-  bool peer_closed_ = false;
   bool stalled_input_ = false;  // pending_ needs more behind it before it is worth another look.
   bool closing_ = false;
   bool shut_ = false;

@@ -53,10 +53,8 @@ class Connection final : public net::IoHandler {
   const std::shared_ptr<const void> keep_;
   net::StreamSocket socket_;
   const std::unique_ptr<Http2Session> session_;
-  net::Timer silence_;    // Nothing was read.
-  net::Timer stuck_;      // Nothing could be written.
-  bool readable_ = true;  // As far as we know.
-  bool peer_closed_ = false;
+  net::Timer silence_;  // Nothing was read.
+  net::Timer stuck_;    // Nothing could be written.
   bool greeted_ = false;
   bool pinged_ = false;
   bool draining_ = false;

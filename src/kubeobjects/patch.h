@@ -16,8 +16,8 @@ Result<Json> json_patch(const Json& document, const Json& patch);
 Json merge_patch(const Json& document, const Json& patch);
 
 // Lists merge by the keys that `schema` says; $patch, $retainKeys, $setElementOrder and
-// $deleteFromPrimitiveList are understood. A list item without its merge
-// key is a 500, as on the real server.
+// $deleteFromPrimitiveList are understood. A list item without its merge key is a 500, as on the
+// real server, and so is an order that lacks what the patch has.
 Result<Json> strategic_merge_patch(const SchemaView& schema, const Json& document,
                                    const Json& patch);
 

@@ -86,9 +86,14 @@ TEST(StrategicMergePatch, MergesListsByTheirKeys) {
               testing::HasSubstr(R"("containers":[{"name":"c"}])"));
   EXPECT_THAT(pod_patched(R"({"metadata":{"finalizers":["g","h"]}})"),
               testing::HasSubstr(R"("finalizers":["f","g","h"])"));
+  EXPECT_THAT(pod_patched(R"({"metadata":{"finalizers":["h","f"]}})"),
+              testing::HasSubstr(R"("finalizers":["h","f","g"])"));
   EXPECT_THAT(pod_patched(R"({"spec":{"$retainKeys":["containers","hostname"],"hostname":"h"}})"),
               testing::EndsWith(R"({"name":"b","image":"2"}],"hostname":"h"},)"
                                 R"("metadata":{"finalizers":["f","g"]}})"));
+  EXPECT_THAT(pod_patched(R"({"spec":{"$setElementOrder/containers":[{"name":"b"}],
+      "containers":[{"name":"a","image":"9"}]}})"),
+              testing::HasSubstr("doesn't match $setElementOrder list"));
   EXPECT_THAT(pod_patched(R"({"spec":{"containers":[{"image":"9"}]}})"),
               testing::HasSubstr("merge key"));
 }
@@ -104,7 +109,7 @@ TEST(StrategicMergePatch, DeletesEveryItemOfItsKey) {
   EXPECT_EQ(result->dump(), R"({"spec":{"ports":[{"port":80}]}})");
 }
 
-TEST(StrategicMergePatch, WhatAnOrderDoesNotNameStaysBehindWhatItFollowed) {
+TEST(StrategicMergePatch, WhatAnOrderDoesNotNameStaysBeforeWhatItWasBefore) {
   const SchemaView pod(find_builtin_type("core.v1.Pod"));
   const Json live =
       json_of(R"({"spec":{"containers":[{"name":"a"},{"name":"b"},{"name":"c"},{"name":"d"}]}})");
@@ -114,7 +119,7 @@ TEST(StrategicMergePatch, WhatAnOrderDoesNotNameStaysBehindWhatItFollowed) {
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_EQ(
       result->dump(),
-      R"({"spec":{"containers":[{"name":"d"},{"name":"b"},{"name":"c"},{"name":"a"},{"name":"new"}]}})");
+      R"({"spec":{"containers":[{"name":"b"},{"name":"c"},{"name":"d"},{"name":"a"},{"name":"new"}]}})");
 }
 
 }  // namespace

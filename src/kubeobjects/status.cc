@@ -83,7 +83,7 @@ Json render_status(const StatusFacts& facts, std::string_view message) {
   status["metadata"] = Json::object();
   status["status"] = "Failure";
   status["message"] = message;
-  status["reason"] = facts.reason;
+  if (!facts.reason.empty()) status["reason"] = facts.reason;
   if (!details.empty() || facts.details_always) status["details"] = std::move(details);
   status["code"] = facts.http_status;
   return status;

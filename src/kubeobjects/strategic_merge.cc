@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/strings.h"
 #include "kubeobjects/detail/merge_objects.h"
 #include "kubeobjects/patch.h"
 #include "kubeobjects/status.h"
@@ -95,59 +96,111 @@ Result<void> merge_item(const SchemaView& items, std::string_view merge_key, Ite
   return {};
 }
 
-Result<Json> merge_list(const SchemaView& schema, const Json& target, const Json& patch) {
-  if (!schema.patch_merges()) return patch;
-  const std::string_view merge_key = schema.patch_merge_key();
-  const bool replaces = !merge_key.empty() && std::ranges::any_of(patch, [](const Json& item) {
-    return item.is_object() && item.size() == 1 && directive_of(item) == "replace";
-  });
-  ItemList list(replaces ? Json::array() : target, merge_key);
-  for (const Json& change : patch) {
-    if (merge_key.empty()) {  // A set of plain values.
-      const auto identity = identity_of(change, merge_key);
-      if (list.find(*identity) == nullptr) list.add(identity, change);
-      continue;
-    }
-    if (replaces && directive_of(change) == "replace" && change.size() == 1) continue;
-    RETURN_IF_ERROR(merge_item(schema.items(), merge_key, list, change));
+// Where each identity comes first.
+std::map<std::string, std::size_t> places_in(const Json& list, std::string_view merge_key) {
+  std::map<std::string, std::size_t> places;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (const auto identity = identity_of(list[i], merge_key)) places.emplace(*identity, i);
   }
-  return list.take();
+  return places;
 }
 
-// What `order` names comes in its order; what it does not name stays behind what it followed.
-Json ordered(const SchemaView& schema, const Json& list, const Json& order) {
-  const std::string_view merge_key = schema.patch_merge_key();
-  std::map<std::string, std::vector<const Json*>> named;
-  for (const Json& wanted : order) {
-    if (const auto identity = identity_of(wanted, merge_key)) named[*identity];
+struct Placed {
+  std::size_t rank = 0;               // Among its like,
+  std::size_t at = 0;                 // then in the list.
+  std::optional<std::size_t> was_at;  // Before the patch.
+};
+
+// What `order` names comes in its order, all else as it was in `live`. Between the two lists, what
+// was before another stays before it; what was not there comes as early as it can.
+Json ordered(std::string_view merge_key, const Json& list, const Json& order, const Json& live) {
+  const auto asked = places_in(order, merge_key);
+  const auto was = places_in(live, merge_key);
+  std::vector<Placed> named;
+  std::vector<Placed> others;
+  for (std::size_t at = 0; at < list.size(); ++at) {
+    const std::string identity = identity_of(list[at], merge_key).value_or("");
+    const auto before = was.find(identity);
+    Placed placed{.rank = live.size(), .at = at, .was_at = std::nullopt};
+    if (before != was.end()) placed.was_at = placed.rank = before->second;
+    const auto wanted = asked.find(identity);
+    if (wanted != asked.end()) placed.rank = wanted->second;
+    (wanted != asked.end() ? named : others).push_back(placed);
   }
-  std::vector<bool> is_named;
-  for (const Json& item : list) {
-    const auto identity = identity_of(item, merge_key);
-    const auto found = identity ? named.find(*identity) : named.end();
-    is_named.push_back(found != named.end());
-    if (found != named.end()) found->second.push_back(&item);
-  }
+  const auto by_rank = [](const Placed& placed) { return std::pair(placed.rank, placed.at); };
+  std::ranges::sort(named, {}, by_rank);
+  std::ranges::sort(others, {}, by_rank);
   Json result = Json::array();
-  std::size_t at = 0;
-  const auto take_unnamed = [&] {
-    while (at < list.size() && !is_named[at]) result.push_back(list[at++]);
+  auto other = others.begin();
+  const auto goes_before = [&](const Placed& next) {
+    return other != others.end() && other->was_at && next.was_at && *other->was_at < *next.was_at;
   };
-  take_unnamed();
-  for (const Json& wanted : order) {
-    if (const auto identity = identity_of(wanted, merge_key)) {
-      for (const Json* const item : std::exchange(named[*identity], {})) result.push_back(*item);
-    }
-    if (at < list.size()) ++at;
-    take_unnamed();
+  for (const Placed& next : named) {
+    while (goes_before(next)) result.push_back(list[(other++)->at]);
+    result.push_back(list[next.at]);
   }
-  for (; at < list.size(); ++at) {
-    if (!is_named[at]) result.push_back(list[at]);
-  }
+  for (; other != others.end(); ++other) result.push_back(list[other->at]);
   return result;
 }
 
-void apply_list_directives(const SchemaView& schema, const Json& patch, Json& result) {
+Result<Json> merge_list(const SchemaView& schema, const Json& live, const Json& patch) {
+  if (!schema.patch_merges()) return patch;
+  const std::string_view merge_key = schema.patch_merge_key();
+  const auto is_replace = [&](const Json& item) {
+    return !merge_key.empty() && item.is_object() && item.size() == 1 &&
+           directive_of(item) == "replace";
+  };
+  ItemList list(std::ranges::any_of(patch, is_replace) ? Json::array() : live, merge_key);
+  for (const Json& change : patch) {
+    if (is_replace(change)) continue;
+    if (merge_key.empty()) {  // A set of plain values.
+      const auto identity = identity_of(change, merge_key);
+      if (list.find(*identity) == nullptr) list.add(identity, change);
+    } else {
+      RETURN_IF_ERROR(merge_item(schema.items(), merge_key, list, change));
+    }
+  }
+  return ordered(merge_key, list.take(), patch, live);
+}
+
+std::string words_of(const Json& list) {
+  std::vector<std::string> words;
+  for (const Json& item : list) {
+    words.push_back(item.is_string() ? item.get<std::string>() : codec::render_json(item));
+  }
+  return "[" + join(words, " ") + "]";
+}
+
+// What a patch has of a list must be in its order of the list, one after the other.
+Result<void> check_order(std::string_view merge_key, const Json& changes, const Json& order) {
+  auto next = order.begin();
+  for (const Json& change : changes) {
+    if (!directive_of(change).empty()) continue;
+    const auto identity = identity_of(change, merge_key);
+    next = std::find_if(next, order.end(),
+                        [&](const Json& item) { return identity_of(item, merge_key) == identity; });
+    if (next != order.end()) continue;
+    return fail(status_error({.http_status = 500},
+                             fmt::format("The order in patch list:\n{}\n doesn't match "
+                                         "$setElementOrder list:\n{}\n",
+                                         words_of(changes), words_of(order))));
+  }
+  return {};
+}
+
+Result<void> put_in_order(const SchemaView& field, const Json* live, const Json* changes,
+                          const Json& order, Json& list) {
+  const std::string_view merge_key = field.patch_merge_key();
+  if (changes != nullptr && changes->is_array()) {
+    RETURN_IF_ERROR(check_order(merge_key, *changes, order));
+  }
+  const bool was_there = live != nullptr && live->is_array();
+  list = ordered(merge_key, list, order, was_there ? *live : Json::array());
+  return {};
+}
+
+Result<void> apply_list_directives(const SchemaView& schema, const Json& live, const Json& patch,
+                                   Json& result) {
   for (const auto& [key, value] : patch.items()) {
     if (!value.is_array()) continue;
     const bool order = key.starts_with(kOrderPrefix);
@@ -156,13 +209,15 @@ void apply_list_directives(const SchemaView& schema, const Json& patch, Json& re
     const auto it = result.find(field);
     if (it == result.end() || !it->is_array()) continue;
     if (order) {
-      *it = ordered(schema.field(field), *it, value);
+      RETURN_IF_ERROR(put_in_order(schema.field(field), codec::find_key(live, field),
+                                   codec::find_key(patch, field), value, *it));
     } else {
       ItemList kept(*it, {});
       for (const Json& item : value) kept.remove(codec::render_json(item));
       *it = kept.take();
     }
   }
+  return {};
 }
 
 void retain_keys(const Json& patch, Json& result) {
@@ -203,7 +258,7 @@ Result<Json> merge_object(const SchemaView& schema, const Json& target, const Js
   };
   Json result = detail::merge_objects(kept, patch, merge);
   RETURN_IF_ERROR(outcome);
-  apply_list_directives(schema, patch, result);
+  RETURN_IF_ERROR(apply_list_directives(schema, kept, patch, result));
   return result;
 }
 

@@ -414,6 +414,43 @@ def play_rest(player):
     play("service: external", "POST", services, {
         **headless, "metadata": {"name": "x"},
         "spec": {"type": "ExternalName", "externalName": "example.org"}})
+    dns = [{"name": "udp", "port": 53, "protocol": "UDP"}, {"name": "web", "port": 80},
+           {"name": "tcp", "port": 53, "protocol": "TCP"}]
+    play("service: a port twice", "POST", services, {
+        **headless, "metadata": {"name": "dns"}, "spec": {**headless["spec"], "ports": dns}})
+    play("strategic: change an item whose key comes twice", "PATCH", f"{services}/dns",
+         {"spec": {"ports": [{"port": 53, "targetPort": 54}]}}, content_type=STRATEGIC)
+    play("strategic: order what comes twice", "PATCH", f"{services}/dns",
+         {"spec": {"$setElementOrder/ports": [{"port": 80}, {"port": 53}]}},
+         content_type=STRATEGIC)
+    play("strategic: order with what is new and without what is there", "PATCH",
+         f"{services}/dns",
+         {"spec": {"$setElementOrder/ports": [{"port": 81}, {"port": 80}],
+                   "ports": [{"name": "new", "port": 81}]}}, content_type=STRATEGIC)
+    play("strategic: delete an item whose key comes twice", "PATCH", f"{services}/dns",
+         {"spec": {"ports": [{"port": 53, "$patch": "delete"}]}}, content_type=STRATEGIC)
+    play("strategic: replace a list", "PATCH", f"{services}/dns",
+         {"spec": {"ports": [{"$patch": "replace"}, {"name": "only", "port": 9}]}},
+         content_type=STRATEGIC)
+    values = [f"example.org/{name}" for name in "abcd"]
+    play("strategic: values", "PATCH", f"{services}/dns",
+         {"metadata": {"finalizers": values[:3]}}, content_type=STRATEGIC)
+    play("strategic: more values", "PATCH", f"{services}/dns",
+         {"metadata": {"finalizers": [values[3], values[1]]}}, content_type=STRATEGIC)
+    play("strategic: order values", "PATCH", f"{services}/dns",
+         {"metadata": {"$setElementOrder/finalizers": [values[3], values[0]]}},
+         content_type=STRATEGIC)
+    play("strategic: order values that others stand between", "PATCH", f"{services}/dns",
+         {"metadata": {"$setElementOrder/finalizers": [values[1], values[3]]}},
+         content_type=STRATEGIC)
+    play("strategic: an order without what is new", "PATCH", f"{services}/dns",
+         {"metadata": {"$setElementOrder/finalizers": [values[1]], "finalizers": ["x.org/e"]}},
+         content_type=STRATEGIC)
+    play("strategic: delete values", "PATCH", f"{services}/dns",
+         {"metadata": {"$deleteFromPrimitiveList/finalizers": [values[0], values[2], "x"]}},
+         content_type=STRATEGIC)
+    play("strategic: no more values", "PATCH", f"{services}/dns",
+         {"metadata": {"finalizers": None}}, content_type=STRATEGIC)
     for path in ("/api", "/apis/apps", "/apis/example.org", "/apis/example.org/v1",
                  "/healthz", "/apis/coordination.k8s.io"):
         play(f"discovery: {path}", "GET", path)

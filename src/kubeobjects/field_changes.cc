@@ -126,28 +126,41 @@ void compare_values(const SchemaView& schema, const Json& before, const Json& af
   }
 }
 
+// What both have comes in the order of `config`. What only `live` has comes as it is passed on the
+// way through `live` to the next item of `config` that is there.
 Json merge_lists(const SchemaView& schema, const Json& live, const Json& config) {
-  Json result = Json::array();
   const auto known = items_by_key(schema, live);
   const auto stated = items_by_key(schema, config);
-  const auto is_stated = [&](const Json& item) {
-    return stated.contains(detail::item_key(schema, item));
+  const bool merges = schema.list_kind() == ListKind::kMap;
+  Json result = Json::array();
+  auto next = config.begin();
+  // All that is stated up to what is in `live` too; its key, or none.
+  std::string shared;
+  const auto find_shared = [&] {
+    const auto at = std::find_if(next, config.end(), [&](const Json& item) {
+      return known.contains(detail::item_key(schema, item));
+    });
+    shared = at == config.end() ? "" : detail::item_key(schema, *at);
   };
-  std::size_t at = 0;
-  const auto take_others = [&] {
-    while (at < live.size() && !is_stated(live[at])) result.push_back(live[at++]);
+  const auto take_stated = [&] {
+    const auto before = known.find(detail::item_key(schema, *next));
+    result.push_back(merges && before != known.end()
+                         ? merge_applied(schema.items(), *before->second, *next)
+                         : *next);
+    ++next;
   };
-  take_others();
-  for (const Json& item : config) {
-    const auto before = known.find(detail::item_key(schema, item));
-    const bool merges = before != known.end() && schema.list_kind() == ListKind::kMap;
-    result.push_back(merges ? merge_applied(schema.items(), *before->second, item) : item);
-    if (at < live.size()) ++at;
-    take_others();
+  find_shared();
+  for (const Json& item : live) {
+    const std::string key = detail::item_key(schema, item);
+    if (!stated.contains(key)) {
+      result.push_back(item);
+    } else if (key == shared) {
+      while (detail::item_key(schema, *next) != shared) take_stated();
+      take_stated();
+      find_shared();
+    }
   }
-  for (; at < live.size(); ++at) {
-    if (!is_stated(live[at])) result.push_back(live[at]);
-  }
+  while (next != config.end()) take_stated();
   return result;
 }
 

@@ -50,10 +50,12 @@ void add_fields(const SchemaView& schema, const Json& value, FieldSet& set);
 
 void add_object(const SchemaView& schema, const Json& value, FieldSet& set) {
   for (const auto& [key, inner] : value.items()) {
-    FieldSet& child = set.children["f:" + key];
+    FieldSet child;
     const SchemaView field = schema.field(key);
     add_fields(field, inner, child);
     if (inner.is_object() && (inner.empty() || !schema.declares(key))) child.member = true;
+    // An associative list without items is nobody's.
+    if (!child.empty()) set.children.emplace("f:" + key, std::move(child));
   }
 }
 
@@ -66,7 +68,6 @@ void add_fields(const SchemaView& schema, const Json& value, FieldSet& set) {
       if (schema.list_kind() == ListKind::kMap) add_fields(schema.items(), item, child);
       child.member = true;
     }
-    if (value.empty()) set.member = true;
   } else {
     set.member = true;
   }

@@ -52,6 +52,37 @@ TEST(Apply, GivesUpOnlyWhatItsManagerStated) {
   EXPECT_FALSE((*less)["spec"].contains("nodeName"));
 }
 
+// Whose init containers run first must not depend on who applied last. As the real server has it:
+// tests/cluster/interactions.py plays 30 such applies.
+TEST(Apply, OrdersItemsAsTheLastApplierDoesAndLeavesOthersWhereTheyAre) {
+  const auto pod_of = [](std::string_view names) {
+    Json containers = Json::array();
+    for (const char name : names) containers.push_back({{"name", std::string(1, name)}});
+    return a_pod(fmt::format(R"({{"containers":{}}})", containers.dump()));
+  };
+  const auto names_in = [](const Json& pod) {
+    std::string names;
+    for (const Json& item : pod["spec"]["containers"]) names += item["name"].get<std::string>();
+    return names;
+  };
+  const auto one = applied(Json(), pod_of("abc"), "one");
+  ASSERT_TRUE(one.has_value());
+  const auto two = applied(*one, pod_of("ebd"), "two");
+  ASSERT_TRUE(two.has_value());
+  EXPECT_EQ(names_in(*two), "aebcd");
+  const auto again = applied(*two, pod_of("dcfe"), "two");
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(names_in(*again), "abdcfe");
+}
+
+TEST(FieldSets, AnAssociativeListWithoutItemsIsNobodys) {
+  const std::string text =
+      render_fields(fields_of(pod_schema(), a_pod(R"({"containers":[],"nodeSelector":{}})")))
+          .dump();
+  EXPECT_THAT(text, Not(HasSubstr("f:containers")));
+  EXPECT_THAT(text, HasSubstr("f:nodeSelector"));
+}
+
 TEST(Apply, RefusesToChangeWhatAnotherOwnsUnlessForced) {
   const Json live = *applied(Json(), a_pod(R"({"nodeName":"n"})"), "one");
   const Json config = a_pod(R"({"nodeName":"m"})");

@@ -59,10 +59,10 @@ bool is_required(const SchemaView& parent, std::string_view key) {
   return std::ranges::any_of(*required, [&](const Json& name) { return name == key; });
 }
 
-// Pointers to strings, of which an empty one means something.
-bool may_be_empty(std::string_view key) {
-  return key == "storageClassName" || key == "apiGroup" || key == "rules" || key == "endpoints" ||
-         key == "ports";
+// Pointers to strings, of which an empty one means something, and lists that Go does not leave out.
+bool may_be_empty(const SchemaView& parent, std::string_view key) {
+  if (key == "ports") return parent.declares("endpoints");
+  return key == "storageClassName" || key == "apiGroup" || key == "rules" || key == "endpoints";
 }
 
 // Goes along one document and its schema.
@@ -153,7 +153,7 @@ class Checker final {
 
   bool is_left_out(const SchemaView& schema, const std::string& key, const Json& item) const {
     if (!builtin() || schema.is_map() || !schema.declares(key)) return false;
-    if (is_required(schema, key) || may_be_empty(key)) return false;
+    if (is_required(schema, key) || may_be_empty(schema, key)) return false;
     const SchemaView field = schema.field(key);
     if (item.is_string()) return field.type() == "string" && item == "";
     if (item.is_array()) return field.type() == "array" && item.empty();

@@ -4,6 +4,7 @@ for `rage apiserver`; replies without what differs on every run."""
 import copy
 import http.client
 import json
+import random
 import re
 import ssl
 from pathlib import Path
@@ -451,6 +452,26 @@ def play_rest(player):
          content_type=STRATEGIC)
     play("strategic: no more values", "PATCH", f"{services}/dns",
          {"metadata": {"finalizers": None}}, content_type=STRATEGIC)
+    for field, spec, metadata in [
+            ("ports", {"ports": []}, {}), ("external IPs", {"externalIPs": []}, {}),
+            ("labels", {}, {"labels": {}}),
+            ("finalizers", {}, {"finalizers": []}), ("owners", {}, {"ownerReferences": []})]:
+        play(f"apply empty {field}", "PATCH", f"{services}/empty?fieldManager={field[:3]}", {
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": "empty", **metadata},
+            "spec": {**headless["spec"], **spec}}, content_type=APPLY)
+    # Where items go that some state, others state in another order, and some no longer.
+    chance = random.Random(1)
+    for step in range(30):
+        manager = chance.choice(["one", "two", "three"])
+        ports = chance.sample(range(1, 10), chance.randint(1, 6))
+        finalizers = chance.sample("abcdefg", chance.randint(0, 5))
+        play(f"apply order {step}: {manager} {ports} {''.join(finalizers)}", "PATCH",
+             f"{services}/order?fieldManager={manager}&force=true", {
+                 **headless, "metadata": {"name": "order", "finalizers": [
+                     f"example.org/{name}" for name in finalizers]},
+                 "spec": {**headless["spec"], "ports": [
+                     {"name": f"p{port}", "port": port, "protocol": "TCP"} for port in ports]}},
+             content_type=APPLY)
     for path in ("/api", "/apis/apps", "/apis/example.org", "/apis/example.org/v1",
                  "/healthz", "/apis/coordination.k8s.io"):
         play(f"discovery: {path}", "GET", path)

@@ -321,10 +321,25 @@ Result<ObjectReply> Objects::create(const Address& address, const WriteOptions& 
   });
 }
 
+namespace {
+
+// Whoever writes a whole object says whose it is.
+Result<void> check_named(const Address& address, const Json& document) {
+  if (!codec::text_at(document, {"metadata", "name"}).empty()) return {};
+  return fail(ko::bad_request(fmt::format(
+      "the name of the object ({} based on URL) was undeterminable: name must be provided",
+      address.name)));
+}
+
+}  // namespace
+
 Result<ObjectReply> Objects::update(const Address& address, const WriteOptions& options,
                                     Json body) {
   const bool scale = address.subresource == "scale";
-  if (!scale) RETURN_IF_ERROR(ko::address_document(target_of(address, options), body));
+  if (!scale) {
+    RETURN_IF_ERROR(check_named(address, body));
+    RETURN_IF_ERROR(ko::address_document(target_of(address, options), body));
+  }
   return write(address, options, [&](const Json& live) -> Result<Change> {
     if (live.is_null() && address.resource->created_by_update && address.subresource.empty()) {
       return created(address, options, std::move(body), nullptr);
@@ -381,6 +396,7 @@ Result<ObjectReply> Objects::patch(const Address& address, const WriteOptions& o
     if (scale) {
       ASSIGN_OR_RETURN(wanted, detail::with_scale(*address.resource, live, wanted));
     } else {
+      RETURN_IF_ERROR(check_named(address, wanted));
       RETURN_IF_ERROR(ko::address_document(target_of(address, options), wanted));
     }
     return updated(address, options, live, std::move(wanted), nullptr);

@@ -204,12 +204,6 @@ void namespace_defaults(Json& object) {
   fill(section(object, "spec"), "finalizers", Json::array({"kubernetes"}));
 }
 
-void pod(Json& spec) {
-  fill(spec, "restartPolicy", "Always");
-  fill(spec, "enableServiceLinks", true);
-  detail::pod_spec_defaults(spec);
-}
-
 void storage_class(Json& object) {
   fill(object, "reclaimPolicy", "Delete");
   fill(object, "volumeBindingMode", "Immediate");
@@ -242,7 +236,7 @@ const std::map<std::string, SpecDefaults, std::less<>>& of_specs() {
       {"CronJob", cron_job},
       {"Service", service},
       {"PersistentVolumeClaim", claim_defaults},
-      {"Pod", pod},
+      {"Pod", detail::pod_defaults},
       {"PersistentVolume", persistent_volume}};
   return table;
 }

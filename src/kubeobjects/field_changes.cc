@@ -42,24 +42,36 @@ std::map<std::string, const Json*> items_by_key(const SchemaView& schema, const 
   return items;
 }
 
+// Whether a value was there before, empty, when it comes.
+enum class Place {
+  kOrdinary,
+  kAlwaysThere,
+  kOfItem,  // Of an item of a list, which came as a whole.
+};
+
+Place place_of(const SchemaView& schema, std::string_view key, const Json& value) {
+  return is_always_there(schema, key) && value.is_structured() ? Place::kAlwaysThere
+                                                               : Place::kOrdinary;
+}
+
 // Every path in a value that came or went as a whole.
-void mark(const SchemaView& schema, const Json& value, FieldSet& set, bool is_struct) {
+void mark(const SchemaView& schema, const Json& value, FieldSet& set, Place place) {
   if (!is_granular(schema, value) || value.empty()) {
     set.member = true;
     return;
   }
-  if (!is_struct) set.member = true;
+  if (place != Place::kAlwaysThere) set.member = true;
   if (value.is_object()) {
     for (const auto& [key, inner] : value.items()) {
       if (key == "metadata" && inner.is_object() && inner.empty()) continue;
       mark(schema.field(key), inner, set.children["f:" + key],
-           is_always_there(schema, key) && inner.is_structured());
+           place == Place::kOfItem ? place : place_of(schema, key, inner));
     }
     return;
   }
   for (const Json& item : value) {
     FieldSet& child = set.children[detail::item_key(schema, item)];
-    if (schema.list_kind() == ListKind::kMap) mark(schema.items(), item, child, false);
+    if (schema.list_kind() == ListKind::kMap) mark(schema.items(), item, child, Place::kOfItem);
     child.member = true;
   }
 }
@@ -69,12 +81,12 @@ void compare_values(const SchemaView& schema, const Json& before, const Json& af
 
 // One child of both, either null where it is not there.
 void compare_child(const SchemaView& schema, const std::string& key, const Json* before,
-                   const Json* after, bool always, Comparison& out) {
+                   const Json* after, Place place, Comparison& out) {
   Comparison inner;
   if (before == nullptr) {
-    mark(schema, *after, inner.changed, always && after->is_structured());
+    mark(schema, *after, inner.changed, place);
   } else if (after == nullptr) {
-    mark(schema, *before, inner.removed, always && before->is_structured());
+    mark(schema, *before, inner.removed, place);
   } else {
     compare_values(schema, *before, *after, inner);
   }
@@ -87,12 +99,12 @@ void compare_objects(const SchemaView& schema, const Json& before, const Json& a
   const codec::KeyFinder was(before);
   for (const auto& [key, value] : after.items()) {
     compare_child(schema.field(key), "f:" + key, was.find(key), &value,
-                  is_always_there(schema, key), out);
+                  place_of(schema, key, value), out);
   }
   const codec::KeyFinder is(after);
   for (const auto& [key, value] : before.items()) {
     if (is.find(key) != nullptr) continue;
-    compare_child(schema.field(key), "f:" + key, &value, nullptr, is_always_there(schema, key),
+    compare_child(schema.field(key), "f:" + key, &value, nullptr, place_of(schema, key, value),
                   out);
   }
 }
@@ -104,12 +116,12 @@ void compare_lists(const SchemaView& schema, const Json& before, const Json& aft
     const std::string key = detail::item_key(schema, item);
     const auto known = was.find(key);
     if (schema.list_kind() == ListKind::kSet && known != was.end()) continue;
-    compare_child(schema.items(), key, known == was.end() ? nullptr : known->second, &item, false,
-                  out);
+    compare_child(schema.items(), key, known == was.end() ? nullptr : known->second, &item,
+                  Place::kOfItem, out);
   }
   const auto is = items_by_key(schema, after);
   for (const auto& [key, item] : was) {
-    if (!is.contains(key)) compare_child(schema.items(), key, item, nullptr, false, out);
+    if (!is.contains(key)) compare_child(schema.items(), key, item, nullptr, Place::kOfItem, out);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "codec/documents.h"
 #include "kubeobjects/status.h"
 
 namespace rage::kubeobjects {
@@ -60,7 +61,7 @@ void write_entries(std::vector<Entry> entries, Json& object) {
     item["manager"] = entry.manager;
     item["operation"] = entry.operation;
     item["apiVersion"] = entry.api_version;
-    item["time"] = entry.time;
+    if (!entry.time.empty()) item["time"] = entry.time;
     item["fieldsType"] = "FieldsV1";
     item["fieldsV1"] = render_fields(entry.fields);
     if (!entry.subresource.empty()) item["subresource"] = entry.subresource;
@@ -191,8 +192,13 @@ Result<Json> track_apply(const SchemaView& schema, const Json& live, Json merged
     return fail(conflict_error(conflicts));
   }
   take_from_others(entries, &own, comparison);
-  const bool changed = own.fields != stated || own.api_version != manager.api_version;
-  if (changed || !comparison.changed.empty() || !comparison.removed.empty()) own.time = now;
+  // Before anything else is done to it: an apply that only takes note of an owner has no time.
+  const bool is_noted_only =
+      !live.is_null() &&
+      codec::same_json(
+          ownable(live, manager.subresource),
+          ownable(merge_configuration(schema, live, config, manager), manager.subresource));
+  if (!is_noted_only) own.time = now;
   own.fields = stated;
   own.api_version = manager.api_version;
   write_entries(std::move(entries), merged);

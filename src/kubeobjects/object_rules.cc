@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -163,7 +164,41 @@ void check_selector(const Json& object, std::vector<Cause>& causes) {
   }
 }
 
-void check_pod_spec(const Json* spec, const std::string& field, std::vector<Cause>& causes) {
+// Whether a pod gets volumes beside those in its spec: a StatefulSet's claims.
+enum class MoreVolumes { kNo, kYes };
+
+// A mount of a volume that is not there would keep the pod from starting.
+void check_mounts(const Json& container, const std::set<std::string>& volumes,
+                  const std::string& field, std::vector<Cause>& causes) {
+  const Json& mounts = codec::list_at(container, {"volumeMounts"});
+  for (std::size_t i = 0; i < mounts.size(); ++i) {
+    const std::string name = codec::string_or(mounts[i], "name", "");
+    if (volumes.contains(name)) continue;
+    causes.push_back({.reason = "FieldValueNotFound",
+                      .message = fmt::format("Not found: \"{}\"", name),
+                      .field = fmt::format("{}.volumeMounts[{}].name", field, i)});
+  }
+}
+
+void check_containers(const Json& spec, const char* list, const std::string& field,
+                      MoreVolumes more, std::vector<Cause>& causes) {
+  std::set<std::string> volumes;
+  for (const Json& volume : codec::list_at(spec, {"volumes"})) {
+    volumes.insert(codec::string_or(volume, "name", ""));
+  }
+  const Json& containers = codec::list_at(spec, {list});
+  for (std::size_t i = 0; i < containers.size(); ++i) {
+    const std::string at = fmt::format("{}.{}[{}]", field, list, i);
+    if (codec::string_or(containers[i], "image", "").empty()) {
+      causes.push_back(
+          {.reason = "FieldValueRequired", .message = "Required value", .field = at + ".image"});
+    }
+    if (more == MoreVolumes::kNo) check_mounts(containers[i], volumes, at, causes);
+  }
+}
+
+void check_pod_spec(const Json* spec, const std::string& field, MoreVolumes more,
+                    std::vector<Cause>& causes) {
   if (spec == nullptr || !spec->is_object()) return;
   const Json* containers = codec::find_key(*spec, "containers");
   if (containers == nullptr || containers->empty()) {
@@ -172,11 +207,8 @@ void check_pod_spec(const Json* spec, const std::string& field, std::vector<Caus
                       .field = field + ".containers"});
     return;
   }
-  for (std::size_t i = 0; i < containers->size(); ++i) {
-    if (!codec::string_or((*containers)[i], "image", "").empty()) continue;
-    causes.push_back({.reason = "FieldValueRequired",
-                      .message = "Required value",
-                      .field = fmt::format("{}.containers[{}].image", field, i)});
+  for (const char* list : {"containers", "initContainers"}) {
+    check_containers(*spec, list, field, more, causes);
   }
 }
 
@@ -253,13 +285,24 @@ std::vector<Cause> metadata_problems(const Resource& resource, const Json& objec
 std::vector<Cause> builtin_problems(const Resource& resource, const Json& object) {
   std::vector<Cause> causes;
   if (resource.origin != SchemaOrigin::kBuiltin) return causes;
-  if (resource.kind == "Pod") check_pod_spec(find_at(object, "spec"), "spec", causes);
+  if (resource.kind == "Pod")
+    check_pod_spec(find_at(object, "spec"), "spec", MoreVolumes::kNo, causes);
   if (resource.group == "apps" && resource.kind != "ControllerRevision") {
     check_selector(object, causes);
     check_labels(find_at(object, "spec.template.metadata.labels"), "spec.template.labels", causes);
   }
+  const Json* rolling = find_at(object, "spec.strategy.rollingUpdate");
+  if (resource.kind == "Deployment" && rolling != nullptr &&
+      codec::text_at(object, {"spec", "strategy", "type"}) == "Recreate") {
+    causes.push_back({.reason = "FieldValueForbidden",
+                      .message = "Forbidden: may not be specified when strategy `type` is "
+                                 "'Recreate'",
+                      .field = "spec.strategy.rollingUpdate"});
+  }
   if (resource.group == "apps" || resource.kind == "Job") {
-    check_pod_spec(find_at(object, "spec.template.spec"), "spec.template.spec", causes);
+    const bool claims = resource.kind == "StatefulSet";
+    check_pod_spec(find_at(object, "spec.template.spec"), "spec.template.spec",
+                   claims ? MoreVolumes::kYes : MoreVolumes::kNo, causes);
   }
   if (resource.kind == "Job") {
     const Json* policy = find_at(object, "spec.template.spec.restartPolicy");

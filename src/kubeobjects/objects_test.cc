@@ -87,12 +87,15 @@ TEST(Updates, KeepStatusAndSpecApart) {
   where.subresource = "";
   EXPECT_EQ(prepare_update(where, live, wanted)->object["metadata"]["generation"], 2);
   wanted["metadata"]["resourceVersion"] = "4";
-  EXPECT_FALSE(prepare_update(where, live, wanted).has_value());
+  EXPECT_EQ(http_status_of(prepare_update(where, live, wanted).error()), 409);
+  wanted["metadata"].erase("resourceVersion");
+  EXPECT_EQ(http_status_of(prepare_update(where, live, wanted).error()), 422);
 }
 
 // The last finalizer's end is the object's.
 TEST(Deletion, WaitsForFinalizers) {
   Json live = created(R"({"size":"s"})")->object;
+  live["metadata"]["resourceVersion"] = "5";
   EXPECT_TRUE(prepare_delete(*widget(), live, {}, "2026-01-02T00:00:00Z")->finished);
   live["metadata"]["finalizers"] = Json::array({"f"});
   const auto held = prepare_delete(*widget(), live, {}, "2026-01-02T00:00:00Z");

@@ -29,6 +29,7 @@ bool is_moving(const std::string& image) {
   return !tagged || image.substr(colon + 1) == "latest";
 }
 
+// Of a pod; its template keeps what was stated.
 void requests_follow_limits(Json& container) {
   const auto resources = container.find("resources");
   if (resources == container.end() || !resources->contains("limits")) return;
@@ -49,7 +50,6 @@ void container_defaults(Json& container) {
   for (const char* name : {"livenessProbe", "readinessProbe", "startupProbe"}) {
     probe(container, name);
   }
-  requests_follow_limits(container);
   if (const auto ports = container.find("ports"); ports != container.end() && ports->is_array()) {
     for (Json& port : *ports) fill(port, "protocol", "TCP");
   }
@@ -110,6 +110,19 @@ bool asks_for_something(const Json& container) {
 }
 
 }  // namespace
+
+void pod_defaults(Json& spec) {
+  fill(spec, "restartPolicy", "Always");
+  fill(spec, "enableServiceLinks", true);
+  pod_spec_defaults(spec);
+  for (const char* list : {"containers", "initContainers"}) {
+    const auto it = spec.find(list);
+    if (it == spec.end() || !it->is_array()) continue;
+    for (Json& container : *it) {
+      if (container.is_object()) requests_follow_limits(container);
+    }
+  }
+}
 
 void pod_spec_defaults(Json& spec) {
   fill(spec, "dnsPolicy", "ClusterFirst");

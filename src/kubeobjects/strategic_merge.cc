@@ -78,6 +78,10 @@ Result<void> merge_item(const SchemaView& items, std::string_view merge_key, Ite
                              fmt::format("map: {} does not contain declared merge key: {}",
                                          codec::render_json(change), merge_key)));
   }
+  if (directive_of(change) == "merge") {
+    return fail(
+        status_error({.http_status = 500}, "merging lists cannot yet be specified in the patch"));
+  }
   if (directive_of(change) == "delete") {
     list.remove(*identity);
     return {};
@@ -220,18 +224,23 @@ Result<void> apply_list_directives(const SchemaView& schema, const Json& live, c
   return {};
 }
 
-void retain_keys(const Json& patch, Json& result) {
+Result<void> retain_keys(const Json& patch, Json& result) {
   const Json* retained = codec::find_key(patch, "$retainKeys");
-  if (retained == nullptr || !retained->is_array()) return;
+  if (retained == nullptr || !retained->is_array()) return {};
   std::set<std::string> names;
   for (const Json& name : *retained) {
     if (name.is_string()) names.insert(name.get<std::string>());
+  }
+  for (const auto& [key, value] : patch.items()) {
+    if (key.starts_with('$') || names.contains(key)) continue;
+    return fail(bad_request("invalid patch format of retainKeys"));
   }
   Json kept = Json::object();
   for (auto& [key, value] : result.get_ref<Json::object_t&>()) {
     if (names.contains(key)) codec::append_key(kept, key, std::move(value));
   }
   result = std::move(kept);
+  return {};
 }
 
 Result<Json> merge_field(const SchemaView& field, const Json* before, const Json& value) {
@@ -244,8 +253,13 @@ Result<Json> merge_field(const SchemaView& field, const Json* before, const Json
 Result<Json> merge_object(const SchemaView& schema, const Json& target, const Json& patch) {
   if (directive_of(patch) == "replace") return without(patch, "$patch");
   if (directive_of(patch) == "delete") return Json::object();
+  if (const std::string directive = directive_of(patch); !directive.empty()) {
+    return fail(status_error(
+        {.http_status = 500},
+        fmt::format("unknown patch type: {} in map: {}", directive, codec::render_json(patch))));
+  }
   Json kept = target.is_object() ? target : Json::object();
-  retain_keys(patch, kept);
+  RETURN_IF_ERROR(retain_keys(patch, kept));
   Result<void> outcome;
   const auto merge = [&](const std::string& key, const Json* before,
                          const Json& value) -> std::optional<Json> {

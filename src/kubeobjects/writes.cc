@@ -51,11 +51,20 @@ void append(std::vector<Cause>& causes, std::vector<Cause> more) {
                 std::make_move_iterator(more.end()));
 }
 
+// As Go leaves them out; the schema of a built-in kind says so itself.
+void drop_what_is_empty(Json& metadata) {
+  for (const char* key : {"labels", "annotations", "finalizers", "ownerReferences"}) {
+    const auto it = metadata.find(key);
+    if (it != metadata.end() && it->empty()) metadata.erase(it);
+  }
+}
+
 // Pruned, with defaults, judged as a whole; `live` is null on create.
 Result<void> admit(const WriteTarget& target, const Json* live, Json& object,
                    std::vector<std::string>& warnings) {
   const Resource& resource = *target.resource;
   fill_in_defaults(resource, object);
+  if (resource.origin == SchemaOrigin::kCustom) drop_what_is_empty(object["metadata"]);
   Checked checked = check_document(resource.schema, resource.origin, object);
   if (!checked.undecodable.empty()) {
     std::string why = checked.undecodable;
@@ -123,6 +132,12 @@ Result<void> check_versions(const WriteTarget& target, const Json& live, const J
   const std::string name = codec::string_or(before, "name", "");
   const std::string version = metadata ? codec::string_or(*metadata, "resourceVersion", "") : "";
   const std::string uid = metadata ? codec::string_or(*metadata, "uid", "") : "";
+  if (version.empty() && resource.origin == SchemaOrigin::kCustom) {
+    return fail(invalid(resource.group, resource.plural, name,
+                        {{.reason = "FieldValueInvalid",
+                          .message = "Invalid value: 0: must be specified for an update",
+                          .field = "metadata.resourceVersion"}}));
+  }
   if (!uid.empty() && uid != codec::string_or(before, "uid", "")) {
     return fail(conflict(resource.group, resource.plural, name,
                          fmt::format("Precondition failed: UID in precondition: {}, UID in object "

@@ -303,6 +303,10 @@ def play_widgets(player):
     play("apply no item", "PATCH", "/w?fieldManager=one", widget("w"), content_type=APPLY)
     play("no such subresource", "GET", "/w/nothing")
     play("a generation is counted", "GET", "/w")
+    play("replace without a version", "PUT", "/w", widget("w", size="small"))
+    empty = widget("nothing", size="small", parts=[], tags=[])
+    empty["metadata"] |= {"labels": {}, "annotations": {}, "finalizers": [], "ownerReferences": []}
+    play("empty metadata", "POST", "", empty)
     play("delete all", "DELETE", "")
     play("list after", "GET", "")
 
@@ -459,6 +463,37 @@ def play_rest(player):
         play(f"apply empty {field}", "PATCH", f"{services}/empty?fieldManager={field[:3]}", {
             "apiVersion": "v1", "kind": "Service", "metadata": {"name": "empty", **metadata},
             "spec": {**headless["spec"], **spec}}, content_type=APPLY)
+    play("deployment: a volume that is not there", "PATCH", f"{deployments}/d",
+         {"spec": {"template": {"spec": {"containers": [
+             {"name": "main", "volumeMounts": [{"name": "v", "mountPath": "/v"},
+                                               {"name": "w", "mountPath": "/w"}]}]}}}},
+         content_type=STRATEGIC)
+    play("deployment: limits are no requests", "PATCH", f"{deployments}/d",
+         {"spec": {"template": {"spec": {"containers": [
+             {"name": "main", "resources": {"limits": {"cpu": "1500m", "memory": "1024Mi"}}},
+             {"name": "new", "image": "i", "resources": {"limits": {"cpu": 1}}}]}}}},
+         content_type=STRATEGIC)
+    play("deployment: a strategy in two minds", "PATCH", f"{deployments}/d",
+         {"spec": {"strategy": {"type": "Recreate", "rollingUpdate": {"maxSurge": 1}}}},
+         content_type=STRATEGIC)
+    play("strategic: retain less than there is", "PATCH", f"{deployments}/d",
+         {"spec": {"strategy": {"$retainKeys": ["rollingUpdate"], "type": "Recreate"}}},
+         content_type=STRATEGIC)
+    play("strategic: merge as a directive", "PATCH", f"{deployments}/d",
+         {"spec": {"template": {"spec": {"containers": [
+             {"name": "main", "$patch": "merge", "image": "x"}]}}}}, content_type=STRATEGIC)
+    for what, body, kind_of_patch in [
+            ("merge", {"metadata": {"name": None}}, MERGE),
+            ("merge all", {"metadata": None}, MERGE),
+            ("JSON", [{"op": "remove", "path": "/metadata/name"}], JSON_PATCH),
+            ("strategic", {"metadata": {"name": None}}, STRATEGIC)]:
+        play(f"a name taken away: {what}", "PATCH", f"{deployments}/d", body,
+             content_type=kind_of_patch)
+    play("a name left out", "PUT", f"{services}/dns", {**headless, "metadata": {}})
+    for manager in ("first", "second"):
+        play(f"apply what is there already: {manager}", "PATCH",
+             f"{services}/noted?fieldManager={manager}",
+             {**headless, "metadata": {"name": "noted"}}, content_type=APPLY)
     # Where items go that some state, others state in another order, and some no longer.
     chance = random.Random(1)
     for step in range(30):

@@ -22,6 +22,8 @@ inline Json& section(Json& object, const char* key) {
   return found;
 }
 
+// Of a pod; of a pod or a template of one.
+void pod_defaults(Json& spec);
 void pod_spec_defaults(Json& spec);
 // "Guaranteed", "Burstable", "BestEffort".
 std::string qos_class(const Json& pod);

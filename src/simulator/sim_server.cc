@@ -78,10 +78,11 @@ class Server final : public SimServer {
       handler = net::traced(*options_.tracer, route_of, std::move(handler));
     }
     ASSIGN_OR_RETURN(http_, net::HttpServer::create(listener, std::move(handler)));
+    port_.store(http_->port());
     return {};
   }
 
-  std::uint16_t port() const override { return http_->port(); }
+  std::uint16_t port() const override { return port_.load(); }
   std::uint16_t kv_events_port() const override { return publisher_ ? publisher_->port() : 0; }
   void drain(std::chrono::milliseconds limit) override { http_->drain(limit); }
 
@@ -282,6 +283,8 @@ class Server final : public SimServer {
   const std::int64_t created_;
   std::atomic<std::size_t> served_ = 0;
   std::atomic<std::uint64_t> requests_ = 0;
+  // Requests come before http_ is set.
+  std::atomic<std::uint16_t> port_ = options_.port;
   std::unique_ptr<net::HttpServer> http_;  // Last: its threads use all of the above.
 };
 

@@ -119,7 +119,8 @@ TEST(RouteStatus, Attachment) {
     EXPECT_EQ(condition(parents[0], "ResolvedRefs"), "True/ResolvedRefs");
     EXPECT_EQ(condition(parents[0], "PartiallyInvalid"), "absent");
     std::int32_t attached = 0;
-    for (const ListenerState& l : compile(world, {}).gateway_states.at(0).listeners) {
+    const auto compiled = compile(world, {});
+    for (const ListenerState& l : compiled.gateway_states.at(0).listeners) {
       attached += l.attached_routes;
     }
     EXPECT_EQ(attached > 0, std::string_view(c.accepted).starts_with("True"));

@@ -65,7 +65,8 @@ class Description final {
     return fmt::format("{} ({} ago)", time, age_of(time, now_));
   }
   void table(ColumnWriter& writer) {
-    for (const std::string_view line : split(writer.take(), '\n')) {
+    const std::string lines = writer.take();
+    for (const std::string_view line : split(lines, '\n')) {
       std::string_view text = line;
       while (text.ends_with(' ')) text.remove_suffix(1);
       if (!text.empty()) out_ += fmt::format("  {}\n", text);

@@ -96,8 +96,8 @@ struct WorkQueue::State {
       by_due.erase({known->second, key});
     }
     due_of[key] = due;
-    const bool earliest = by_due.insert({due, key}).first == by_due.begin();
-    if (earliest) wake_timer_locked();
+    const auto at = by_due.insert({due, key}).first;
+    if (at == by_due.begin()) wake_timer_locked();
   }
 
   void wake_timer_locked() REQUIRES(mutex) {

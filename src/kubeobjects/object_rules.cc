@@ -285,8 +285,9 @@ std::vector<Cause> metadata_problems(const Resource& resource, const Json& objec
 std::vector<Cause> builtin_problems(const Resource& resource, const Json& object) {
   std::vector<Cause> causes;
   if (resource.origin != SchemaOrigin::kBuiltin) return causes;
-  if (resource.kind == "Pod")
+  if (resource.kind == "Pod") {
     check_pod_spec(find_at(object, "spec"), "spec", MoreVolumes::kNo, causes);
+  }
   if (resource.group == "apps" && resource.kind != "ControllerRevision") {
     check_selector(object, causes);
     check_labels(find_at(object, "spec.template.metadata.labels"), "spec.template.labels", causes);

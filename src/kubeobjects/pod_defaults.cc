@@ -40,8 +40,17 @@ void requests_follow_limits(Json& container) {
   }
 }
 
+void for_each_container(Json& spec, void (*change)(Json& container)) {
+  for (const char* list : {"containers", "initContainers"}) {
+    const auto it = spec.find(list);
+    if (it == spec.end() || !it->is_array()) continue;
+    for (Json& container : *it) {
+      if (container.is_object()) change(container);
+    }
+  }
+}
+
 void container_defaults(Json& container) {
-  if (!container.is_object()) return;
   fill(container, "terminationMessagePath", "/dev/termination-log");
   fill(container, "terminationMessagePolicy", "File");
   fill(container, "imagePullPolicy",
@@ -115,13 +124,7 @@ void pod_defaults(Json& spec) {
   fill(spec, "restartPolicy", "Always");
   fill(spec, "enableServiceLinks", true);
   pod_spec_defaults(spec);
-  for (const char* list : {"containers", "initContainers"}) {
-    const auto it = spec.find(list);
-    if (it == spec.end() || !it->is_array()) continue;
-    for (Json& container : *it) {
-      if (container.is_object()) requests_follow_limits(container);
-    }
-  }
+  for_each_container(spec, requests_follow_limits);
 }
 
 void pod_spec_defaults(Json& spec) {
@@ -132,11 +135,7 @@ void pod_spec_defaults(Json& spec) {
   if (spec.contains("serviceAccountName")) {
     fill(spec, "serviceAccount", spec["serviceAccountName"]);
   }
-  for (const char* list : {"containers", "initContainers"}) {
-    const auto it = spec.find(list);
-    if (it == spec.end() || !it->is_array()) continue;
-    for (Json& container : *it) container_defaults(container);
-  }
+  for_each_container(spec, container_defaults);
   const auto volumes = spec.find("volumes");
   if (volumes == spec.end() || !volumes->is_array()) return;
   for (Json& volume : *volumes) volume_defaults(volume);

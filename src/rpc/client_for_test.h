@@ -69,6 +69,13 @@ class ClientForTest final {
   void reset(std::int32_t id) {
     nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
   }
+  // Windows of that many bytes, for each call and for all of them together.
+  void widen(std::int32_t bytes) {
+    const nghttp2_settings_entry window{.settings_id = NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
+                                        .value = static_cast<std::uint32_t>(bytes)};
+    nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, &window, 1);
+    nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, bytes);
+  }
   // Lets the server send on; by itself this client takes no more than a window.
   void grant(std::int32_t id) {
     const std::size_t size = std::exchange(unread_[id], 0);

@@ -95,7 +95,9 @@ void Connection::on_flush() {
 }
 
 void Connection::write() {
-  session_->render(socket_.out(), kFramesAhead);
+  if (socket_.queued() < kFramesAhead) {
+    session_->render(socket_.out(), kFramesAhead - socket_.queued());
+  }
   const std::size_t before = socket_.queued();
   if (!socket_.flush()) return close();
   const std::size_t left = socket_.queued();

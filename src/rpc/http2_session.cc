@@ -33,8 +33,8 @@ bool Http2Session::consume(std::string_view in) {
   return !broken_;
 }
 
-void Http2Session::render(std::string& out, std::size_t until) {
-  while (out.size() < until) {
+void Http2Session::render(std::string& out, std::size_t size_max) {
+  for (const std::size_t before = out.size(); out.size() - before < size_max;) {
     const std::uint8_t* bytes = nullptr;
     const auto size = nghttp2_session_mem_send(native_, &bytes);
     broken_ = broken_ || size < 0;

@@ -35,8 +35,9 @@ class Http2Session {
   // False: the peer does not speak HTTP/2, or breaks it; what there is to say about that is still
   // to be rendered.
   bool consume(std::string_view in);
-  // Appends to `out` until it holds `until` bytes, or there is nothing more to say for now.
-  void render(std::string& out, std::size_t until);
+  // Appends frames until they are `size_max` bytes, or the last of them goes past that, or there is
+  // nothing more to say for now.
+  void render(std::string& out, std::size_t size_max);
   // Nothing more is to be read or said.
   bool over() const;
   void ping();

@@ -129,7 +129,7 @@ void Exchange::on_upstream_failure(UpstreamFailure failure) {
 
 void Exchange::retry_or(const FailedAttempt& failed, int status, std::string_view message) {
   if (attempt_timer_) attempt_timer_->cancel();
-  if (try_again(failed) || pick_again(failed)) return;
+  if (try_again(failed)) return;
   reply(status, message);
 }
 
@@ -139,7 +139,8 @@ bool Exchange::try_again(const FailedAttempt& failed) {
                          .replayable = replayable_,
                          .idempotent = is_idempotent(head_.method),
                          .pool = pool_ != nullptr,
-                         .others = destinations_.size() - 1 - destination_};
+                         .others = destinations_.size() - 1 - destination_,
+                         .unnamed = unnamed().size()};
   const RetryDecision decision = plan_retry(failed, state, rule_->retry);
   if (decision.again == Again::kNo) return false;
   drop_upstream();
@@ -152,12 +153,13 @@ bool Exchange::try_again(const FailedAttempt& failed) {
   }
   ++retries_;
   if (state.others > 0) ++destination_;
-  if (decision.delay.count() == 0) {
-    attempt(UpstreamPool::Reuse::kAllowed);
-    return true;
-  }
-  arm_attempt_timer(decision.delay);
+  repick_ = decision.again == Again::kPick;
+  decision.delay.count() == 0 ? next_attempt() : arm_attempt_timer(decision.delay);
   return true;
+}
+
+void Exchange::next_attempt() {
+  repick_ ? pick_again() : attempt(UpstreamPool::Reuse::kAllowed);
 }
 
 void Exchange::on_attempt_timer() {
@@ -166,7 +168,7 @@ void Exchange::on_attempt_timer() {
     stop_picking();
     return fail_open("the endpoint picker did not answer in time");
   }
-  if (upstream_ == nullptr) return attempt(UpstreamPool::Reuse::kAllowed);
+  if (upstream_ == nullptr) return next_attempt();
   if (trace_) trace_->fail_attempt("timeout");
   drop_upstream();
   if (replying_) return abort();
@@ -178,7 +180,7 @@ void Exchange::on_attempt_timer() {
 void Exchange::on_upstream_head(ResponseHead head, const Framing& framing) {
   if (trace_) trace_->note_attempt_status(head.status);
   const FailedAttempt failed{.what = FailedAttempt::What::kStatus, .status = head.status};
-  if (head.status >= 400 && (try_again(failed) || pick_again(failed))) return;
+  if (head.status >= 400 && try_again(failed)) return;
   pool_ == nullptr ? send_reply_head(std::move(head), framing)
                    : show_reply_head(std::move(head), framing);
 }

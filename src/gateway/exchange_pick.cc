@@ -93,6 +93,7 @@ void Exchange::take_pick(picker::Pick pick) {
   for (const std::string& text : pick.destinations) {
     if (const auto address = net::Address::parse(text)) destinations_.push_back(*address);
   }
+  named_.insert(named_.end(), destinations_.begin(), destinations_.end());
   picked_ = std::move(pick.exchange);
   if (trace_) trace_->end_pick(destinations_.empty() ? "" : destinations_.front().text());
   if (destinations_.empty()) {
@@ -145,27 +146,20 @@ void Exchange::fail_open(std::string_view why) {
   attempt(UpstreamPool::Reuse::kAllowed);
 }
 
-// The list is used up; the pool may have others. Once, and only when the failure was the
-// endpoint's.
-bool Exchange::pick_again(const FailedAttempt& failed) {
-  const bool endpoint_failed = failed.what == FailedAttempt::What::kConnection
-                                   ? failed.failure != UpstreamFailure::Kind::kProtocol
-                                   : failed.status == 503;
-  if (pool_ == nullptr || !picked_ || picked_again_ || !endpoint_failed) return false;
+std::vector<std::string> Exchange::unnamed() const {
   std::vector<std::string> others;
+  if (pool_ == nullptr || !picked_) return others;
   for (const net::Address& address : pool_->endpoints) {
-    if (std::ranges::find(destinations_, address) == destinations_.end()) {
-      others.push_back(address.text());
-    }
+    if (std::ranges::find(named_, address) == named_.end()) others.push_back(address.text());
   }
-  if (others.empty()) return false;
-  picked_again_ = true;
-  drop_upstream();
-  ++retries_;
-  worker_.metrics.retries.add();
+  return others;
+}
+
+void Exchange::pick_again() {
+  repick_ = false;
+  std::vector<std::string> others = unnamed();
   std::exchange(picked_, nullptr)->finish(picker::Completion::kError);
   pick(std::move(others));
-  return true;
 }
 
 void Exchange::on_evicted(const picker::Refusal& refusal) {

@@ -201,20 +201,26 @@ TEST_F(Inference, GoesThroughTheListOfFallbacks) {
   EXPECT_THAT(record().finished, ElementsAre(picker::Completion::kNormal));
 }
 
-// Losing a pod loses no request, even if the picker named that pod alone.
+// Losing pods loses no request, even if the picker names one alone and has not heard of it.
 TEST_F(Inference, PicksAgainAmongTheOthersWhenTheListIsUsedUp) {
   TestUpstream good(echoing());
   const net::Address dead = std::make_unique<TestUpstream>(echoing())->address();
+  TestUpstream failing(answering([](const std::string&) {
+    return std::string("HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n");
+  }));
   const auto picker = a_picker([&](const picker::PickRequest& request) {
     return request.subset ? to({request.subset->at(0)}) : to({dead.text()});
   });
-  serve_pool(picker, {dead, good.address()});
+  serve_pool(picker, {failing.address(), dead, good.address()});
   start();
   EXPECT_THAT(ask(post(kPath, kBody)), AllOf(StartsWith("HTTP/1.1 200 "), EndsWith(kBody)));
-  const auto subset = picker->requests.with([](auto& all) { return all.at(1).subset; });
-  EXPECT_THAT(*subset, ElementsAre(good.text()));
-  EXPECT_THAT(record().finished,
-              ElementsAre(picker::Completion::kError, picker::Completion::kNormal));
+  const auto subset = [&](std::size_t pick) {
+    return *picker->requests.with([&](auto& all) { return all.at(pick).subset; });
+  };
+  EXPECT_THAT(subset(1), ElementsAre(failing.text(), good.text()));
+  EXPECT_THAT(subset(2), ElementsAre(good.text()));
+  EXPECT_THAT(record().finished, ElementsAre(picker::Completion::kError, picker::Completion::kError,
+                                             picker::Completion::kNormal));
 }
 
 TEST_F(Inference, AModelServersOwnErrorsReachTheClient) {

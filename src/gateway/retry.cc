@@ -26,6 +26,11 @@ bool pool_retries(const FailedAttempt& attempt) {
          (attempt.what == FailedAttempt::What::kStatus && attempt.status >= 500);
 }
 
+// Not what it was asked.
+bool endpoint_failed(const FailedAttempt& attempt) {
+  return attempt.what == FailedAttempt::What::kConnection || attempt.status == 503;
+}
+
 bool policy_retries(const FailedAttempt& attempt, const gatewayapi::Retry& policy) {
   switch (attempt.what) {
     case FailedAttempt::What::kConnection:
@@ -51,16 +56,20 @@ RetryDecision plan_retry(const FailedAttempt& attempt, const RetryState& state,
   // A kept-alive connection that was closed under our hands says nothing about the endpoint.
   const bool stale = was_reset(attempt) && attempt.reused && !state.stale_retried;
   if (stale && (state.idempotent || state.pool || attempt.unsent)) return {.again = Again::kSame};
-  if (policy && state.retries < policy->attempts && policy_retries(attempt, *policy)) {
-    return {.again = Again::kOther, .delay = policy->backoff};
+  const bool route_says =
+      policy && state.retries < policy->attempts && policy_retries(attempt, *policy);
+  const bool pool_says = state.pool && state.retries < kPoolRetriesMax && pool_retries(attempt);
+  const auto delay = route_says ? policy->backoff : std::chrono::milliseconds(0);
+  if (state.others > 0) {
+    const bool unsent = nothing_was_sent(attempt) && state.retries < kConnectRetriesMax;
+    if (route_says || pool_says || unsent) return {.again = Again::kOther, .delay = delay};
+    return {};
   }
-  const bool elsewhere = state.others > 0;
-  if (elsewhere && state.pool && state.retries < kPoolRetriesMax && pool_retries(attempt)) {
-    return {.again = Again::kOther};
+  const bool pool_picks = pool_says && endpoint_failed(attempt);
+  if (state.unnamed > 0 && (route_says || pool_picks)) {
+    return {.again = Again::kPick, .delay = delay};
   }
-  if (elsewhere && nothing_was_sent(attempt) && state.retries < kConnectRetriesMax) {
-    return {.again = Again::kOther};
-  }
+  if (route_says) return {.again = Again::kOther, .delay = delay};
   return {};
 }
 

@@ -67,6 +67,26 @@ TEST(PlanRetry, PoolsGoThroughTheirListOfFallbacks) {
   EXPECT_EQ(plan(connection(Kind::kReset, true), last), Again::kSame);
 }
 
+// Two of four pods went at once: the picker, which names one, may name both before it hears of it.
+TEST(PlanRetry, APoolsPickerIsAskedAgainWhileItHasOthers) {
+  const RetryState named{.pool = true, .others = 1, .unnamed = 2};
+  const RetryState used_up{.pool = true, .unnamed = 2};
+  for (const FailedAttempt& attempt :
+       {connection(Kind::kConnect), connection(Kind::kReset), status(503)}) {
+    EXPECT_EQ(plan(attempt, named), Again::kOther);
+    EXPECT_EQ(plan(attempt, used_up), Again::kPick);
+    EXPECT_EQ(plan(attempt, {.retries = 2, .pool = true, .unnamed = 1}), Again::kPick);
+    EXPECT_EQ(plan(attempt, {.retries = 3, .pool = true, .unnamed = 1}), Again::kNo);
+  }
+  EXPECT_EQ(plan(status(500), used_up), Again::kNo);  // Its own error, for the client to see.
+  const std::optional<gatewayapi::Retry> policy =
+      gatewayapi::Retry{.codes = {500}, .attempts = 1, .backoff = std::chrono::milliseconds(40)};
+  EXPECT_EQ(plan(status(500), used_up, policy), Again::kPick);
+  EXPECT_EQ(plan_retry(status(500), used_up, policy).delay, std::chrono::milliseconds(40));
+  EXPECT_EQ(plan({.what = What::kTimeout}, used_up, policy), Again::kPick);
+  EXPECT_EQ(plan({.what = What::kTimeout}, {.pool = true}, policy), Again::kOther);
+}
+
 TEST(PlanRetry, ARoutesPolicyDecidesByCodesAttemptsAndPause) {
   const std::optional<gatewayapi::Retry> policy = gatewayapi::Retry{
       .codes = {502, 503}, .attempts = 2, .backoff = std::chrono::milliseconds(40)};

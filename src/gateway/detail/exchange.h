@@ -89,7 +89,8 @@ class Exchange final : public ExchangeHandler,
   void take_pick(picker::Pick pick);
   void refuse(const picker::Refusal& refusal);
   void fail_open(std::string_view why);
-  bool pick_again(const FailedAttempt& failed);
+  std::vector<std::string> unnamed() const;  // Endpoints of the pool that no pick has named yet.
+  void pick_again();
   void on_evicted(const picker::Refusal& refusal);
 
   // exchange_forward.cc
@@ -99,6 +100,7 @@ class Exchange final : public ExchangeHandler,
   void drop_upstream();
   void retry_or(const FailedAttempt& failed, int status, std::string_view message);
   bool try_again(const FailedAttempt& failed);
+  void next_attempt();
   void arm_attempt_timer(std::chrono::milliseconds delay);
   void on_attempt_timer();
   void show_reply_head(ResponseHead head, const Framing& framing);
@@ -144,8 +146,9 @@ class Exchange final : public ExchangeHandler,
   std::shared_ptr<picker::Exchange> picked_;
   std::string model_;
   bool picking_ = false;
-  bool picked_again_ = false;
-  bool body_rewritten_ = false;  // Then the reply's model may be put back to what it was.
+  std::vector<net::Address> named_;  // In all picks.
+  bool repick_ = false;              // After the pause.
+  bool body_rewritten_ = false;      // Then the reply's model may be put back to what it was.
 
   std::unique_ptr<ModelsQuery> models_query_;
 

@@ -28,12 +28,14 @@ struct RetryState {
   bool idempotent = false;  // RFC 9110 9.2.2
   bool pool = false;        // An InferencePool: what fails at one model server is tried at another.
   std::size_t others = 0;   // Endpoints not yet tried.
+  std::size_t unnamed = 0;  // A pool's endpoints that its picker has not named yet.
 };
 
 enum class Again {
   kNo,
   kSame,   // On a connection that is fresh for sure.
   kOther,  // At the next endpoint, or at the same if there is no other.
+  kPick,   // Where the picker says, among those that it has not named yet.
 };
 
 struct RetryDecision {

@@ -72,10 +72,8 @@ Result<Json> with_scale(const kubeobjects::Resource& resource, const Json& live,
     at = &(*at)[std::string(key)];
   }
   *at = replicas;
-  wanted["metadata"].erase("resourceVersion");
-  if (const Json* version = find_at(scale, "metadata.resourceVersion")) {
-    wanted["metadata"]["resourceVersion"] = *version;
-  }
+  const Json* const version = find_at(scale, "metadata.resourceVersion");
+  if (version != nullptr && *version != "") wanted["metadata"]["resourceVersion"] = *version;
   return wanted;
 }
 

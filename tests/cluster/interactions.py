@@ -304,6 +304,15 @@ def play_widgets(player):
     play("no such subresource", "GET", "/w/nothing")
     play("a generation is counted", "GET", "/w")
     play("replace without a version", "PUT", "/w", widget("w", size="small"))
+    stated = widget("w", size="small") | {"status": {"phase": "y"}}
+    play("replace the status without a version", "PUT", "/w/status", stated)
+    stated["metadata"]["resourceVersion"] = "1"
+    play("replace the status of another version", "PUT", "/w/status", stated)
+    scale = {"apiVersion": "autoscaling/v1", "kind": "Scale",
+             "metadata": {"name": "w", "namespace": NS}, "spec": {"replicas": 5}}
+    play("replace the scale without a version", "PUT", "/w/scale", scale)
+    scale["metadata"]["resourceVersion"] = "1"
+    play("replace the scale of another version", "PUT", "/w/scale", scale)
     empty = widget("nothing", size="small", parts=[], tags=[])
     empty["metadata"] |= {"labels": {}, "annotations": {}, "finalizers": [], "ownerReferences": []}
     play("empty metadata", "POST", "", empty)
@@ -372,6 +381,12 @@ def play_rest(player):
         "apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "d",
                                                                       "namespace": NS},
         "spec": {"replicas": 5}})
+    play("deployment: scale it at another version", "PUT", f"{deployments}/d/scale", {
+        "apiVersion": "autoscaling/v1", "kind": "Scale",
+        "metadata": {"name": "d", "namespace": NS, "resourceVersion": "1"},
+        "spec": {"replicas": 6}})
+    play("deployment: replace the status", "PUT", f"{deployments}/d/status",
+         deployment | {"status": {"replicas": 2, "observedGeneration": 1}})
     play("deployment: scale below nothing", "PATCH", f"{deployments}/d/scale",
          {"spec": {"replicas": -1}}, content_type=MERGE)
     play("deployment: status", "PATCH", f"{deployments}/d/status",

@@ -20,26 +20,35 @@ CACHE = os.environ.get("RAGE_CACHE_DIR") or Path.home() / ".cache" / "rage"
 AXE = Path(CACHE) / "axe" / "axe.min.js"
 
 
+def start_driver(tries=3):
+    """(process, port). It wants the port that it was given for IPv4 on IPv6, too, and ends where
+    somebody else has got that in between."""
+    said = ""
+    for _ in range(tries):
+        driver = subprocess.Popen([DRIVER, "--port=0"], stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL, text=True)
+        for line in driver.stdout:
+            said += line
+            if "started successfully on port" in line:
+                return driver, int(line.rstrip().rstrip(".").rsplit(" ", 1)[1])
+        driver.wait()
+        driver.stdout.close()
+    raise RuntimeError(f"chromedriver did not start:\n{said}")
+
+
 class Browser:
     """One window. `stop()` ends browser and driver."""
 
     def __init__(self, width=1280, height=800, phone=False):
         self.profile = tempfile.mkdtemp(prefix="rage-browser-")
-        self.driver = subprocess.Popen([DRIVER, "--port=0"], stdout=subprocess.PIPE,
-                                       stderr=subprocess.DEVNULL, text=True)
+        self.driver, port = start_driver()
+        self.base = f"http://127.0.0.1:{port}"
         self.session = None
         try:
-            self.base = f"http://127.0.0.1:{self._port()}"
             self._open(width, height, phone)
         except BaseException:
             self.stop()
             raise
-
-    def _port(self):
-        for line in self.driver.stdout:
-            if "started successfully on port" in line:
-                return int(line.rstrip().rstrip(".").rsplit(" ", 1)[1])
-        raise RuntimeError("chromedriver did not start")
 
     def _open(self, width, height, phone):
         options = {

@@ -7,12 +7,11 @@ another one."""
 import http.client
 import json
 import os
-import socket
 import subprocess
 import threading
 import time
 
-from node_cluster import ENVOY
+from node_cluster import ENVOY, free_ports
 
 TYPES = "type.googleapis.com/envoy"
 HTTP = f"{TYPES}.extensions.filters.http"
@@ -125,9 +124,7 @@ class EnvoyGateway:
 
     def __init__(self, folder, router, models):
         self._folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_ports()
         for model in models:
             self.set_endpoints(model, [])
         (folder / "envoy.json").write_text(json.dumps(self._bootstrap(router, models)))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/operator"))
-from support import CACHE, Api, Cluster, wait_until  # noqa: E402
+from support import CACHE, Api, Cluster, free_ports, wait_until  # noqa: E402, F401
 
 IMAGES = ROOT / "build/images"
 SCHEDULE = json.loads((ROOT / "examples/scale23x/schedule_index.json").read_text())

@@ -23,6 +23,9 @@ CACHE = Path(
 )
 ENVOY = CACHE / "envoy/envoy"
 
+sys.path.insert(0, str(ROOT / "tests/support"))
+from free_ports import free_ports  # noqa: E402
+
 
 def need_envoy():
     if not ENVOY.exists():
@@ -91,8 +94,9 @@ class ExtProc(Process):
 
     def __init__(self, subcommand, *flags, tls=False, port=0):
         super().__init__(subcommand, [
-            BINARY, subcommand, "--grpc-port", port, "--grpc-health-port", 0, "--metrics-port", 0,
-            "--drain-timeout", "2s", f"--secure-serving={'true' if tls else 'false'}", *flags])
+            BINARY, subcommand, "--grpc-port", port or free_ports(), "--grpc-health-port", 0,
+            "--metrics-port", 0, "--drain-timeout", "2s",
+            f"--secure-serving={'true' if tls else 'false'}", *flags])
         ports = re.findall(r":(\d+), health on (\d+), metrics on (\d+)", self.first_line())
         self.port, self.health_port, self.metrics_port = map(int, ports[0])
 
@@ -109,7 +113,8 @@ class SimModel(Process):
     """`rage sim-model`. `port` given: the same one again, after a restart."""
 
     def __init__(self, name, *flags, port=0):
-        super().__init__(name, [BINARY, "sim-model", "--port", port, "--name", name, *flags])
+        super().__init__(name, [BINARY, "sim-model", "--port", port or free_ports(), "--name", name,
+                                *flags])
         self.port = int(self.first_line().rsplit(":", 1)[1])
 
 

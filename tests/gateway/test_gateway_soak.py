@@ -11,7 +11,7 @@ from pathlib import Path
 
 import envoy_config as ec
 from soak import Soak
-from support import (BINARY, Backends, Envoy, ExtProc, Process, call, closed_port, completion,
+from support import (BINARY, Backends, Envoy, ExtProc, Process, call, completion, free_ports,
                      need_envoy, wait_until)
 from test_ext_proc_soak import MIX, Kinds
 
@@ -72,8 +72,7 @@ class Gateway:
         folder = tempfile.TemporaryDirectory(prefix="rage-gateway-")
         case.addClassCleanup(folder.cleanup)
         self.file = Path(folder.name, "world.yaml")
-        self.port, holder = closed_port()
-        holder.close()
+        self.port = free_ports()
         self.world = WORLD.format(port=self.port, endpoints=",".join(endpoints),
                                   more=more) + objects
         self.file.write_text(self.world)

@@ -142,11 +142,9 @@ class TwoPods(unittest.TestCase):
     def start_gateway(cls, endpoints, kv_port):
         cls.folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.folder.cleanup)
-        port, holder = support.closed_port()
-        holder.close()
-        cls.port = port
+        cls.port = support.free_ports()
         Path(cls.folder.name, "world.yaml").write_text(
-            WORLD.format(port=port, endpoints=",".join(endpoints)))
+            WORLD.format(port=cls.port, endpoints=",".join(endpoints)))
         picker = Path(cls.folder.name, "picker.cfg")
         picker.write_text(PICKER.format(port=kv_port))
         cls.start("gateway", "--config", cls.folder.name, "--picker-config", picker, "--admin", 0,

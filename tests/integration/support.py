@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -14,6 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 BINARY = os.environ["RAGE_BINARY"]
 EMBEDDER = os.environ.get("RAGE_EMBEDDER", "packaged:all-MiniLM-L6-v2")
 SCHEDULE = ROOT / "examples/scale23x/schedule_index.json"
+
+sys.path.insert(0, str(ROOT / "tests/support"))
+from free_ports import free_ports  # noqa: E402, F401
 
 
 class Service:

@@ -14,7 +14,7 @@ import threading
 import time
 import unittest
 
-from support import BINARY, SCHEDULE, Service
+from support import BINARY, SCHEDULE, Service, free_ports
 
 AGENT_ENVIRONMENT = ("OPENAI_", "RAG_INDEX", "REDIS_", "CORS_", "ENABLE_", "RAGE_")
 
@@ -159,9 +159,7 @@ class Redis:
     """A real redis-server that keeps every write, and plain commands to it."""
 
     def __init__(self, folder):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_ports()
         self.folder = folder
         self.url = f"redis://localhost:{self.port}/0"
         self.start()

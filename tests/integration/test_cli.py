@@ -1,16 +1,14 @@
 """What a person or a script types."""
 
-import contextlib
 import json
 import os
-import random
 import shutil
 import socket
 import subprocess
 import tempfile
 import unittest
 
-from support import BINARY, EMBEDDER, SCHEDULE, Service
+from support import BINARY, EMBEDDER, SCHEDULE, Service, free_ports
 
 
 def rage(*arguments, stdin=None, environment=None):
@@ -22,16 +20,6 @@ def rage(*arguments, stdin=None, environment=None):
         timeout=300,
         env={**os.environ, **(environment or {})},
     )
-
-
-def free_ports(count=10):
-    """The first of so many adjacent ports that nobody uses, below those that clients are given."""
-    while True:
-        port = random.randrange(20000, 30000)
-        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            for each in range(port, port + count):
-                stack.enter_context(socket.socket()).bind(("127.0.0.1", each))
-            return port
 
 
 class Commands(unittest.TestCase):
@@ -159,11 +147,11 @@ class UpAndDown(unittest.TestCase):
         )
 
     def test_two_installations_side_by_side(self):
-        folder, started = self.up(free_ports(), "--example", str(SCHEDULE))
+        folder, started = self.up(free_ports(10), "--example", str(SCHEDULE))
         self.assertEqual(started.returncode, 0, started.stderr)
         self.assertIn("Burke Libbey", started.stdout)
         self.assertIn("rage down", started.stdout.replace(BINARY, "rage"))
-        other, started = self.up(free_ports(), "--no-example")
+        other, started = self.up(free_ports(10), "--no-example")
         self.assertEqual(started.returncode, 0, started.stderr)
         for data in (folder, other):
             services = json.loads(rage("status", "--data", data, "--json").stdout)["services"]
@@ -185,7 +173,7 @@ class UpAndDown(unittest.TestCase):
 
     def test_a_taken_port_is_named(self):
         with socket.socket() as taken:
-            port = free_ports()
+            port = free_ports(10)
             taken.bind(("127.0.0.1", port))
             taken.listen()
             folder, refused = self.up(port, "--no-example")

@@ -4,7 +4,6 @@ import hashlib
 import http.client
 import json
 import os
-import socket
 import subprocess
 import tempfile
 import threading
@@ -13,7 +12,8 @@ import unittest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-BINARY = os.environ["RAGE_BINARY"]
+from support import BINARY, free_ports
+
 COMMIT = "c" * 40
 FILES = {
     "config.json": b"{}",
@@ -56,9 +56,7 @@ class Mirror(unittest.TestCase):
         threading.Thread(target=hub.serve_forever, daemon=True).start()
         self.addCleanup(hub.server_close)
         self.addCleanup(hub.shutdown)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_ports()
         folder = tempfile.TemporaryDirectory(prefix="rage-mirror-")
         self.addCleanup(folder.cleanup)
         target = Path(folder.name) / "models/org/model"

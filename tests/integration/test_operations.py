@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import tempfile
@@ -15,15 +14,9 @@ import time
 import unittest
 from pathlib import Path
 
-from support import BINARY, Service
+from support import BINARY, Service, free_ports
 
 FRUIT = ["apples are red", "pears are green", "bananas are yellow"]
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 def rage(*words, environment=None, timeout=120):
@@ -96,7 +89,7 @@ class OperationsTest(unittest.TestCase):
 class RemoteEmbedder(OperationsTest):
     def test_another_rag_service_embeds(self):
         """KAITO's own remote embedder cannot start."""
-        port = free_port()
+        port = free_ports()
         embedding = self.service("embedding", port=port, stop=False)
         remote = {"EMBEDDING_TYPE": "remote",
                   "REMOTE_EMBEDDING_URL": f"http://127.0.0.1:{port}/v1/embeddings"}
@@ -150,7 +143,8 @@ class RemoteEmbedder(OperationsTest):
         refusing = Answers(lambda body: (401, {"error": {"message": "wrong key"}}))
         self.addCleanup(refusing.close)
         for url, message in ((refusing.url + "/v1/embeddings", "REMOTE_EMBEDDING_ACCESS_SECRET"),
-                             (f"http://127.0.0.1:{free_port()}/embedding", "checking the embedder"),
+                             (f"http://127.0.0.1:{free_ports()}/embedding",
+                              "checking the embedder"),
                              ("localhost:1", "must begin with http")):
             told = rage("rag", "--port", 0, "--data", self.folder / "x", "--embedder-url", url)
             self.assertEqual(told.returncode, 1)
@@ -439,7 +433,7 @@ class Overload(OperationsTest):
         embedding = Answers(embed)
         self.addCleanup(embedding.close)
         self.addCleanup(go_on.set)
-        port = free_port()
+        port = free_ports()
         process = subprocess.Popen(
             [BINARY, "rag", "--data", str(self.folder / "rag"), "--port", str(port),
              "--embedder-url", embedding.url + "/embedding"],

@@ -14,7 +14,7 @@ import time
 import unittest
 from unittest import mock
 
-from support import BINARY, Service
+from support import BINARY, Service, free_ports
 from test_assistant import Assistant, Model, Server
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -87,12 +87,6 @@ def check(span):
     assert 0 < int(span["startTimeUnixNano"]) <= int(span["endTimeUnixNano"])
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Process:
     """One `rage` subcommand that says on which port it is ready."""
 
@@ -147,7 +141,7 @@ class Tracing(unittest.TestCase):
         folder = tempfile.mkdtemp(prefix="rage-tracing-")
         self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
         with open(f"{folder}/gateway.yaml", "w", encoding="utf-8") as file:
-            file.write(GATEWAY.format(port=free_port(), model=model))
+            file.write(GATEWAY.format(port=free_ports(), model=model))
         return Process("gateway", "--config", folder, "--admin", "0", "--workers", "1")
 
     def test_one_trace_from_the_page_to_the_model(self):
@@ -233,7 +227,7 @@ class Tracing(unittest.TestCase):
         with socket.socket() as hanging:
             hanging.bind(("127.0.0.1", 0))
             hanging.listen(16)  # Takes connections, and never answers.
-            for port in (free_port(), hanging.getsockname()[1]):
+            for port in (free_ports(), hanging.getsockname()[1]):
                 self.environment(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{port}",
                                  OTEL_BSP_SCHEDULE_DELAY="1", OTEL_BSP_MAX_QUEUE_SIZE="4")
                 agent = self.assistant(self.model())

@@ -4,11 +4,9 @@ import contextlib
 import http.client
 import json
 import os
-import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -41,7 +39,8 @@ ALL_GATES = (
     "enableMultiRoleInferenceController=true"
 )
 
-sys.path.insert(0, str(SCRIPTS))
+sys.path[:0] = [str(SCRIPTS), str(SCRIPTS.parent)]
+from free_ports import free_ports  # noqa: E402
 from kubeapi import PLURALS, Api, ApiError  # noqa: E402, F401
 from kwok_nodes import create_nodes, fake_node  # noqa: E402, F401
 from node_provisioner import NodeProvisioner  # noqa: E402, F401
@@ -77,15 +76,6 @@ def wait_until(condition, what, seconds=60, interval=0.1):
             raise AssertionError(f"after {seconds} s still not: {told}")
         time.sleep(interval)
     return found
-
-
-def free_port():
-    """Below the ports that the kernel hands out, so that it is still free after a kill."""
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def conditions(document):
@@ -281,7 +271,7 @@ class Operator:
         self.process = None
         cluster.bind_operator(provisioner)
         known = operator_help()
-        self.webhook_port = free_port()  # For good: it is registered.
+        self.webhook_port = free_ports()  # For good: it is registered.
         if webhook:
             own = f"127.0.0.1:{self.webhook_port}"
             url = f"https://{own}" if webhook == "own" else webhook
@@ -300,7 +290,7 @@ class Operator:
         return self
 
     def _spawn(self):
-        self._metrics_port, self._health_port = free_port(), free_port()
+        self._metrics_port, self._health_port = free_ports(), free_ports()
         environment = {
             **os.environ, "CLOUD_PROVIDER": "azure", "RELEASE_NAMESPACE": RELEASE_NAMESPACE,
             "PRESET_REGISTRY_NAME": "mcr.microsoft.com/aks/kaito",

@@ -6,10 +6,8 @@ import contextlib
 import http.client
 import json
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,23 +16,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/operator"))
-from support import wait_until  # noqa: E402
+from support import free_ports, wait_until  # noqa: E402
 
 BINARY = os.environ.get("RAGE_BINARY", str(ROOT / "build/release/rage"))
 EXAMPLE = ROOT / "examples/scale23x"
 MANIFESTS = EXAMPLE / "manifests"
 QUESTION = "Who is speaking about Tectonix, in which room and at what time?"
 MODELS = ("phi-4-mini-instruct", "gemma-3-27b-instruct")
-
-
-def free_ports(count):
-    """The first of so many that are free in a row."""
-    while True:
-        base = random.randrange(20000, 32000 - count)
-        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            for port in range(base, base + count):
-                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            return base
 
 
 class Platform(unittest.TestCase):

@@ -10,13 +10,13 @@ int open_socket(const net::Address& address) {
   return ::socket(address.v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-ConnectStart start_connecting(int fd, const net::Address& address, net::EventLoop& loop,
-                              net::IoHandler& handler) {
+ConnectStart start_connecting(net::StreamSocket& socket, const net::Address& address,
+                              net::EventLoop& loop, net::IoHandler& handler) {
   sockaddr_storage storage;
   const socklen_t size = address.fill(storage);
-  const int result = ::connect(fd, reinterpret_cast<const sockaddr*>(&storage), size);
+  const int result = ::connect(socket.fd(), reinterpret_cast<const sockaddr*>(&storage), size);
   if (result != 0 && errno != EINPROGRESS) return ConnectStart::kFailed;
-  if (!loop.watch(fd, handler)) return ConnectStart::kFailed;
+  if (!socket.watch(loop, handler)) return ConnectStart::kFailed;
   return result == 0 ? ConnectStart::kConnected : ConnectStart::kUnderWay;
 }
 

@@ -19,7 +19,7 @@ Http1Upstream::Http1Upstream(net::EventLoop& loop, Http1UpstreamOwner& owner,
 }
 
 void Http1Upstream::connect() {
-  const ConnectStart start = start_connecting(socket_.fd(), address_, loop_, *this);
+  const ConnectStart start = start_connecting(socket_, address_, loop_, *this);
   connecting_ = start != ConnectStart::kConnected;
   // Whoever asked for the connection hears of a failure once it is ready to.
   if (start == ConnectStart::kFailed) timer_.expire_after(std::chrono::milliseconds(0));

@@ -96,7 +96,7 @@ Http2Upstream::Http2Upstream(net::EventLoop& loop, Http2UpstreamOwner& owner,
   nghttp2_option_del(option);
   CHECK(made == 0);
   submit_first_settings(session_, Http2Role::kClient, 0);
-  const ConnectStart start = start_connecting(socket_.fd(), address, loop_, *this);
+  const ConnectStart start = start_connecting(socket_, address, loop_, *this);
   connecting_ = start != ConnectStart::kConnected;
   // Whoever asked for the connection hears of a failure once it is ready to.
   if (start == ConnectStart::kFailed) timer_.expire_after(std::chrono::milliseconds(0));

@@ -28,7 +28,7 @@ ServerConnection::ServerConnection(ServerShared& shared, int fd, SSL* tls, Peer 
 ServerConnection::~ServerConnection() = default;
 
 void ServerConnection::start() {
-  if (!shared_.loop.watch(socket_.fd(), *this)) return shut();
+  if (!socket_.watch(shared_.loop, *this)) return shut();
   arm_read_timer(shared_.limits.idle_timeout);
 }
 

@@ -53,6 +53,7 @@ class Worker::Listener final : public net::IoHandler {
     if (fd_ < 0) return;
     accept();  // Whoever has connected already is served.
     pause_.cancel();
+    worker_.loop_->unwatch(fd_);
     ::close(std::exchange(fd_, -1));
   }
   std::uint32_t number() const { return number_; }

@@ -103,6 +103,10 @@ bool EventLoop::watch(int fd, IoHandler& handler) {
   return ::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
+void EventLoop::unwatch(int fd) {
+  ::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
+}
+
 void EventLoop::flush_later(IoHandler& handler) {
   if (std::exchange(handler.flush_queued_, true)) return;
   flushes_.push_back(&handler);

@@ -86,10 +86,12 @@ class EventLoop final {
   // The same, and waits for it: not on the loop's thread, and only while run() goes on.
   void run_and_wait(const std::function<void()>& task);
 
-  // Tells `handler` of everything that happens to `fd`, from now on until it is closed.
+  // Tells `handler` of everything that happens to `fd`, from now on until unwatch(). To close it is
+  // not enough: a child that has been forked and not yet begun its program holds it open, too.
   [[nodiscard]] bool watch(int fd, IoHandler& handler);
+  void unwatch(int fd);
   void flush_later(IoHandler& handler);
-  // Nobody is told anything by it any more once its descriptor is closed.
+  // Nobody is told anything by it any more once its descriptor is not watched.
   void destroy_later(std::unique_ptr<IoHandler> handler);
   // What flush_later() and destroy_later() left to do; for whoever works outside of run().
   void settle();

@@ -196,7 +196,9 @@ ScrapeConnection::Progress ScrapeConnection::end(Result<void> outcome) {
 void ScrapeConnection::close() {
   connecting_ = false;
   if (fd_ < 0) return;
-  ::close(fd_);  // Takes it out of epoll's set: nobody else holds this socket.
+  // To close it is not enough: a child that has been forked may hold it open, too.
+  ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd_, nullptr);
+  ::close(fd_);
   fd_ = -1;
 }
 

@@ -47,6 +47,12 @@ std::string StreamSocket::server_name() const {
   return name == nullptr ? std::string() : std::string(name);
 }
 
+bool StreamSocket::watch(EventLoop& loop, IoHandler& handler) {
+  if (!loop.watch(fd_, handler)) return false;
+  loop_ = &loop;
+  return true;
+}
+
 void StreamSocket::on_ready(Readiness readiness) {
   // A TLS handshake reads by writing.
   if (readiness.readable || secure()) readable_ = true;
@@ -129,6 +135,7 @@ void StreamSocket::shut_down_sending() {
 void StreamSocket::close() {
   if (fd_ < 0) return;
   SSL_free(std::exchange(tls_, nullptr));
+  if (loop_ != nullptr) loop_->unwatch(fd_);
   ::close(std::exchange(fd_, -1));
   std::string().swap(out_);
   sent_ = 0;

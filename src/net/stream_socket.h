@@ -35,6 +35,8 @@ class StreamSocket final {
   std::string_view protocol() const;
   std::string server_name() const;  // That the client asked for; empty: none.
 
+  // `loop` tells `handler` of it until it is closed, and outlives that.
+  [[nodiscard]] bool watch(EventLoop& loop, IoHandler& handler);
   // What the loop tells of it, to be passed on before anything else is done about it.
   void on_ready(Readiness readiness);
   // As far as it is known: read() may find something; the peer sends nothing after that.
@@ -61,6 +63,7 @@ class StreamSocket final {
 
   int fd_;
   SSL* tls_;
+  EventLoop* loop_ = nullptr;  // That watches it.
   std::string out_;
   std::size_t sent_ = 0;  // Of out_.
   bool readable_ = false;

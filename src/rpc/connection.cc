@@ -22,7 +22,7 @@ Connection::Connection(Parts parts, int fd, SSL* tls, std::shared_ptr<const void
       stuck_(parts_.loop, [this] { close(); }) {}
 
 void Connection::start() {
-  if (!parts_.loop.watch(socket_.fd(), *this)) return close();
+  if (!socket_.watch(parts_.loop, *this)) return close();
   silence_.expire_after(parts_.timeouts.greeting);
 }
 

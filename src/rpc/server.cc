@@ -102,8 +102,10 @@ class Listener final : public net::IoHandler {
 
   bool start() { return loop_.watch(fd_, *this); }
   void close() {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
     pause_.cancel();
+    if (fd_ < 0) return;
+    loop_.unwatch(fd_);
+    ::close(std::exchange(fd_, -1));
   }
   void on_ready(net::Readiness) override { accept(); }
   void on_flush() override { accept(); }

@@ -229,7 +229,7 @@ void Objects::complete(const ko::Resource& resource, const Json& live, Json& obj
 // The last steps of every write: what the server adds, admission, ownership.
 Result<Objects::Change> Objects::finish(const Address& address, const WriteOptions& options,
                                         const Json& live, ko::Written written,
-                                        const Json* applied) const {
+                                        const ko::Applied* applied) const {
   const ko::Resource& resource = *address.resource;
   Change change{.action = Action::kPut,
                 .object = Json(),
@@ -266,7 +266,7 @@ Result<Objects::Change> Objects::finish(const Address& address, const WriteOptio
 }
 
 Result<Objects::Change> Objects::created(const Address& address, const WriteOptions& options,
-                                         Json body, const Json* applied) const {
+                                         Json body, const ko::Applied* applied) const {
   RETURN_IF_ERROR(check_namespace(address, address.name));
   ASSIGN_OR_RETURN(ko::Written written,
                    ko::prepare_create(target_of(address, options), std::move(body), random_uuid()));
@@ -274,7 +274,8 @@ Result<Objects::Change> Objects::created(const Address& address, const WriteOpti
 }
 
 Result<Objects::Change> Objects::updated(const Address& address, const WriteOptions& options,
-                                         const Json& live, Json wanted, const Json* applied) const {
+                                         const Json& live, Json wanted,
+                                         const ko::Applied* applied) const {
   ASSIGN_OR_RETURN(ko::Written written,
                    ko::prepare_update(target_of(address, options), live, std::move(wanted)));
   return finish(address, options, live, std::move(written), applied);
@@ -361,13 +362,15 @@ Result<ObjectReply> Objects::apply(const Address& address, const WriteOptions& o
   return write(address, options, [&](const Json& live) -> Result<Change> {
     if (live.is_null()) {
       if (!address.subresource.empty()) return fail(missing(address));
-      return created(address, options, config, &config);
+      const ko::Applied applied{.config = config};
+      return created(address, options, config, &applied);
     }
     const ko::Manager manager{.name = options.manager,
                               .api_version = address.resource->api_version(),
                               .subresource = address.subresource};
-    Json merged = ko::merge_configuration(address.resource->schema, live, config, manager);
-    return updated(address, options, live, std::move(merged), &config);
+    ko::Merged merged = ko::merge_configuration(address.resource->schema, live, config, manager);
+    const ko::Applied applied{.config = config, .changes_something = merged.changes_something};
+    return updated(address, options, live, std::move(merged.object), &applied);
   });
 }
 

@@ -102,11 +102,11 @@ class Objects final {
   Result<ObjectReply> write(const Address& address, const WriteOptions& options,
                             const std::function<Result<Change>(const Json& live)>& change);
   Result<Change> finish(const Address& address, const WriteOptions& options, const Json& live,
-                        kubeobjects::Written written, const Json* applied) const;
+                        kubeobjects::Written written, const kubeobjects::Applied* applied) const;
   Result<Change> created(const Address& address, const WriteOptions& options, Json body,
-                         const Json* applied) const;
+                         const kubeobjects::Applied* applied) const;
   Result<Change> updated(const Address& address, const WriteOptions& options, const Json& live,
-                         Json wanted, const Json* applied) const;
+                         Json wanted, const kubeobjects::Applied* applied) const;
   Result<ObjectReply> apply(const Address& address, const WriteOptions& options, Json config);
   Result<void> check_namespace(const Address& address, std::string_view name) const;
   void complete(const kubeobjects::Resource& resource, const Json& live, Json& object) const;

@@ -146,18 +146,19 @@ void Exchange::fail_open(std::string_view why) {
   attempt(UpstreamPool::Reuse::kAllowed);
 }
 
-std::vector<std::string> Exchange::unnamed() const {
-  std::vector<std::string> others;
+std::vector<net::Address> Exchange::unnamed() const {
+  std::vector<net::Address> others;
   if (pool_ == nullptr || !picked_) return others;
   for (const net::Address& address : pool_->endpoints) {
-    if (std::ranges::find(named_, address) == named_.end()) others.push_back(address.text());
+    if (std::ranges::find(named_, address) == named_.end()) others.push_back(address);
   }
   return others;
 }
 
 void Exchange::pick_again() {
   repick_ = false;
-  std::vector<std::string> others = unnamed();
+  std::vector<std::string> others;
+  for (const net::Address& address : unnamed()) others.push_back(address.text());
   std::exchange(picked_, nullptr)->finish(picker::Completion::kError);
   pick(std::move(others));
 }

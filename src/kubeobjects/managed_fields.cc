@@ -161,8 +161,8 @@ Json track_update(const SchemaView& schema, const Json& live, Json wanted, const
   return wanted;
 }
 
-Json merge_configuration(const SchemaView& schema, const Json& live, const Json& config,
-                         const Manager& manager) {
+Merged merge_configuration(const SchemaView& schema, const Json& live, const Json& config,
+                           const Manager& manager) {
   std::vector<Entry> entries = parse_entries(live);
   Json stated = config;
   if (const auto it = stated.find("metadata"); it != stated.end()) it->erase("managedFields");
@@ -171,15 +171,17 @@ Json merge_configuration(const SchemaView& schema, const Json& live, const Json&
   const FieldSet last = std::exchange(own.fields, FieldSet());
   own.fields = fields_of(schema, ownable(config, manager.subresource));
   prune_unowned(schema, merged, last, owned_by_any(entries));
-  return merged;
+  const bool same =
+      codec::same_json(ownable(live, manager.subresource), ownable(merged, manager.subresource));
+  return {.object = std::move(merged), .changes_something = !same};
 }
 
 Result<Json> track_apply(const SchemaView& schema, const Json& live, Json merged,
-                         const Json& config, const Manager& manager, ApplyMode mode,
+                         const Applied& applied, const Manager& manager, ApplyMode mode,
                          const std::string& now) {
   std::vector<Entry> entries = parse_entries(live);
   Entry& own = ensure_entry(entries, manager, kApply);
-  const FieldSet stated = fields_of(schema, ownable(config, manager.subresource));
+  const FieldSet stated = fields_of(schema, ownable(applied.config, manager.subresource));
   const Comparison comparison =
       compare(schema, ownable(live, manager.subresource), ownable(merged, manager.subresource));
   std::vector<std::pair<const Entry*, FieldSet>> conflicts;
@@ -192,13 +194,8 @@ Result<Json> track_apply(const SchemaView& schema, const Json& live, Json merged
     return fail(conflict_error(conflicts));
   }
   take_from_others(entries, &own, comparison);
-  // Before anything else is done to it: an apply that only takes note of an owner has no time.
-  const bool is_noted_only =
-      !live.is_null() &&
-      codec::same_json(
-          ownable(live, manager.subresource),
-          ownable(merge_configuration(schema, live, config, manager), manager.subresource));
-  if (!is_noted_only) own.time = now;
+  // An apply that only takes note of an owner has no time.
+  if (applied.changes_something) own.time = now;
   own.fields = stated;
   own.api_version = manager.api_version;
   write_entries(std::move(entries), merged);

@@ -20,8 +20,9 @@ const SchemaView& pod_schema() {
 Result<Json> applied(const Json& live, const Json& config, const char* manager,
                      ApplyMode mode = ApplyMode::kRefuseConflicts) {
   const Manager who{.name = manager, .api_version = "v1"};
-  Json merged = merge_configuration(pod_schema(), live, config, who);
-  return track_apply(pod_schema(), live, std::move(merged), config, who, mode, "now");
+  Merged merged = merge_configuration(pod_schema(), live, config, who);
+  const Applied applied{.config = config, .changes_something = merged.changes_something};
+  return track_apply(pod_schema(), live, std::move(merged.object), applied, who, mode, "now");
 }
 
 Json a_pod(std::string_view spec) {
@@ -101,9 +102,10 @@ TEST(Apply, TheSameAgainChangesNothing) {
   const Json config = a_pod(R"({"containers":[{"name":"a","image":"1"}]})");
   const Json first = *applied(Json(), config, "one");
   const Manager who{.name = "one", .api_version = "v1"};
-  Json merged = merge_configuration(pod_schema(), first, config, who);
-  const auto second =
-      track_apply(pod_schema(), first, std::move(merged), config, who, ApplyMode::kForce, "later");
+  Merged merged = merge_configuration(pod_schema(), first, config, who);
+  const Applied again{.config = config, .changes_something = merged.changes_something};
+  const auto second = track_apply(pod_schema(), first, std::move(merged.object), again, who,
+                                  ApplyMode::kForce, "later");
   EXPECT_EQ(*second, first);
 }
 

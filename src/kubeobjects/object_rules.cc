@@ -180,12 +180,9 @@ void check_mounts(const Json& container, const std::set<std::string>& volumes,
   }
 }
 
+// `volumes`: those that there will be; null: nobody knows.
 void check_containers(const Json& spec, const char* list, const std::string& field,
-                      MoreVolumes more, std::vector<Cause>& causes) {
-  std::set<std::string> volumes;
-  for (const Json& volume : codec::list_at(spec, {"volumes"})) {
-    volumes.insert(codec::string_or(volume, "name", ""));
-  }
+                      const std::set<std::string>* volumes, std::vector<Cause>& causes) {
   const Json& containers = codec::list_at(spec, {list});
   for (std::size_t i = 0; i < containers.size(); ++i) {
     const std::string at = fmt::format("{}.{}[{}]", field, list, i);
@@ -193,7 +190,7 @@ void check_containers(const Json& spec, const char* list, const std::string& fie
       causes.push_back(
           {.reason = "FieldValueRequired", .message = "Required value", .field = at + ".image"});
     }
-    if (more == MoreVolumes::kNo) check_mounts(containers[i], volumes, at, causes);
+    if (volumes != nullptr) check_mounts(containers[i], *volumes, at, causes);
   }
 }
 
@@ -207,8 +204,12 @@ void check_pod_spec(const Json* spec, const std::string& field, MoreVolumes more
                       .field = field + ".containers"});
     return;
   }
+  std::set<std::string> volumes;
+  for (const Json& volume : codec::list_at(*spec, {"volumes"})) {
+    volumes.insert(codec::string_or(volume, "name", ""));
+  }
   for (const char* list : {"containers", "initContainers"}) {
-    check_containers(*spec, list, field, more, causes);
+    check_containers(*spec, list, field, more == MoreVolumes::kNo ? &volumes : nullptr, causes);
   }
 }
 

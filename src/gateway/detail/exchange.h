@@ -89,7 +89,7 @@ class Exchange final : public ExchangeHandler,
   void take_pick(picker::Pick pick);
   void refuse(const picker::Refusal& refusal);
   void fail_open(std::string_view why);
-  std::vector<std::string> unnamed() const;  // Endpoints of the pool that no pick has named yet.
+  std::vector<net::Address> unnamed() const;  // Of the pool's endpoints, those in no pick yet.
   void pick_again();
   void on_evicted(const picker::Refusal& refusal);
 

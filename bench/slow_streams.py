@@ -24,33 +24,11 @@ os.environ.setdefault("RAGE_BINARY", str(ROOT / "build/release/rage"))
 import envoy_config as ec  # noqa: E402
 from gateway_proxy import free_port  # noqa: E402
 from run import machine  # noqa: E402
-from support import BINARY, Envoy, ExtProc, Process, SimModel, write_pool  # noqa: E402
+from support import (  # noqa: E402
+    BINARY, Envoy, ExtProc, Process, SimModel, gateway_objects, write_pool,
+)
 
 REPLICAS = 4
-SITE = """
-apiVersion: gateway.networking.k8s.io/v1
-kind: GatewayClass
-metadata: {{name: rage}}
-spec: {{controllerName: rage.dev/gateway}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: models, namespace: default}}
-spec: {{gatewayClassName: rage, listeners: [{{name: http, port: {port}, protocol: HTTP}}]}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: models, namespace: default}}
-spec:
-  parentRefs: [{{name: models}}]
-  rules:
-  - backendRefs: [{{group: inference.networking.k8s.io, kind: InferencePool, name: pool}}]
----
-apiVersion: inference.networking.k8s.io/v1
-kind: InferencePool
-metadata: {{name: pool, namespace: default, annotations: {{rage.dev/endpoints: "{endpoints}"}}}}
-spec: {{selector: {{matchLabels: {{app: pool}}}}, targetPorts: [{{number: 8000}}]}}
-"""
 
 
 class Site:
@@ -68,7 +46,7 @@ class Site:
         if through == "gateway":
             self.port = free_port()
             (folder / "site.yaml").write_text(
-                SITE.format(port=self.port, endpoints=",".join(endpoints)))
+                gateway_objects(self.port, endpoints))
             self.measured["gateway"] = Process(
                 "gateway", [BINARY, "gateway", "--config", folder, "--admin", 0])
         else:

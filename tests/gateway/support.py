@@ -25,6 +25,7 @@ ENVOY = CACHE / "envoy/envoy"
 
 sys.path.insert(0, str(ROOT / "tests/support"))
 from free_ports import free_ports  # noqa: E402
+from gateway_objects import gateway_objects  # noqa: E402, F401
 
 
 def need_envoy():
@@ -88,17 +89,32 @@ class Process:
         self.child.communicate(timeout=60)
         return self.child.returncode
 
+    def end(self):
+        """stop(), which has to go well."""
+        if self.stop() != 0:
+            raise AssertionError(f"{self.name} ended badly:\n{self.log()}")
+
 
 class ExtProc(Process):
-    """`rage bbr` or `rage epp`. `port` given: the same one again, after a restart."""
+    """`rage bbr` or `rage epp`."""
 
-    def __init__(self, subcommand, *flags, tls=False, port=0):
-        super().__init__(subcommand, [
-            BINARY, subcommand, "--grpc-port", port or free_ports(), "--grpc-health-port", 0,
+    def __init__(self, subcommand, *flags, tls=False):
+        self.port = free_ports()
+        self.command = [
+            BINARY, subcommand, "--grpc-port", self.port, "--grpc-health-port", 0,
             "--metrics-port", 0, "--drain-timeout", "2s",
-            f"--secure-serving={'true' if tls else 'false'}", *flags])
+            f"--secure-serving={'true' if tls else 'false'}", *flags]
+        self.start()
+
+    def start(self):
+        super().__init__(self.command[1], self.command)
         ports = re.findall(r":(\d+), health on (\d+), metrics on (\d+)", self.first_line())
         self.port, self.health_port, self.metrics_port = map(int, ports[0])
+
+    def restart(self, how):
+        """The same again on the same port, after kill() or stop()."""
+        getattr(self, how)()
+        self.start()
 
     def metrics(self):
         connection = http.client.HTTPConnection("127.0.0.1", self.metrics_port, timeout=10)

@@ -1,7 +1,6 @@
 """`rage bbr` and `rage epp` behind the real Envoy: body modes, streaming, trailers, retries."""
 
 import hashlib
-import json
 import os
 import socket
 import subprocess
@@ -424,17 +423,12 @@ class Lifetimes(ExtProcTest):
 
     def test_a_picker_that_restarts(self):
         """Requests meanwhile are answered, later ones served; nothing hangs."""
-        pool = endpoints(self.world.backends.ports[:3])
         body = completion("m", 30_000)
         with ThreadPoolExecutor(4) as workers:
             found = workers.map(
                 lambda _: self.call("main", body=body, path="/slow/20").status, range(80))
             time.sleep(0.2)
-            old = self.world.processes["epp"]
-            old.kill()
-            fresh = ExtProc("epp", "--endpoints", pool, "--enable-grpc-stream-metrics",
-                            port=old.port)
-            self.world.processes["epp"] = fresh
+            self.world.processes["epp"].restart("kill")
             self.assertLessEqual(set(found), {200, 500, 502, 503, 504})
         wait_until(lambda: self.call("main", body=body).status == 200, "served again")
 
@@ -448,9 +442,7 @@ class Lifetimes(ExtProcTest):
             self.assertEqual(process.stop(), 0, process.log())
             self.assertEqual(running.result().status, 200)
             self.assertEqual(running.result().body, completion("m", 9_000))
-        pool = endpoints(self.world.backends.ports[:3])
-        self.world.processes["epp_one"] = ExtProc(
-            "epp", "--endpoints", pool, "--fallbacks", "0", port=process.port)
+        process.start()
 
     def test_health_over_tls(self):
         """Envoy's own gRPC health checks of both servers pass over TLS."""

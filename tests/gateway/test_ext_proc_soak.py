@@ -117,7 +117,8 @@ class EchoSoak(unittest.TestCase):
         cls.backends = Backends(4)
         cls.pool = ",".join(f"127.0.0.1:{port}" for port in cls.backends.ports)
         cls.bbr = ExtProc("bbr", "--enable-grpc-stream-metrics", tls=True)
-        cls.epp = cls.start_epp()
+        cls.epp = ExtProc("epp", "--endpoints", cls.pool, "--fallbacks", "3",
+                          "--enable-grpc-stream-metrics")
         retry = {"retry_policy": {"retry_on": "5xx,connect-failure,reset", "num_retries": 3}}
         listener = ec.listener("main", [ec.ext_proc("bbr", "bbr", ec.ALL_DUPLEX),
                                         ec.ext_proc("epp", "epp", ec.ALL_DUPLEX)],
@@ -127,11 +128,6 @@ class EchoSoak(unittest.TestCase):
             ec.processor("epp", cls.epp.port)]))
 
     @classmethod
-    def start_epp(cls, port=0):
-        return ExtProc("epp", "--endpoints", cls.pool, "--fallbacks", "3",
-                       "--enable-grpc-stream-metrics", port=port)
-
-    @classmethod
     def tearDownClass(cls):
         cls.envoy.kill()
         codes = [cls.bbr.stop(), cls.epp.stop()]
@@ -139,15 +135,10 @@ class EchoSoak(unittest.TestCase):
         if any(codes):
             raise AssertionError(cls.bbr.log() + cls.epp.log())
 
-    def restart_picker(self, how):
-        port = self.epp.port
-        getattr(self.epp, how)()
-        type(self).epp = self.start_epp(port)
-
     def test_nothing_is_corrupted_truncated_or_hangs(self):
         soak = Soak(Kinds(self.envoy.ports["main"]), MIX)
-        soak.run([(0.3, "picker killed", lambda: self.restart_picker("kill")),
-                  (0.7, "picker stopped", lambda: self.restart_picker("stop"))])
+        soak.run([(0.3, "picker killed", lambda: self.epp.restart("kill")),
+                  (0.7, "picker stopped", lambda: self.epp.restart("stop"))])
         soak.check(self)
         for process, prefix in ((self.bbr, "bbr"), (self.epp, "llm_d_epp")):
             key = prefix + "_extproc_streams_inflight"

@@ -12,40 +12,9 @@ from pathlib import Path
 import envoy_config as ec
 from soak import Soak
 from support import (BINARY, Backends, Envoy, ExtProc, Process, call, completion, free_ports,
-                     need_envoy, wait_until)
+                     gateway_objects, need_envoy, wait_until)
 from test_ext_proc_soak import MIX, Kinds
 
-WORLD = """
-apiVersion: gateway.networking.k8s.io/v1
-kind: GatewayClass
-metadata: {{name: rage}}
-spec: {{controllerName: rage.dev/gateway}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: models, namespace: default}}
-spec: {{gatewayClassName: rage, listeners: [{{name: http, port: {port}, protocol: HTTP}}]}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: models, namespace: default}}
-spec:
-  parentRefs: [{{name: models}}]
-  rules:
-  - backendRefs: [{{group: inference.networking.k8s.io, kind: InferencePool, name: pool}}]
-    retry: {{codes: [503], attempts: 3}}
----
-apiVersion: inference.networking.k8s.io/v1
-kind: InferencePool
-metadata:
-  name: pool
-  namespace: default
-  annotations: {{rage.dev/endpoints: "{endpoints}", rage.dev/picker-transport: plain}}
-spec:
-  selector: {{matchLabels: {{app: pool}}}}
-  targetPorts: [{{number: 8000}}]
-  {more}
-"""
 PICKER = """
 ---
 apiVersion: v1
@@ -68,23 +37,20 @@ endpoints: [{{addresses: [127.0.0.1], conditions: {{ready: true}}}}]
 class Gateway:
     """`rage gateway`, and the file that says what it does."""
 
-    def __init__(self, case, endpoints, more="", objects=""):
+    def __init__(self, case, endpoints, pool, objects=""):
         folder = tempfile.TemporaryDirectory(prefix="rage-gateway-")
         case.addClassCleanup(folder.cleanup)
         self.file = Path(folder.name, "world.yaml")
         self.port = free_ports()
-        self.world = WORLD.format(port=self.port, endpoints=",".join(endpoints),
-                                  more=more) + objects
+        self.world = gateway_objects(
+            self.port, endpoints, rule={"retry": {"codes": [503], "attempts": 3}},
+            annotations={"rage.dev/picker-transport": "plain"}, pool=pool) + objects
         self.file.write_text(self.world)
         self.process = Process("gateway", [BINARY, "gateway", "--config", folder.name, "--admin",
                                            0, "--workers", 2, "--drain-seconds", 2])
-        case.addClassCleanup(self.stop)
+        case.addClassCleanup(self.process.end)
         self.process.first_line()
         wait_until(lambda: call(self.port, body=completion("m")).status == 200, "routed")
-
-    def stop(self):
-        if self.process.stop() != 0:
-            raise AssertionError(self.process.log())
 
     def rewrite(self, world):
         new = self.file.with_suffix(".new")
@@ -101,27 +67,19 @@ class OverHttp1(unittest.TestCase):
     def setUpClass(cls):
         cls.backends = Backends(4)
         cls.addClassCleanup(cls.backends.kill)
-        cls.epp = cls.start_epp()
-        cls.addClassCleanup(lambda: cls.epp.stop())
+        cls.epp = ExtProc("epp", "--endpoints", ",".join(addresses(cls.backends.ports)),
+                          "--fallbacks", "3", "--enable-grpc-stream-metrics")
+        cls.addClassCleanup(cls.epp.end)
         cls.gateway = Gateway(
             cls, addresses(cls.backends.ports),
-            "endpointPickerRef: {name: epp, port: {number: 9002}, failureMode: FailClose}",
+            {"endpointPickerRef": {"name": "epp", "port": {"number": 9002},
+                                   "failureMode": "FailClose"}},
             PICKER.format(port=cls.epp.port))
-
-    @classmethod
-    def start_epp(cls, port=0):
-        return ExtProc("epp", "--endpoints", ",".join(addresses(cls.backends.ports)),
-                       "--fallbacks", "3", "--enable-grpc-stream-metrics", port=port)
-
-    def restart_picker(self, how):
-        port = self.epp.port
-        getattr(self.epp, how)()
-        type(self).epp = self.start_epp(port)
 
     def test_nothing_is_corrupted_truncated_or_hangs(self):
         soak = Soak(Kinds(self.gateway.port), MIX)
-        soak.run([(0.3, "picker killed", lambda: self.restart_picker("kill")),
-                  (0.7, "picker stopped", lambda: self.restart_picker("stop"))])
+        soak.run([(0.3, "picker killed", lambda: self.epp.restart("kill")),
+                  (0.7, "picker stopped", lambda: self.epp.restart("stop"))])
         soak.check(self)
         key = "llm_d_epp_extproc_streams_inflight"
         wait_until(lambda: self.epp.metrics()[key] == 0, "no stream left")
@@ -139,7 +97,7 @@ class OverHttp2(unittest.TestCase):
             [cls.cluster(f"replica-{i}", port) for i, port in enumerate(ports)]))
         cls.addClassCleanup(cls.behind.kill)
         cls.gateway = Gateway(cls, addresses(cls.behind.ports.values()),
-                              "appProtocol: kubernetes.io/h2c")
+                              {"appProtocol": "kubernetes.io/h2c"})
         cls.before = Envoy(ec.bootstrap(
             [ec.listener("main", [], [ec.route("gateway")])],
             [cls.cluster("gateway", cls.gateway.port, {"http2_protocol_options": {}})]))
@@ -155,7 +113,7 @@ class OverHttp2(unittest.TestCase):
     def test_nothing_is_corrupted_truncated_or_hangs(self):
         world, rewrite = self.gateway.world, self.gateway.rewrite
         soak = Soak(Kinds(self.before.ports["main"]), MIX)
-        soak.run([(0.2, "objects changed", lambda: rewrite(world.replace("ts: 3", "ts: 4"))),
+        soak.run([(0.2, "objects changed", lambda: rewrite(world.replace('ts": 3', 'ts": 4'))),
                   (0.4, "objects wrong", lambda: rewrite(world + "---\nkind: [\n")),
                   (0.6, "objects more", lambda: rewrite(world + PICKER.format(port=1))),
                   (0.8, "objects as before", lambda: rewrite(world))])

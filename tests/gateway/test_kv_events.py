@@ -13,33 +13,6 @@ from pathlib import Path
 
 import support
 
-WORLD = """
-apiVersion: gateway.networking.k8s.io/v1
-kind: GatewayClass
-metadata: {{name: rage}}
-spec: {{controllerName: rage.dev/gateway}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: models, namespace: default}}
-spec: {{gatewayClassName: rage, listeners: [{{name: http, port: {port}, protocol: HTTP}}]}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: models, namespace: default}}
-spec:
-  parentRefs: [{{name: models}}]
-  rules:
-  - backendRefs: [{{group: inference.networking.k8s.io, kind: InferencePool, name: pool}}]
----
-apiVersion: inference.networking.k8s.io/v1
-kind: InferencePool
-metadata:
-  name: pool
-  namespace: default
-  annotations: {{rage.dev/endpoints: "{endpoints}"}}
-spec: {{selector: {{matchLabels: {{app: pool}}}}, targetPorts: [{{number: 8000}}]}}
-"""
 PICKER = """
 apiVersion: llm-d.ai/v1alpha1
 kind: EndpointPickerConfig
@@ -144,7 +117,7 @@ class TwoPods(unittest.TestCase):
         cls.addClassCleanup(cls.folder.cleanup)
         cls.port = support.free_ports()
         Path(cls.folder.name, "world.yaml").write_text(
-            WORLD.format(port=cls.port, endpoints=",".join(endpoints)))
+            support.gateway_objects(cls.port, endpoints))
         picker = Path(cls.folder.name, "picker.cfg")
         picker.write_text(PICKER.format(port=kv_port))
         cls.start("gateway", "--config", cls.folder.name, "--picker-config", picker, "--admin", 0,
@@ -153,12 +126,7 @@ class TwoPods(unittest.TestCase):
     @classmethod
     def start(cls, *command):
         process = support.Process(command[0], [support.BINARY, *command])
-
-        def stop():
-            if process.stop() != 0:
-                raise AssertionError(f"{process.name} ended badly:\n{process.log()}")
-
-        cls.addClassCleanup(stop)
+        cls.addClassCleanup(process.end)
         return process, process.first_line()
 
     def ask(self, port, prompt):

@@ -37,18 +37,13 @@ class PdSidecar(unittest.TestCase):
     @classmethod
     def start(cls, *command):
         service = Service(*command)
-        cls.addClassCleanup(lambda: cls.stop(service))
+        cls.addClassCleanup(service.end)
         return service
 
     @classmethod
     def start_sidecar(cls, *flags):
         return cls.start("pd-sidecar", "--vllm-port", cls.decode.port, "--secure-proxy=false",
                          "--drain-timeout", "2s", *flags)
-
-    @classmethod
-    def stop(cls, service):
-        if service.stop() != 0:
-            raise AssertionError(f"{service.name} ended badly:\n{service.log()}")
 
     def ask(self, sidecar=None, prefiller=None, headers=None, path="/v1/completions", **more):
         body = {"model": "sim-model", "prompt": PROMPT, "max_tokens": 4, "ignore_eos": True, **more}

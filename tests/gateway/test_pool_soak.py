@@ -136,7 +136,8 @@ class PoolSoak(unittest.TestCase):
         ports = [replica.port for replica in cls.replicas]
         cls.pool = write_pool(Path(cls.folder.name) / "pool.yaml", ports)
         cls.bbr = ExtProc("bbr", "--enable-grpc-stream-metrics", tls=True)
-        cls.epp = cls.start_epp()
+        cls.epp = ExtProc("epp", "--endpoints-file", cls.pool, "--config-text", PICKER,
+                          "--enable-grpc-stream-metrics")
         retry = {"retry_policy": {"retry_on": "5xx,connect-failure,reset", "num_retries": 3}}
         listener = ec.listener("main", [ec.ext_proc("bbr", "bbr", ec.ALL_DUPLEX),
                                         ec.ext_proc("epp", "epp", ec.ALL_DUPLEX)],
@@ -146,21 +147,11 @@ class PoolSoak(unittest.TestCase):
             ec.processor("epp", cls.epp.port)]))
 
     @classmethod
-    def start_epp(cls, port=0):
-        return ExtProc("epp", "--endpoints-file", cls.pool, "--config-text", PICKER,
-                       "--enable-grpc-stream-metrics", port=port)
-
-    @classmethod
     def tearDownClass(cls):
         cls.envoy.kill()
         codes = [cls.bbr.stop(), cls.epp.stop(), *(replica.stop() for replica in cls.replicas)]
         if any(codes):
             raise AssertionError(f"{codes}\n{cls.bbr.log()}{cls.epp.log()}")
-
-    def restart_picker(self, how):
-        port = self.epp.port
-        getattr(self.epp, how)()
-        type(self).epp = self.start_epp(port)
 
     def kill_replica(self, number, how="kill"):
         port = self.replicas[number].port
@@ -171,9 +162,9 @@ class PoolSoak(unittest.TestCase):
     def test_nothing_is_corrupted_truncated_or_hangs(self):
         soak = Soak(Kinds(self.envoy.ports["main"]), MIX)
         soak.run([(0.15, "replica killed", lambda: self.kill_replica(0)),
-                  (0.35, "picker killed", lambda: self.restart_picker("kill")),
+                  (0.35, "picker killed", lambda: self.epp.restart("kill")),
                   (0.55, "replica killed", lambda: self.kill_replica(1)),
-                  (0.70, "picker stopped", lambda: self.restart_picker("stop")),
+                  (0.70, "picker stopped", lambda: self.epp.restart("stop")),
                   (0.85, "replica killed", lambda: self.kill_replica(2))])
         soak.check(self)
         key = "llm_d_epp_extproc_streams_inflight"

@@ -18,6 +18,7 @@ SCHEDULE = ROOT / "examples/scale23x/schedule_index.json"
 
 sys.path.insert(0, str(ROOT / "tests/support"))
 from free_ports import free_ports  # noqa: E402, F401
+from gateway_objects import gateway_objects  # noqa: E402, F401
 
 
 class Service:

@@ -14,7 +14,7 @@ import time
 import unittest
 from unittest import mock
 
-from support import BINARY, Service, free_ports
+from support import BINARY, Service, free_ports, gateway_objects
 from test_assistant import Assistant, Model, Server
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -23,28 +23,6 @@ TRACEPARENT = f"00-{TRACE}-{PAGE}-01"
 QUESTION = "Where does the okapi talk about its quokka?"
 DOCUMENT = {"text": "The okapi talks about its quokka in Ballroom F on Friday.",
             "metadata": {"title": "An okapi and its quokka"}}
-GATEWAY = """
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: g, namespace: default}}
-spec: {{gatewayClassName: rage, listeners: [{{name: http, port: {port}, protocol: HTTP}}]}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: models, namespace: default}}
-spec:
-  parentRefs: [{{name: g}}]
-  rules:
-    - backendRefs: [{{group: inference.networking.k8s.io, kind: InferencePool, name: pool}}]
----
-apiVersion: inference.networking.k8s.io/v1
-kind: InferencePool
-metadata:
-  name: pool
-  namespace: default
-  annotations: {{rage.dev/endpoints: "127.0.0.1:{model}"}}
-spec: {{selector: {{matchLabels: {{app: x}}}}, targetPorts: [{{number: 8000}}]}}
-"""
 
 
 class Collector(http.server.BaseHTTPRequestHandler):
@@ -141,7 +119,7 @@ class Tracing(unittest.TestCase):
         folder = tempfile.mkdtemp(prefix="rage-tracing-")
         self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
         with open(f"{folder}/gateway.yaml", "w", encoding="utf-8") as file:
-            file.write(GATEWAY.format(port=free_ports(), model=model))
+            file.write(gateway_objects(free_ports(), [f"127.0.0.1:{model}"]))
         return Process("gateway", "--config", folder, "--admin", "0", "--workers", "1")
 
     def test_one_trace_from_the_page_to_the_model(self):
